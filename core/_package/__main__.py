@@ -1,0 +1,5 @@
+"""`python -m multigraft`."""
+
+from multigraft.core.cli import main
+
+main()

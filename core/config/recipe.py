@@ -1,0 +1,179 @@
+"""The recipe: a YAML file that describes a whole run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from multigraft.core.config.options import Options, Section
+from multigraft.core.config.reference import Registered
+from multigraft.core.config.sections import (
+    AdapterOptions,
+    BackboneOptions,
+    EncoderOptions,
+    PromptOptions,
+    SamplerOptions,
+    TaskOptions,
+)
+
+
+class Trunk(Section):
+    """The frozen parts, and the prompt generator between them."""
+
+    encoder: Annotated[EncoderOptions, Registered("visual_encoders")] | None = None
+    """Visual encoder; none for text-only runs."""
+    backbone: Annotated[BackboneOptions, Registered("backbones")]
+    """Language model."""
+    prompt: Annotated[PromptOptions, Registered("prompt_generators")] | None = None
+    """Prompt generator; none for text-only runs."""
+
+    @model_validator(mode="after")
+    def _encoder_and_prompt_together(self) -> "Trunk":
+        if (self.encoder is None) != (self.prompt is None):
+            raise ValueError("an encoder needs a prompt generator and the other way round: give both or neither")
+        return self
+
+
+class TrainedTrunk(Section):
+    """Which trunk tensors are trained, as overlays: the trunk itself is never written to."""
+
+    norms: bool = False
+    """Gains and shifts of all normalisations of the backbone."""
+    biases: bool = False
+    """Biases of the backbone's projections."""
+    backbone: bool = False
+    """The whole backbone, moved in place and saved whole."""
+
+
+class GraftSection(Section):
+    """What is trained and who shares it."""
+
+    adapters: list[Annotated[AdapterOptions, Registered("adapters")]] = []
+    """Adapter variants and where they act."""
+    sharing: Annotated[Options, Registered("sharing")] = Field({"kind": "single"})
+    """What the tasks share."""
+    train: TrainedTrunk = Field({})
+    """Trunk tensors trained as well."""
+
+
+class Optimizer(Section):
+    """AdamW."""
+
+    rate: float = Field(1e-3, gt=0)
+    """Peak learning rate."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of the running moments."""
+    epsilon: float = Field(1e-8, gt=0)
+    """Added to the root of the second moment."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Decoupled weight decay; tensors of one dimension are never decayed."""
+    clip: float | None = Field(1.0, gt=0)
+    """Largest norm of the whole gradient; none for no clipping."""
+    warmup: float = Field(0.05, ge=0, le=1)
+    """Share of the steps in which the rate rises linearly."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the rate falls after the warm-up."""
+
+
+class TrainSection(Section):
+    """How long and how."""
+
+    steps: int = Field(1000, ge=1)
+    """Optimizer steps."""
+    batch: int = Field(32, ge=1)
+    """Samples in a global batch, all tasks together."""
+    micro_batch: int | None = Field(None, ge=1)
+    """Samples in one pass; the batch is cut into such pieces. The result does not change."""
+    sampler: Annotated[SamplerOptions, Registered("samplers")] = Field({"kind": "proportional"})
+    """How the tasks share the batch."""
+    optimizer: Optimizer = Field({})
+    """AdamW and its schedule."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 runs the trunk under autocast; the graft and the optimizer stay fp32."""
+    seed: int = Field(0, ge=0)
+    """Decides order, start values and dropout."""
+    checkpoint_every: int | None = Field(None, ge=1)
+    """Steps between checkpoints; the last step always has one."""
+    keep: int = Field(2, ge=1)
+    """Checkpoints kept, newest first."""
+    log_every: int = Field(10, ge=1)
+    """Steps between lines of metrics.jsonl."""
+
+
+class EvalSection(Section):
+    """When and on what to score."""
+
+    every: int | None = Field(None, ge=1)
+    """Steps between evaluations during training; none for only at the end."""
+    split: str = "validation"
+    """Split scored during training."""
+    final_split: str | None = None
+    """Split scored at the end; `split` if left out."""
+    limit: int | None = Field(None, ge=1)
+    """Most annotations of a task scored during training, drawn evenly; the final scores use all."""
+    batch: int = Field(128, ge=1)
+    """Samples in one pass."""
+    controls: list[str] = []
+    """Controls scored at the end beside the result, such as `no-media`."""
+
+
+class DataSection(Section):
+    """Where data lie and how they are read."""
+
+    root: str = "."
+    """Folder that relative paths of shards start at."""
+    make: str | None = None
+    """Command that fills `root` when it has no manifest, such as `data quickstart`."""
+    features: bool = False
+    """Run the frozen encoder once and train on its stored tokens."""
+    bad_limit: float = Field(0.01, ge=0, le=1)
+    """Share of bad samples at which a run stops."""
+    threads: int = Field(2, ge=1)
+    """Threads that decode pictures."""
+    processes: int = Field(1, ge=1)
+    """Processes that decode videos."""
+    deadline: float = Field(20.0, gt=0)
+    """Seconds a video may take to decode before its process is ended."""
+    window: int = Field(8, ge=1)
+    """Shards that are shuffled together."""
+
+
+class PluginSection(Section):
+    """Plugins of this recipe."""
+
+    require: list[str] = []
+    """Plugins that must be there."""
+
+
+_Inputs = list[Annotated[Options, Registered("inputs")]]
+_Loggers = list[Annotated[Options, Registered("loggers")]]
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    trunk: Trunk
+    """Frozen parts."""
+    tasks: dict[str, Annotated[TaskOptions, Registered("tasks")]] = Field(min_length=1)
+    """Tasks by name; names become file names and owners (`task:NAME`)."""
+    graft: GraftSection = Field({})
+    """Trained parts."""
+    train: TrainSection = Field({})
+    """Training."""
+    eval: EvalSection = Field({})
+    """Scoring."""
+    data: DataSection = Field({})
+    """Reading."""
+    inputs: _Inputs = Field(["image", "video"])
+    """How media are decoded."""
+    loggers: _Loggers = Field(["jsonl", "csv"])
+    """Where scalars go."""
+    plugins: PluginSection = Field({})
+    """Plugins needed."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _names_are_file_names(cls, tasks: dict[str, TaskOptions]) -> dict[str, TaskOptions]:
+        for name in tasks:
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"task name {name!r}: use letters, digits, `-` and `_`")
+        return tasks

@@ -1,0 +1,95 @@
+"""A mixed batch: samples of several tasks in contiguous segments, with different media and numbers of tokens."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.media import Media
+
+IGNORED = -100
+"""Target id that counts in no loss."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The contiguous rows `start` to `stop` of a batch that belong to one task."""
+
+    task: str
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows as a slice."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a task makes of an annotation: the text that goes in and the text that should come out."""
+
+    text: str
+    target: str
+    weight: float = 1.0
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One decoded sample of the stream."""
+
+    task: str
+    annotation: Annotation
+    example: Example
+    media: tuple[Media, ...]
+    origin: str
+    """`SHARD#KEY`."""
+
+
+@dataclass(frozen=True)
+class Visual:
+    """All media of one kind in a batch, pictures laid end to end."""
+
+    kind: str
+    """`image` or `video`."""
+    rows: Tensor
+    """`(rows,)`, the batch's rows that have such media."""
+    slot: Tensor
+    """`(pictures,)`, index into `rows` for each picture."""
+    order: Tensor
+    """`(pictures,)`, number of the picture within its row, from 0."""
+    times: Tensor
+    """`(pictures,)`, seconds."""
+    pixels: Tensor | None
+    """uint8 `(pictures, 3, size, size)`."""
+    features: Tensor | None
+    """`(pictures, tokens, width)` where stored features were read."""
+
+    def to(self, device: torch.device) -> "Visual":
+        """The same on another device."""
+        moved = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows in the order of `segments`; one row a sample."""
+
+    segments: tuple[Segment, ...]
+    samples: tuple[Sample, ...]
+    text_ids: Tensor
+    """`(rows, text tokens)`, padded at the end."""
+    text_mask: Tensor
+    """`(rows, text tokens)`, True at real tokens."""
+    target_ids: Tensor
+    """`(rows, target tokens)`, `IGNORED` at padding."""
+    weights: Tensor
+    """`(rows,)`, weight of each sample in its task's loss."""
+    visuals: tuple[Visual, ...]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        moved = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, visuals=tuple(visual.to(device) for visual in self.visuals), **moved)

@@ -1,0 +1,92 @@
+"""Backbone: a language model that reads text and a visual prompt, and whose sites a graft can reach.
+
+A component's `build(options) -> Backbone`; its options subclass `BackboneOptions`. It may be built under
+`torch.device("meta")` to count parameters, and must then load no weights. A backbone owns its masks and positions; it
+never keeps anything of a batch as state.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.calls import SiteCalls
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a decoder attends to."""
+
+    states: Tensor
+    """`(rows, tokens, width)`, text then visual prompt."""
+    mask: Tensor
+    """`(rows, tokens)`, True where there is a token."""
+
+    def expand(self, copies: int) -> "Encoded":
+        """Each row repeated `copies` times in place."""
+        return Encoded(self.states.repeat_interleave(copies, 0), self.mask.repeat_interleave(copies, 0))
+
+
+class DecoderState(ABC):
+    """Caches between decoding steps."""
+
+    @abstractmethod
+    def select(self, rows: Tensor) -> "DecoderState":
+        """The caches of the given rows `(new rows,)`, for beams."""
+
+
+class Backbone(nn.Module, ABC):
+    """A frozen language model, its tokenizer and its sites."""
+
+    width: int
+    norm: type[nn.Module]
+    """Its normalisation, called as `norm(width)`."""
+    end: int
+    """Id that ends a target."""
+
+    @abstractmethod
+    def sites(self) -> tuple[Site, ...]:
+        """All places where adapters may act; their names are what `SiteCalls` receives."""
+
+    @abstractmethod
+    def word_table(self) -> Tensor:
+        """Word embeddings `(rows, width)`."""
+
+    @abstractmethod
+    def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
+        """Input texts to ids and mask, both `(texts, tokens)`, special tokens added, cut to `limit` tokens."""
+
+    @abstractmethod
+    def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:
+        """Target texts to ids `(texts, tokens)` that end with `end`, padded with `IGNORED`."""
+
+    @abstractmethod
+    def detokenize(self, ids: Tensor) -> list[str]:
+        """Ids `(texts, tokens)` to texts, special tokens left out."""
+
+    @abstractmethod
+    def encode(self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None,
+               calls: SiteCalls) -> Encoded:
+        """Read text `(rows, tokens)` and visual prompt `(rows, prompts, width)` with their masks."""
+
+    @abstractmethod
+    def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
+        """Teacher forcing: last hidden states `(rows, target tokens, width)`; state t predicts target t."""
+
+    @abstractmethod
+    def head(self, hidden: Tensor) -> Tensor:
+        """Hidden states `(..., width)` to logits `(..., vocabulary)`."""
+
+    @abstractmethod
+    def start(self, encoded: Encoded, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+        """Begin decoding: logits `(rows, vocabulary)` of the first target token, and the caches."""
+
+    @abstractmethod
+    def step(self, tokens: Tensor, state: DecoderState, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+        """One decoding step: the last tokens `(rows,)` to the logits `(rows, vocabulary)` of the next."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Name and hash of the weights in one short text; a graft is refused on another trunk."""

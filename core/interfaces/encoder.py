@@ -1,0 +1,35 @@
+"""VisualEncoder: media to tokens. Frozen; run under `no_grad` unless something in it is trained.
+
+A component's `build(options) -> VisualEncoder`; its options subclass `EncoderOptions`. It may be built under
+`torch.device("meta")` to count parameters, and must then load no weights.
+"""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.calls import SiteCalls
+from multigraft.core.interfaces.picture import Transform
+
+
+class VisualEncoder(nn.Module, ABC):
+    """Encodes pictures (or single frames of a video) to a grid of tokens."""
+
+    transform: Transform
+    width: int
+    """Width of a token."""
+    tokens: int
+    """Tokens of one picture."""
+
+    @abstractmethod
+    def forward(self, pixels: Tensor, calls: SiteCalls) -> Tensor:
+        """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Name, hash of the weights, transform and parameter-free pooling in one short text; keys stored features."""
+
+    def sites(self) -> tuple[Site, ...]:
+        """Where adapters may act inside the encoder."""
+        return ()

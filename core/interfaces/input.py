@@ -1,0 +1,42 @@
+"""Input: bytes to media.
+
+A component's `build(options) -> Input`. `decode` may run in a thread or in a spawned process that never imports torch, so
+inputs use numpy only and must be picklable.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from multigraft.core.data.media import Media
+from multigraft.core.interfaces.picture import Transform
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a video in seconds."""
+
+    start: float
+    stop: float
+
+
+class Input(ABC):
+    """Decodes one field of a sample."""
+
+    kind: str
+    """`image` or `video`: decides which pictures form one group of visual tokens."""
+    extensions: tuple[str, ...]
+    """Endings of the fields it reads, without the dot, lower case."""
+    isolated = False
+    """Whether to decode in a process that can be ended: native code that may hang or crash."""
+
+    @abstractmethod
+    def decode(self, data: bytes, transform: Transform, span: Span | None) -> Media:
+        """Decode, sample and resize.
+
+        Raises:
+            BadSample: with a short reason, for anything wrong with the bytes; sizes are checked before decoding.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What decides the pictures that come out, in one short text; part of the key of stored features."""

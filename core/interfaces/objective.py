@@ -1,0 +1,100 @@
+"""Objective: what one task's rows of a batch contribute to the loss, and how an answer is read off.
+
+A component's `build(options) -> Objective`. The engine divides the sum that `loss` gives by the denominator of the whole
+global batch, so micro-batches and ranks do not change the result and a task's gradient does not depend on what else
+is in the batch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Generator, Tensor, nn
+
+from multigraft.core.config.sections import Decoding
+from multigraft.core.data.batch import Sample
+from multigraft.core.graft.part import Initial
+from multigraft.core.interfaces.backbone import Encoded
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """The rows of one task in a batch, before the trunk."""
+
+    task: str
+    samples: tuple[Sample, ...]
+    text_ids: Tensor
+    """`(rows, text tokens)`."""
+    text_mask: Tensor
+    target_ids: Tensor
+    """`(rows, target tokens)`, `IGNORED` at padding."""
+    weights: Tensor
+    """`(rows,)`."""
+
+
+class Passes(Protocol):
+    """What an objective may ask of the model for its rows."""
+
+    def hidden(self) -> Tensor:
+        """Decoder states under teacher forcing, `(rows, target tokens, width)`."""
+        ...
+
+    def first_hidden(self) -> Tensor:
+        """Decoder state at its start token, `(rows, width)`."""
+        ...
+
+    def encoded(self) -> Encoded:
+        """Encoder states and mask."""
+        ...
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The backbone's output layer: `(..., width)` to `(..., vocabulary)`."""
+        ...
+
+    def head(self, x: Tensor) -> Tensor:
+        """The objective's own head, with the values its owners hold."""
+        ...
+
+    def generate(self, decoding: Decoding) -> list[str]:
+        """Greedy or beam output of each row."""
+        ...
+
+    def score(self, candidates: Sequence[Sequence[str]]) -> Tensor:
+        """Log-probability of each row's candidates, `(rows, most candidates)`, -inf where a row has fewer."""
+        ...
+
+
+class Head(nn.Module, ABC):
+    """A trained head of an objective; built on the meta device, called functionally."""
+
+    @abstractmethod
+    def initial(self, parameter: str) -> Initial:
+        """The start value of one of its parameters, by name."""
+
+
+class Objective(ABC):
+    """A loss over one task's rows, and a way to answer."""
+
+    splittable = True
+    """Whether the loss is a sum over samples, so that micro-batches may split it."""
+
+    def make_head(self, width: int) -> Head | None:
+        """A trained head over the backbone's states, if the objective needs one."""
+        return None
+
+    def prepare(self, rows: TaskRows, generator: Generator) -> TaskRows:
+        """Edit the inputs before the trunk, in training only."""
+        return rows
+
+    @abstractmethod
+    def denominator(self, rows: TaskRows) -> float:
+        """What the loss sum is divided by, from the inputs alone: samples, tokens or weights."""
+
+    @abstractmethod
+    def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
+        """Sum of the loss over the rows, a scalar."""
+
+    @abstractmethod
+    def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:
+        """One output text a row."""

@@ -1,0 +1,17 @@
+"""How a picture is brought to the size an encoder reads."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Resized and cut to `size` x `size` by the input, then scaled to [0, 1] and normalised by the encoder itself, so
+    that batches travel as uint8."""
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
+    """`stretch` ignores the aspect ratio, `crop` keeps the middle square, `pad` adds black borders."""

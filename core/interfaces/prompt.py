@@ -1,0 +1,64 @@
+"""PromptGenerator: visual tokens to a visual prompt.
+
+A component's `build(options, shape: PromptShape) -> PromptGenerator`; its options subclass `PromptOptions`. It is a plain
+module, built on the meta device and called functionally: its parameters are parts of the graft, with owners.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from multigraft.core.graft.part import Initial
+
+
+@dataclass(frozen=True)
+class PromptShape:
+    """What stands on both sides of a prompt generator."""
+
+    feature_width: int
+    """Width of a visual token."""
+    tokens: int
+    """Tokens of one picture as the encoder gives them."""
+    width: int
+    """Width of the backbone."""
+    norm: type[nn.Module]
+    """The backbone's normalisation, called as `norm(width)`: LayerNorm in BART, RMS norm in T5."""
+    word_table: Tensor | None = None
+    """The backbone's word embeddings `(rows, width)`, frozen."""
+
+
+@dataclass(frozen=True)
+class VisualTokens:
+    """The encoded media of some rows of a batch, all of one kind."""
+
+    tokens: Tensor
+    """`(rows, pictures, tokens, width)`; a picture is an image or a frame."""
+    mask: Tensor
+    """`(rows, pictures)`, True where there is a picture and not padding at the end."""
+    times: Tensor
+    """`(rows, pictures)`, seconds of the frames; 0 for images."""
+    kind: str
+    """`image` or `video`."""
+
+
+class PromptGenerator(nn.Module, ABC):
+    """Makes a visual prompt that the backbone reads as tokens."""
+
+    needs_text = False
+    """Whether `text_state` must be given."""
+
+    @abstractmethod
+    def forward(self, visual: VisualTokens, text_state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Prompt `(rows, prompts, width)` and its mask `(rows, prompts)`, True where attended to.
+
+        `text_state` is `(rows, width)`, or None where `needs_text` is False.
+        """
+
+    @abstractmethod
+    def initial(self, parameter: str) -> Initial:
+        """The start value of one of its parameters, by name."""
+
+    def frozen(self, parameter: str) -> bool:
+        """Whether the parameter is a fixed random tensor instead of a trained one."""
+        return False

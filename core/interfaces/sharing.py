@@ -1,0 +1,58 @@
+"""Sharing: who owns the tensor behind a part.
+
+A component's `build(options, tasks: tuple[str, ...]) -> Sharing`, with the names of the recipe's tasks. A sharing rule is
+a pure function (task, site, part) -> Owner. A tensor's identity is (owner, method, part name): equal owners of a part
+are one tensor.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from multigraft.core.graft.part import Part
+from multigraft.core.graft.site import Site
+
+SHARED = "shared"
+
+
+@dataclass(frozen=True, order=True)
+class Owner:
+    """Who owns a tensor: `task_scope` is `shared`, `task:NAME` or `group:NAME`; `site_scope` is the site's name, or
+    something wider (`model`, a stack) when one tensor serves several sites."""
+
+    task_scope: str
+    site_scope: str
+
+
+class PartGenerator(nn.Module, ABC):
+    """A hypernetwork: makes parts from parameters of its own. Built on the meta device, called functionally."""
+
+    @abstractmethod
+    def forward(self, task: str) -> dict[tuple[str, str], Tensor]:
+        """The generated parts of one task, by (site name, part name). Called once a task and step."""
+
+    def task_of(self, parameter: str) -> str | None:
+        """The task that owns a parameter of the generator (a task embedding), or None: all tasks share it."""
+        return None
+
+
+class Sharing(ABC):
+    """Maps (task, site, part) to an owner."""
+
+    @abstractmethod
+    def owner(self, task: str, site: Site, part: Part) -> Owner:
+        """The owner of a stored part."""
+
+    def generates(self, site: Site, part: Part) -> bool:
+        """Whether this part comes from the rule's hypernetwork instead of being stored."""
+        return False
+
+    def generator(self, wanted: Sequence[tuple[Site, Part]]) -> PartGenerator:
+        """The hypernetwork for the parts that `generates` named. One is built for each stack of the backbone."""
+        raise NotImplementedError(f"{type(self).__name__} generates no parts")
+
+    def refuse(self, parts: Mapping[str, Part]) -> str | None:
+        """Why this rule makes no sense for a method with these parts, or None. Said by `check`."""
+        return None

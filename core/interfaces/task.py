@@ -1,0 +1,40 @@
+"""Task: from annotations to texts, and from outputs to predictions.
+
+A component's `build(options) -> Task`; its options subclass `TaskOptions`
+(core/config/sections.py) and give their own defaults for prefix, objective, metrics and decoding.
+"""
+
+import random
+from abc import ABC, abstractmethod
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.batch import Example
+from multigraft.core.interfaces.metric import Answer, Prediction
+
+
+class Task(ABC):
+    """A kind of question one can ask about media."""
+
+    @abstractmethod
+    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+        """Input text (without the recipe's prefix; the engine puts it in front), target and weight.
+
+        `draw` is seeded by (seed, epoch, annotation id), for targets that are drawn; None in evaluation.
+
+        Raises:
+            BadSample: `missing field`, with its name, when the annotation lacks what the task needs.
+        """
+
+    def prediction(self, annotation: Annotation, output: str) -> Prediction:
+        """The row of `predictions/TASK.jsonl` for an output."""
+        answers = tuple(Answer(answer.text, answer.score) for answer in annotation.answers)
+        return Prediction(
+            id=annotation.id,
+            output=output,
+            references=annotation.references or tuple(answer.text for answer in answers),
+            answers=answers,
+            source=annotation.source,
+            type=annotation.type,
+            text=annotation.text,
+            choices=annotation.choices,
+        )

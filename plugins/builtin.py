@@ -1,0 +1,144 @@
+"""The built-in plugin: hook implementations only. It imports nothing heavy and uses what any third party may use."""
+
+from collections.abc import Iterable, Iterator
+
+from multigraft.core.component import Command, Component, RecipeFolder
+from multigraft.core.hookspecs import hookimpl
+
+_PLUGINS = "multigraft.plugins"
+
+
+def _components(folder: str, names: dict[str, tuple[str, str]], **common: object) -> Iterator[Component]:
+    """Components whose options are in `FOLDER/options.py`: name -> (options model, `module:callable`)."""
+    for name, (model, build) in names.items():
+        yield Component(name, f"{_PLUGINS}.{folder}.options:{model}", f"{_PLUGINS}.{folder}.{build}", **common)  # type: ignore[arg-type]
+
+
+@hookimpl
+def register_visual_encoders() -> Iterable[Component]:
+    """open_clip and timm models."""
+    yield from _components(
+        "encoders", {"open-clip": ("OpenClipOptions", "open_clip_encoder:build")},
+        requires=("open_clip",), extra="multigraft[open-clip]",
+    )
+    yield from _components(
+        "encoders", {"timm": ("TimmOptions", "timm_encoder:build")}, requires=("timm",), extra="multigraft[timm]"
+    )
+
+
+@hookimpl
+def register_backbones() -> Iterable[Component]:
+    """BART, T5 and the small trunk of the quickstart."""
+    return _components("backbones", {
+        "bart": ("BartOptions", "bart:build"),
+        "t5": ("T5Options", "t5:build"),
+        "sapling": ("SaplingOptions", "sapling:build"),
+    })
+
+
+@hookimpl
+def register_prompt_generators() -> Iterable[Component]:
+    """The VL-Adapter projection."""
+    return _components("prompts", {"linear": ("LinearOptions", "linear:build")})
+
+
+@hookimpl
+def register_adapters() -> Iterable[Component]:
+    """Bottleneck adapters."""
+    return _components("adapters", {"bottleneck": ("BottleneckOptions", "bottleneck:build")})
+
+
+@hookimpl
+def register_sharing() -> Iterable[Component]:
+    """Who owns what."""
+    return _components("sharing", {
+        "single": ("SingleOptions", "single:build"),
+        "half-shared": ("HalfSharedOptions", "half_shared:build"),
+        "per-task": ("PerTaskOptions", "per_task:build"),
+        "groups": ("GroupsOptions", "groups:build"),
+        "hypernetwork": ("HypernetworkOptions", "hypernetwork:build"),
+    })
+
+
+@hookimpl
+def register_objectives() -> Iterable[Component]:
+    """Losses."""
+    return _components("objectives", {
+        "generation": ("GenerationOptions", "generation:build"),
+        "classification": ("ClassificationOptions", "classification:build"),
+    })
+
+
+@hookimpl
+def register_inputs() -> Iterable[Component]:
+    """Pictures and videos."""
+    yield from _components("inputs", {"image": ("ImageOptions", "image:build")})
+    yield from _components("inputs", {"video": ("VideoOptions", "video:build")})
+
+
+@hookimpl
+def register_tasks() -> Iterable[Component]:
+    """One folder a task."""
+    names = {
+        "visual-question-answering": "VisualQuestionAnswering",
+        "compositional-question-answering": "CompositionalQuestionAnswering",
+        "two-image-statements": "TwoImageStatements",
+        "image-captioning": "ImageCaptioning",
+        "multiple-choice-video-question-answering": "MultipleChoiceVideoQuestionAnswering",
+        "open-video-question-answering": "OpenVideoQuestionAnswering",
+        "video-captioning": "VideoCaptioning",
+        "text-denoising": "TextDenoising",
+    }
+    for name, model in names.items():
+        folder = f"multigraft.tasks.{name.replace('-', '_')}"
+        yield Component(name, f"{folder}.options:{model}Options", f"{folder}.task:build")
+
+
+@hookimpl
+def register_metrics() -> Iterable[Component]:
+    """Scores; caption scores come from pycocoevalcap."""
+    return _components("metrics", {
+        "exact-match": ("ExactMatchOptions", "exact_match:build"),
+        "vqa-accuracy": ("VqaAccuracyOptions", "vqa_accuracy:build"),
+        "accuracy-by-type": ("AccuracyByTypeOptions", "accuracy_by_type:build"),
+        "consistency": ("ConsistencyOptions", "consistency:build"),
+        "cider": ("CiderOptions", "captions:build_cider"),
+        "bleu": ("BleuOptions", "captions:build_bleu"),
+        "rouge-l": ("RougeLOptions", "captions:build_rouge_l"),
+        "meteor": ("MeteorOptions", "captions:build_meteor"),
+    })
+
+
+@hookimpl
+def register_samplers() -> Iterable[Component]:
+    """How a batch is shared out among the tasks."""
+    return _components("samplers", {
+        "proportional": ("ProportionalOptions", "weighted:build_proportional"),
+        "temperature": ("TemperatureOptions", "weighted:build_temperature"),
+        "equal": ("EqualOptions", "weighted:build_equal"),
+        "weights": ("WeightsOptions", "weighted:build_weights"),
+        "round-robin": ("RoundRobinOptions", "round_robin:build"),
+    })
+
+
+@hookimpl
+def register_loggers() -> Iterable[Component]:
+    """Files always, TensorBoard behind an extra."""
+    yield from _components("loggers", {"jsonl": ("JsonLinesOptions", "jsonl:build"), "csv": ("CsvOptions", "csv_file:build")})
+    yield from _components(
+        "loggers", {"tensorboard": ("TensorBoardOptions", "tensorboard:build")},
+        requires=("tensorboard",), extra="multigraft[tensorboard]",
+    )
+
+
+@hookimpl
+def register_recipes() -> Iterable[RecipeFolder]:
+    """The recipes in configs/."""
+    yield RecipeFolder("multigraft.configs")
+
+
+@hookimpl
+def register_commands() -> Iterable[Command]:
+    """Commands that make the data of our own recipes."""
+    yield Command(("data", "quickstart"), f"{_PLUGINS}.quickstart.command:quickstart", "Make the quickstart's shards")
+    yield Command(("data", "sapling"), f"{_PLUGINS}.quickstart.command:sapling", "Make the text shards of configs/sapling.yaml")

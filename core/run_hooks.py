@@ -1,0 +1,37 @@
+"""Calling run hooks: `registry.hooks.step_ended(run=run, step=3, losses={...})`."""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pluggy
+
+from multigraft.core.hookspecs import RunHooks
+
+
+class RunHookRelay:
+    """The run hooks of all plugins, built-ins last. An exception gets a note that names the plugin."""
+
+    def __init__(self, manager: pluggy.PluginManager) -> None:
+        self._manager = manager
+
+    def __getattr__(self, hook: str) -> Callable[..., Any]:
+        if hook.startswith("_") or hook not in vars(RunHooks):
+            raise AttributeError(hook)
+        caller = getattr(self._manager.hook, hook)
+
+        def call(**arguments: Any) -> Any:
+            try:
+                return caller(**arguments)
+            except BaseException as error:
+                _name_owner(error, caller)
+                raise
+
+        return call
+
+
+def _name_owner(error: BaseException, caller: pluggy.HookCaller) -> None:
+    running = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
+    for implementation in caller.get_hookimpls():
+        if getattr(implementation.function, "__code__", None) in running:
+            error.add_note(f"raised by plugin {implementation.plugin_name!r} in its hook {caller.name}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from multigraft.core.graft.part import Part
+from multigraft.core.graft.part import Initial, Part
 from multigraft.core.graft.site import Site
 
 SHARED = "shared"
@@ -32,6 +32,10 @@ class PartGenerator(nn.Module, ABC):
     @abstractmethod
     def forward(self, task: str) -> dict[tuple[str, str], Tensor]:
         """The generated parts of one task, by (site name, part name). Called once a task and step."""
+
+    @abstractmethod
+    def initial(self, parameter: str) -> Initial:
+        """The start value of one of its parameters, by name."""
 
     def task_of(self, parameter: str) -> str | None:
         """The task that owns a parameter of the generator (a task embedding), or None: all tasks share it."""

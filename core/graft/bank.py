@@ -1,0 +1,110 @@
+"""The bank: every tensor of a graft, one parameter for each (owner, part)."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.part import Part
+from multigraft.core.interfaces.sharing import Owner
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Identity of a tensor: its owner and `METHOD.PART`."""
+
+    owner: Owner
+    part: str
+
+    @property
+    def text(self) -> str:
+        """`TASK_SCOPE/SITE_SCOPE/METHOD.PART`."""
+        return f"{self.owner.task_scope}/{self.owner.site_scope}/{self.part}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a tensor before it exists."""
+
+    part: Part
+    overlay: bool
+    """Whether it stands in for a tensor of the trunk, which is then counted only once."""
+
+
+class Bank:
+    """Declared first, on no device; then allocated with start values drawn from (seed, owner, part)."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.entries: dict[Key, Entry] = {}
+        self.adopted: dict[Key, nn.Parameter] = {}
+        self._values: dict[Key, Tensor] = {}
+
+    def declare(self, key: Key, part: Part, overlay: bool = False) -> None:
+        """Make room for a tensor; equal keys are one tensor and must agree on the shape."""
+        known = self.entries.setdefault(key, Entry(part, overlay))
+        if known.part.shape != part.shape:
+            raise MultigraftError(
+                f"{key.text}: one owner for shapes {known.part.shape} and {part.shape}; the sharing rule's site scope is too wide"
+            )
+
+    def adopt(self, key: Key, parameter: nn.Parameter) -> None:
+        """Train a parameter of the trunk in place."""
+        self.entries[key] = Entry(Part(key.part, tuple(parameter.shape), _unused), overlay=True)
+        self.adopted[key] = parameter
+
+    def allocate(self, device: torch.device) -> None:
+        """Give every declared tensor its start value."""
+        for key, entry in self.entries.items():
+            if key in self.adopted:
+                self._values[key] = self.adopted[key].requires_grad_(True)
+            else:
+                value = self.start_value(key).to(device)
+                self._values[key] = nn.Parameter(value) if entry.part.trained else value
+
+    def start_value(self, key: Key) -> Tensor:
+        """The value a tensor starts from, the same wherever and whenever it is asked for."""
+        digest = hashlib.blake2b(f"{self.seed}/{key.text}".encode(), digest_size=7).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest, "big"))
+        part = self.entries[key].part
+        return part.initial(part.shape, generator)
+
+    def __getitem__(self, key: Key) -> Tensor:
+        return self._values[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.entries
+
+    def trained(self) -> dict[Key, nn.Parameter]:
+        """The trained tensors, in the order of their declaration."""
+        return {key: value for key, value in self._values.items() if isinstance(value, nn.Parameter)}
+
+    def frozen(self) -> dict[Key, Tensor]:
+        """The random tensors that stay as they are."""
+        return {key: value for key, value in self._values.items() if not isinstance(value, nn.Parameter)}
+
+    def restart(self) -> None:
+        """Set every tensor of the bank's own back to its start value."""
+        with torch.no_grad():
+            for key, value in self.trained().items():
+                if key not in self.adopted:
+                    value.copy_(self.start_value(key))
+
+    def scopes(self) -> Iterator[str]:
+        """Task scopes that own something, sorted."""
+        yield from sorted({key.owner.task_scope for key in self.entries})
+
+
+def hash_tensors(tensors: Iterable[Tensor]) -> str:
+    """A short hash of tensors' bytes, in the given order."""
+    digest = hashlib.blake2b(digest_size=8)
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _unused(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    raise RuntimeError("an adopted parameter has no start value of its own")

@@ -1,0 +1,137 @@
+"""From declared methods and sharing rules to a graft: which tensors exist and who owns them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.bank import Bank, Key
+from multigraft.core.graft.part import Initial, Part, copy_of
+from multigraft.core.graft.placement import Graft, Hypernetwork, ModulePlacement, Placement
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.adapter import Adapter
+from multigraft.core.interfaces.sharing import SHARED, Owner, Sharing
+
+
+@dataclass(frozen=True)
+class Method:
+    """An adapter variant of a recipe: its name in the graft, where it stands and who shares it."""
+
+    name: str
+    adapter: Adapter
+    sites: tuple[Site, ...]
+    sharing: Sharing
+
+
+def add_method(graft: Graft, method: Method) -> None:
+    """Place an adapter variant at its sites.
+
+    Raises:
+        MultigraftError: no site matches, a site is of a kind the adapter cannot stand on, or the sharing rule refuses.
+    """
+    if not method.sites:
+        raise MultigraftError(f"adapter '{method.name}': its `sites` match nothing in this backbone")
+    wanted: dict[str, list[tuple[Site, Part]]] = {}
+    for site in method.sites:
+        if site.kind not in method.adapter.kinds:
+            allowed = " or ".join(method.adapter.kinds)
+            raise MultigraftError(f"adapter '{method.name}' stands on {allowed} sites, and {site.name} is a {site.kind}")
+        parts = tuple(method.adapter.parts(site))
+        _refuse(method, parts)
+        made = tuple(part for part in parts if method.sharing.generates(site, part))
+        wanted.setdefault(site.stack, []).extend((site, part) for part in made)
+        stored = [part for part in parts if part not in made]
+        keys = {task: _declare(graft.bank, method, task, site, stored) for task in graft.tasks}
+        placement = Placement(method.name, site, method.adapter, parts, keys, tuple(part.name for part in made))
+        graft.sites.setdefault(site.name, []).append(placement)
+    for stack, requests in wanted.items():
+        if requests:
+            _add_hypernetwork(graft, method, stack, requests)
+
+
+def add_overlay(graft: Graft, method: str, site: Site, module: nn.Module, names: Sequence[str]) -> None:
+    """Train some of a trunk module's own tensors, on copies that start from them; shared by all tasks."""
+    own = dict(module.named_parameters(recurse=False))
+    parts = tuple(Part(name, tuple(own[name].shape), copy_of(own[name])) for name in names if name in own)
+    if not parts:
+        return
+    keys = {part.name: Key(Owner(SHARED, site.name), f"{method}.{part.name}") for part in parts}
+    for part in parts:
+        graft.bank.declare(keys[part.name], part, overlay=True)
+    graft.sites.setdefault(site.name, []).append(
+        Placement(method, site, None, parts, dict.fromkeys(graft.tasks, keys))
+    )
+
+
+@dataclass(frozen=True)
+class ModuleParts:
+    """How a plain module's parameters become parts."""
+
+    initial: Callable[[str], Initial]
+    frozen: Callable[[str], bool] = lambda name: False
+    task_of: Callable[[str], str | None] = lambda name: None
+
+
+def add_module(
+    graft: Graft, name: str, module: nn.Module, parts: ModuleParts, sharing: Sharing, tasks: Sequence[str] | None = None
+) -> ModulePlacement[nn.Module]:
+    """Make the parameters of a module on the meta device parts of the graft."""
+    site = Site(name, None, None, "module", None, 0, 0, "")
+    keys: dict[str, dict[str, Key]] = {}
+    for task in tasks or graft.tasks:
+        keys[task] = {}
+        for parameter, value in module.named_parameters():
+            if parts.task_of(parameter) not in (None, task):
+                continue
+            part = Part(parameter, tuple(value.shape), parts.initial(parameter), trained=not parts.frozen(parameter))
+            key = Key(_module_owner(sharing, parts, task, site, part), f"{name}.{parameter}")
+            graft.bank.declare(key, part)
+            keys[task][parameter] = key
+    placement = ModulePlacement(name, module, keys)
+    graft.modules[name] = placement
+    return placement
+
+
+def adopt(graft: Graft, name: Literal["backbone", "encoder"], module: nn.Module) -> None:
+    """Train a whole trunk module in place, without a second copy."""
+    for parameter_name, parameter in module.named_parameters():
+        graft.bank.adopt(Key(Owner(SHARED, name), f"{name}.{parameter_name}"), parameter)
+
+
+def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
+    """A module whose parameters hold no memory."""
+    with torch.device("meta"):
+        return build()
+
+
+def _module_owner(sharing: Sharing, parts: ModuleParts, task: str, site: Site, part: Part) -> Owner:
+    if parts.task_of(part.name) == task:
+        return Owner(f"task:{task}", site.name)
+    if not part.trained:
+        return Owner(SHARED, site.name)
+    return sharing.owner(task, site, part)
+
+
+def _declare(bank: Bank, method: Method, task: str, site: Site, parts: Sequence[Part]) -> Mapping[str, Key]:
+    keys = {part.name: Key(method.sharing.owner(task, site, part), f"{method.name}.{part.name}") for part in parts}
+    for part in parts:
+        bank.declare(keys[part.name], part)
+    return keys
+
+
+def _refuse(method: Method, parts: Sequence[Part]) -> None:
+    reason = method.sharing.refuse({part.name: part for part in parts})
+    if reason:
+        raise MultigraftError(f"adapter '{method.name}': {reason}")
+
+
+def _add_hypernetwork(graft: Graft, method: Method, stack: str, wanted: list[tuple[Site, Part]]) -> None:
+    with torch.device("meta"):
+        generator = method.sharing.generator(wanted)
+    name = f"{method.name}-hypernetwork-{stack}"
+    parts = ModuleParts(generator.initial, task_of=generator.task_of)
+    placement = add_module(graft, name, generator, parts, method.sharing)
+    graft.hypernetworks.append(Hypernetwork(method.name, placement))  # type: ignore[arg-type]

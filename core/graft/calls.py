@@ -1,0 +1,99 @@
+"""The graft's side of a forward pass: one object a batch, handed down through the trunk."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from multigraft.core.data.batch import Segment
+from multigraft.core.graft.placement import Graft, ModulePlacement, Placement, runs
+from multigraft.core.interfaces.adapter import Call
+
+Generated = Mapping[tuple[str, str], Mapping[tuple[str, str], Tensor]]
+"""(method, task) -> (site, part) -> tensor."""
+
+
+@dataclass(frozen=True)
+class GraftCalls:
+    """Adapters and overlays of a graft for the segments of one batch."""
+
+    graft: Graft
+    segments: tuple[Segment, ...]
+    generated: Generated
+    training: bool
+    seen: set[str]
+    """Names of the sites that the trunk has called."""
+
+    def linear(self, site: str, module: nn.Linear, x: Tensor) -> Tensor:
+        """A projection with its overlays and adapters: `(rows, tokens, width_in)` to `(rows, tokens, width_out)`."""
+        output = self._overlaid(site, module, x)
+        return self._adapted(site, x, output, module)
+
+    def norm(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
+        """A normalisation with its overlays."""
+        return self._overlaid(site, module, x)
+
+    def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
+        """A block's output after its adapters."""
+        return self._adapted(site, x, output, None)
+
+    def expand(self, copies: int) -> "GraftCalls":
+        """For rows that were each repeated `copies` times in place."""
+        segments = tuple(Segment(s.task, s.start * copies, s.stop * copies) for s in self.segments)
+        return replace(self, segments=segments)
+
+    def module(self, placement: ModulePlacement[nn.Module], run: Callable[[Mapping[str, Tensor], slice], Tensor]) -> Tensor:
+        """Run a trained module over the rows, once for each set of owners; `run(values, rows)` gives those rows."""
+        pieces = [run(placement.values(self.graft.bank, s.task), s.rows) for s in runs(placement, self.segments)]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def _overlaid(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
+        self.seen.add(site)
+        for placement in self.graft.sites.get(site, ()):
+            if placement.adapter is None:
+                return self._by_owner(placement, x, lambda p, v, rows: functional_call(module, dict(v), (x[rows],)))
+        return module(x)  # type: ignore[no-any-return]
+
+    def _adapted(self, site: str, x: Tensor, output: Tensor, module: nn.Linear | None) -> Tensor:
+        self.seen.add(site)
+        for placement in self.graft.sites.get(site, ()):
+            if placement.adapter is not None:
+                output = self._adapt(placement, x, output, module)
+        return output
+
+    def _adapt(self, placement: Placement, x: Tensor, output: Tensor, module: nn.Linear | None) -> Tensor:
+        weight, bias = (None, None) if module is None else (module.weight, module.bias)
+
+        def apply(placement: Placement, values: Mapping[str, Tensor], rows: slice) -> Tensor:
+            call = Call(placement.site, x[rows], output[rows], weight, bias, self.training)
+            return placement.adapter.apply(call, values)  # type: ignore[union-attr]
+
+        return self._by_owner(placement, output, apply)
+
+    def _by_owner(
+        self, placement: Placement, x: Tensor, apply: Callable[[Placement, Mapping[str, Tensor], slice], Tensor]
+    ) -> Tensor:
+        pieces = [apply(placement, self._values(placement, s.task), s.rows) for s in runs(placement, self.segments)]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def _values(self, placement: Placement, task: str) -> dict[str, Tensor]:
+        values = {name: self.graft.bank[key] for name, key in placement.keys[task].items()}
+        if placement.generated:
+            made = self.generated[placement.method, task]
+            values.update({name: made[placement.site.name, name] for name in placement.generated})
+        return values
+
+
+def make_calls(graft: Graft, segments: Sequence[Segment], training: bool) -> GraftCalls:
+    """The calls of one batch; hypernetworks run here, once a task."""
+    generated: dict[tuple[str, str], dict[tuple[str, str], Tensor]] = {}
+    for network in graft.hypernetworks:
+        for task in dict.fromkeys(segment.task for segment in segments):
+            values = network.placement.values(graft.bank, task)
+            made = functional_call(network.placement.module, values, (task,))
+            generated.setdefault((network.method, task), {}).update(made)
+    return GraftCalls(graft, tuple(segments), generated, training, set())
+
+

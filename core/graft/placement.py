@@ -1,0 +1,87 @@
+"""Placements: a method's parts at a site, or a module's parameters, with the owner of each for every task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from torch import Tensor, nn
+
+from multigraft.core.data.batch import Segment
+from multigraft.core.graft.bank import Bank, Key
+from multigraft.core.graft.part import Part
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.adapter import Adapter
+from multigraft.core.interfaces.sharing import PartGenerator
+
+M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A method at a site. Without an adapter it is an overlay: its parts stand in for the site's own tensors."""
+
+    method: str
+    site: Site
+    adapter: Adapter | None
+    parts: tuple[Part, ...]
+    keys: Mapping[str, Mapping[str, Key]]
+    """Stored parts of each task: task -> part name -> key."""
+    generated: tuple[str, ...] = ()
+    """Names of the parts that a hypernetwork makes."""
+
+    def identity(self, task: str) -> object:
+        """Equal for tasks that have the same tensors here."""
+        return (task if self.generated else "", tuple(self.keys[task].values()))
+
+
+@dataclass(frozen=True)
+class ModulePlacement(Generic[M]):
+    """A module on the meta device whose parameters are parts."""
+
+    name: str
+    module: M
+    keys: Mapping[str, Mapping[str, Key]]
+    """task -> parameter name -> key."""
+
+    def values(self, bank: Bank, task: str) -> dict[str, Tensor]:
+        """Its parameters for one task."""
+        return {name: bank[key] for name, key in self.keys[task].items()}
+
+    def identity(self, task: str) -> object:
+        """Equal for tasks that have the same tensors here."""
+        return tuple(self.keys[task].values())
+
+
+@dataclass(frozen=True)
+class Hypernetwork:
+    """A generator of parts for one method in one stack."""
+
+    method: str
+    placement: ModulePlacement[PartGenerator]
+
+
+@dataclass
+class Graft:
+    """All placements over one bank."""
+
+    tasks: tuple[str, ...]
+    bank: Bank
+    sites: dict[str, list[Placement]] = field(default_factory=dict)
+    hypernetworks: list[Hypernetwork] = field(default_factory=list)
+    modules: dict[str, ModulePlacement[nn.Module]] = field(default_factory=dict)
+
+    def placements(self) -> Iterable[Placement]:
+        """Every placement, in the order of sites."""
+        return (placement for placements in self.sites.values() for placement in placements)
+
+
+def runs(placement: "Placement | ModulePlacement[M]", segments: Sequence[Segment]) -> list[Segment]:
+    """Neighbouring segments with the same tensors joined; `task` is that of the first."""
+    joined: list[Segment] = []
+    for segment in segments:
+        last = joined[-1] if joined else None
+        if last and last.stop == segment.start and placement.identity(last.task) == placement.identity(segment.task):
+            joined[-1] = Segment(last.task, last.start, segment.stop)
+        else:
+            joined.append(segment)
+    return joined

@@ -1,0 +1,45 @@
+"""Bottleneck adapter: output + Up(GELU(Down(output))) (Houlsby et al. 2019; placement as in VL-Adapter, section 3)."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+from torch.nn.functional import gelu, linear
+
+from multigraft.core.graft.part import Part, normal, zeros
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.adapter import Adapter, Call
+from multigraft.plugins.adapters.options import BottleneckOptions
+
+_DEFAULT_REDUCTION = 8
+
+
+class Bottleneck(Adapter):
+    """Serial, with tanh-GELU, biases and a skip of its own; `2 d b + b + d` numbers a site."""
+
+    def __init__(self, options: BottleneckOptions) -> None:
+        self.options = options
+
+    def parts(self, site: Site) -> Sequence[Part]:
+        """`down.weight` (bottleneck, width), `up.weight` (width, bottleneck) and their biases."""
+        outer, inner = site.width_out, self.bottleneck_width(site)
+        up = zeros if self.options.start == "identity" else normal(0.02)
+        return (
+            Part("down.weight", (inner, outer), normal(0.02)),
+            Part("down.bias", (inner,), zeros),
+            Part("up.weight", (outer, inner), up),
+            Part("up.bias", (outer,), zeros),
+        )
+
+    def apply(self, call: Call, parts: Mapping[str, Tensor]) -> Tensor:
+        """`(rows, tokens, width)` to the same."""
+        hidden = gelu(linear(call.output, parts["down.weight"], parts["down.bias"]), approximate="tanh")
+        return call.output + linear(hidden, parts["up.weight"], parts["up.bias"])
+
+    def bottleneck_width(self, site: Site) -> int:
+        """Width of the bottleneck at a site."""
+        return self.options.width or max(1, site.width_out // (self.options.reduction or _DEFAULT_REDUCTION))
+
+
+def build(options: BottleneckOptions) -> Bottleneck:
+    """The adapter of a recipe."""
+    return Bottleneck(options)

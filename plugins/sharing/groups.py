@@ -1,0 +1,35 @@
+"""`groups`: tasks share within their group."""
+
+from collections.abc import Mapping
+
+from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.part import Part
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.sharing import Owner, Sharing
+from multigraft.plugins.sharing.options import GroupsOptions
+
+
+class Groups(Sharing):
+    """One tensor a group."""
+
+    def __init__(self, group_of: Mapping[str, str]) -> None:
+        self.group_of = group_of
+
+    def owner(self, task: str, site: Site, part: Part) -> Owner:
+        """`group:NAME` of the task's group."""
+        return Owner(f"group:{self.group_of[task]}", site.name)
+
+
+def build(options: GroupsOptions, tasks: tuple[str, ...]) -> Groups:
+    """The rule of a recipe.
+
+    Raises:
+        MultigraftError: a task is in no group or in two, or a group names a task that is not there.
+    """
+    listed = [task for members in options.groups.values() for task in members]
+    problems = [f"task '{task}' is in no group" for task in tasks if task not in listed]
+    problems += [f"no task is named '{task}'" for task in dict.fromkeys(listed) if task not in tasks]
+    problems += [f"task '{task}' is in several groups" for task in dict.fromkeys(listed) if listed.count(task) > 1]
+    if problems:
+        raise MultigraftError(f"sharing groups: {'; '.join(problems)}. Tasks: {', '.join(tasks)}")
+    return Groups({task: group for group, members in options.groups.items() for task in members})

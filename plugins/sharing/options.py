@@ -1,0 +1,38 @@
+"""Options of the built-in sharing rules."""
+
+from pydantic import Field
+
+from multigraft.core.config.options import Options
+
+
+class SingleOptions(Options):
+    """All tasks share everything."""
+
+
+class PerTaskOptions(Options):
+    """Each task has everything for itself."""
+
+
+class HalfSharedOptions(Options):
+    """Some parts are shared by all tasks, the others belong to the task."""
+
+    shared: list[str] = Field(["up.*"], min_length=1)
+    """Parts that are shared, as patterns over part names; `["down.*"]` shares the other half."""
+
+
+class GroupsOptions(Options):
+    """Tasks share within their group."""
+
+    groups: dict[str, list[str]] = Field(min_length=1)
+    """Group name to the names of its tasks; every task is in one group."""
+
+
+class HypernetworkOptions(Options):
+    """Every part is generated from embeddings of the task, the layer and the block."""
+
+    embedding: int = Field(64, ge=1)
+    """Width of the task and layer embeddings."""
+    hidden: int = Field(64, ge=1)
+    """Width of the layer between the embeddings and their projection."""
+    projected: int = Field(8, ge=1)
+    """Width of the vector that the generators read."""

@@ -38,7 +38,9 @@ def add_method(graft: Graft, method: Method) -> None:
     for site in method.sites:
         if site.kind not in method.adapter.kinds:
             allowed = " or ".join(method.adapter.kinds)
-            raise MultigraftError(f"adapter '{method.name}' stands on {allowed} sites, and {site.name} is a {site.kind}")
+            raise MultigraftError(
+                f"adapter '{method.name}' stands on {allowed} sites, and {site.name} is a {site.kind}"
+            )
         parts = tuple(method.adapter.parts(site))
         _refuse(method, parts)
         made = tuple(part for part in parts if method.sharing.generates(site, part))
@@ -61,9 +63,7 @@ def add_overlay(graft: Graft, method: str, site: Site, module: nn.Module, names:
     keys = {part.name: Key(Owner(SHARED, site.name), f"{method}.{part.name}") for part in parts}
     for part in parts:
         graft.bank.declare(keys[part.name], part, overlay=True)
-    graft.sites.setdefault(site.name, []).append(
-        Placement(method, site, None, parts, dict.fromkeys(graft.tasks, keys))
-    )
+    graft.sites.setdefault(site.name, []).append(Placement(method, site, None, parts, dict.fromkeys(graft.tasks, keys)))
 
 
 @dataclass(frozen=True)

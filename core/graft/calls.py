@@ -44,7 +44,9 @@ class GraftCalls:
         segments = tuple(Segment(s.task, s.start * copies, s.stop * copies) for s in self.segments)
         return replace(self, segments=segments)
 
-    def module(self, placement: ModulePlacement[nn.Module], run: Callable[[Mapping[str, Tensor], slice], Tensor]) -> Tensor:
+    def module(
+        self, placement: ModulePlacement[nn.Module], run: Callable[[Mapping[str, Tensor], slice], Tensor]
+    ) -> Tensor:
         """Run a trained module over the rows, once for each set of owners; `run(values, rows)` gives those rows."""
         pieces = [run(placement.values(self.graft.bank, s.task), s.rows) for s in runs(placement, self.segments)]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
@@ -95,5 +97,3 @@ def make_calls(graft: Graft, segments: Sequence[Segment], training: bool) -> Gra
             made = functional_call(network.placement.module, values, (task,))
             generated.setdefault((network.method, task), {}).update(made)
     return GraftCalls(graft, tuple(segments), generated, training, set())
-
-

@@ -102,7 +102,9 @@ def _check_frozen(folder: Path, saved: Mapping[str, str], bank: Bank) -> None:
     here = {key.text: hash_tensors([value]) for key, value in bank.frozen().items()}
     if saved != here:
         differing = sorted({name for name in saved.keys() | here.keys() if saved.get(name) != here.get(name)})
-        raise GraftError(f"{folder}: frozen random tensors differ: {', '.join(differing)}; the seed or a shape has changed")
+        raise GraftError(
+            f"{folder}: frozen random tensors differ: {', '.join(differing)}; the seed or a shape has changed"
+        )
 
 
 def _check_names(folder: Path, stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

@@ -40,6 +40,8 @@ class DecoderState(ABC):
 class Backbone(nn.Module, ABC):
     """A frozen language model, its tokenizer and its sites."""
 
+    model: nn.Module
+    """The transformers model whose modules it runs; `Site.module` is a path in it."""
     width: int
     norm: type[nn.Module]
     """Its normalisation, called as `norm(width)`."""
@@ -67,8 +69,9 @@ class Backbone(nn.Module, ABC):
         """Ids `(texts, tokens)` to texts, special tokens left out."""
 
     @abstractmethod
-    def encode(self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None,
-               calls: SiteCalls) -> Encoded:
+    def encode(
+        self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None, calls: SiteCalls
+    ) -> Encoded:
         """Read text `(rows, tokens)` and visual prompt `(rows, prompts, width)` with their masks."""
 
     @abstractmethod

@@ -44,7 +44,9 @@ class LayerwiseGenerator(PartGenerator):
         vectors = self.norm(self.project(joined))
         made = {name: generator(vectors) for name, generator in self.generators.items()}
         return {
-            (site.name, part.name): made[generator_name(site, part)][self.layers.index(site.layer or 0)].view(part.shape)
+            (site.name, part.name): made[generator_name(site, part)][self.layers.index(site.layer or 0)].view(
+                part.shape
+            )
             for site, part in self.wanted
         }
 

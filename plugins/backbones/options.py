@@ -1,0 +1,57 @@
+"""Options of the built-in backbones."""
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from multigraft.core.config.sections import BackboneOptions, weight_source
+
+
+class PretrainedOptions(BackboneOptions):
+    """A transformers model: from a hub id, a local folder, or an architecture with random weights."""
+
+    weights: str
+    """`hub:ID`, `path:DIR`, or `random`, which must be said."""
+    architecture: dict[str, Any] = {}
+    """Fields of the model's transformers config; with `random`, over the family's defaults."""
+    tokenizer: str | None = None
+    """`hub:ID` or `path:DIR`; if left out, that of the weights."""
+    seed: int = Field(0, ge=0)
+    """Seed of random weights."""
+
+    @field_validator("weights")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        weight_source(value, ("hub", "path", "random"))
+        return value
+
+    @field_validator("tokenizer")
+    @classmethod
+    def _known_tokenizer(cls, value: str | None) -> str | None:
+        if value is not None:
+            weight_source(value, ("hub", "path"))
+        return value
+
+
+class BartOptions(PretrainedOptions):
+    """BART (Lewis et al. 2020)."""
+
+
+class T5Options(PretrainedOptions):
+    """T5 (Raffel et al. 2020) and its relatives with the same architecture."""
+
+
+class SaplingOptions(BackboneOptions):
+    """A BART of 3.6 M parameters that comes with multigraft; for quickstarts and tests."""
+
+    weights: str = "package"
+    """`package` for the weights that come with multigraft, or `random`."""
+    seed: int = Field(0, ge=0)
+    """Seed of random weights."""
+
+    @field_validator("weights")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in ("package", "random"):
+            raise ValueError("weights are `package` or `random`")
+        return value

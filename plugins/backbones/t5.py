@@ -1,0 +1,221 @@
+"""T5: pre-norm encoder-decoder with relative position biases (Raffel et al. 2020).
+
+Biases act between text tokens; every pair that includes a visual token has none (VL-Adapter's CLIP-T5).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout, pad
+
+from multigraft.core.data.batch import IGNORED
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.backbone import Backbone, DecoderState, Encoded
+from multigraft.core.interfaces.calls import SiteCalls
+from multigraft.plugins.backbones import loading
+from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, split_heads
+from multigraft.plugins.backbones.options import T5Options
+from multigraft.plugins.backbones.sites import attention_sites, block_site, linear_site, norm_site
+from multigraft.plugins.backbones.text import TextCodec
+
+_MASKED = torch.finfo(torch.float32).min
+
+
+class T5Backbone(Backbone):
+    """A frozen T5 with its tokenizer."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        super().__init__()
+        from transformers.models.t5.modeling_t5 import T5LayerNorm
+
+        config = model.config
+        self.model, self.config = model, config
+        self.width, self.norm, self.end = config.d_model, T5LayerNorm, config.eos_token_id
+        self.text = TextCodec(tokenizer, [], config.eos_token_id, config.pad_token_id)
+        start = getattr(config, "decoder_start_token_id", None)
+        self.first = config.pad_token_id if start is None else start
+        loading.freeze(self)
+
+    def sites(self) -> tuple[Site, ...]:
+        """Blocks, projections and norms of both stacks."""
+        return tuple(self._sites())
+
+    def word_table(self) -> Tensor:
+        """`(vocabulary, width)`."""
+        return self.model.shared.weight  # type: ignore[no-any-return]
+
+    def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
+        """`text </s>`."""
+        return self.text.inputs(texts, limit)
+
+    def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:
+        """`text </s>`."""
+        return self.text.encode(texts, limit, IGNORED)
+
+    def detokenize(self, ids: Tensor) -> list[str]:
+        """Texts without special tokens."""
+        return self.text.decode(ids)
+
+    def encode(
+        self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None, calls: SiteCalls
+    ) -> Encoded:
+        """Text, then visual prompt, through the encoder: `(rows, tokens, width)`."""
+        x, mask = self.model.shared(text_ids), text_mask
+        bias = self._bias("encoder", text_ids.shape[1], text_ids.shape[1])
+        if prompt is not None and prompt_mask is not None:
+            x, mask = torch.cat([x, prompt.to(x.dtype)], 1), torch.cat([mask, prompt_mask], 1)
+            bias = pad(bias, (0, prompt.shape[1], 0, prompt.shape[1]))
+        bias = bias + _added(mask)
+        x = self._drop(x, calls)
+        for number, block in enumerate(self.model.encoder.block):
+            at = f"encoder.{number}"
+            x, _ = self._self_attention(block.layer[0], at, x, bias, None, calls)
+            x = self._feed_forward(block.layer[1], at, x, calls)
+        return Encoded(self._finish("encoder", x, calls), mask)
+
+    def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
+        """Teacher forcing; the input is the target shifted right behind the decoder's start token."""
+        shifted = target_ids.new_full(target_ids.shape, self.first)
+        shifted[:, 1:] = target_ids[:, :-1].masked_fill(target_ids[:, :-1] == IGNORED, self.config.pad_token_id)
+        hidden, _ = self._decoder(shifted, self._begin(encoded, calls), calls)
+        return hidden
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """The output layer; a tied one reads states divided by sqrt(width)."""
+        if getattr(self.config, "scale_decoder_outputs", self.config.tie_word_embeddings):
+            hidden = hidden * self.width**-0.5
+        return self.model.lm_head(hidden)  # type: ignore[no-any-return]
+
+    def start(self, encoded: Encoded, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+        """Logits after the decoder's start token."""
+        first = torch.full((encoded.states.shape[0],), self.first, device=encoded.states.device)
+        return self.step(first, self._begin(encoded, calls), calls)
+
+    def step(self, tokens: Tensor, state: DecoderState, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+        """One more token."""
+        hidden, grown = self._decoder(tokens[:, None], state, calls)
+        return self.head(hidden[:, -1]), grown
+
+    def fingerprint(self) -> str:
+        """Name and hash of the weights."""
+        return loading.fingerprint("t5", self.model)
+
+    def _begin(self, encoded: Encoded, calls: SiteCalls) -> Caches:
+        cross: list[Pair] = []
+        for number, block in enumerate(self.model.decoder.block):
+            at, attention = f"decoder.{number}.cross-attention", block.layer[1].EncDecAttention
+            key = calls.linear(f"{at}.key", attention.k, encoded.states)
+            value = calls.linear(f"{at}.value", attention.v, encoded.states)
+            cross.append((split_heads(key, self.config.num_heads), split_heads(value, self.config.num_heads)))
+        return Caches((), tuple(cross), _added(encoded.mask))
+
+    def _decoder(self, ids: Tensor, state: Any, calls: SiteCalls) -> tuple[Tensor, Caches]:
+        past, new = state.length, ids.shape[1]
+        x = self._drop(self.model.shared(ids), calls)
+        bias = self._bias("decoder", new, past + new)
+        if new > 1:
+            allowed = torch.ones(new, new, dtype=torch.bool, device=ids.device).tril()
+            bias = bias.masked_fill(~allowed, _MASKED)
+        own: list[Pair] = []
+        for number, block in enumerate(self.model.decoder.block):
+            at = f"decoder.{number}"
+            x, pair = self._self_attention(block.layer[0], at, x, bias, state.own[number] if past else None, calls)
+            own.append(pair)
+            x = self._cross_attention(block.layer[1], at, x, state.cross[number], state.mask, calls)
+            x = self._feed_forward(block.layer[2], at, x, calls)
+        return self._finish("decoder", x, calls), Caches(tuple(own), state.cross, state.mask)
+
+    def _bias(self, stack: str, queries: int, keys: int) -> Tensor:
+        attention = getattr(self.model, stack).block[0].layer[0].SelfAttention
+        device = attention.relative_attention_bias.weight.device
+        query = torch.arange(keys - queries, keys, device=device)[:, None]
+        distance = torch.arange(keys, device=device)[None, :] - query
+        buckets = attention._relative_position_bucket(
+            distance,
+            bidirectional=stack == "encoder",
+            num_buckets=self.config.relative_attention_num_buckets,
+            max_distance=self.config.relative_attention_max_distance,
+        )
+        return attention.relative_attention_bias(buckets).permute(2, 0, 1)[None]  # type: ignore[no-any-return]
+
+    def _self_attention(
+        self, layer: Any, at: str, x: Tensor, bias: Tensor, past: Pair | None, calls: SiteCalls
+    ) -> tuple[Tensor, Pair]:
+        site, attention = f"{at}.self-attention", layer.SelfAttention
+        normed = calls.norm(f"{site}.norm", layer.layer_norm, x)
+        key = split_heads(calls.linear(f"{site}.key", attention.k, normed), self.config.num_heads)
+        value = split_heads(calls.linear(f"{site}.value", attention.v, normed), self.config.num_heads)
+        pair = append(past, key, value)
+        return self._attend(attention, site, x, normed, pair, bias, calls), pair
+
+    def _cross_attention(self, layer: Any, at: str, x: Tensor, pair: Pair, mask: Tensor, calls: SiteCalls) -> Tensor:
+        site = f"{at}.cross-attention"
+        normed = calls.norm(f"{site}.norm", layer.layer_norm, x)
+        return self._attend(layer.EncDecAttention, site, x, normed, pair, mask, calls)
+
+    def _attend(
+        self, attention: Any, site: str, x: Tensor, normed: Tensor, pair: Pair, bias: Tensor, calls: SiteCalls
+    ) -> Tensor:
+        query = split_heads(calls.linear(f"{site}.query", attention.q, normed), self.config.num_heads)
+        rate = self.config.dropout_rate if calls.training else 0.0
+        mixed = attend(query, *pair, bias, scale=1.0, dropout=rate)
+        output = calls.linear(f"{site}.output", attention.o, mixed)
+        return x + self._drop(calls.block(site, normed, output), calls)
+
+    def _feed_forward(self, layer: Any, at: str, x: Tensor, calls: SiteCalls) -> Tensor:
+        site, dense = f"{at}.feed-forward", layer.DenseReluDense
+        normed = calls.norm(f"{site}.norm", layer.layer_norm, x)
+        if self.config.is_gated_act:
+            gate = dense.act(calls.linear(f"{site}.gate", dense.wi_0, normed))
+            inner = gate * calls.linear(f"{site}.up", dense.wi_1, normed)
+        else:
+            inner = dense.act(calls.linear(f"{site}.up", dense.wi, normed))
+        output = calls.linear(f"{site}.down", dense.wo, self._drop(inner, calls))
+        return x + self._drop(calls.block(site, normed, output), calls)
+
+    def _finish(self, stack: str, x: Tensor, calls: SiteCalls) -> Tensor:
+        return self._drop(calls.norm(f"{stack}.final-norm", getattr(self.model, stack).final_layer_norm, x), calls)
+
+    def _drop(self, x: Tensor, calls: SiteCalls) -> Tensor:
+        return dropout(x, self.config.dropout_rate, calls.training)
+
+    def _sites(self) -> Iterator[Site]:
+        for stack in ("encoder", "decoder"):
+            for number, block in enumerate(getattr(self.model, stack).block):
+                yield from self._block_sites(stack, number, f"{stack}.block.{number}", len(block.layer))
+            yield norm_site(stack, None, None, "final-norm", self.width, f"{stack}.final_layer_norm")
+
+    def _block_sites(self, stack: str, number: int, root: str, layers: int) -> Iterator[Site]:
+        blocks = {"self-attention": "SelfAttention", "cross-attention": "EncDecAttention"}
+        heads = self.config.num_heads * self.config.d_kv
+        for index, (block, own) in enumerate(list(blocks.items())[: layers - 1]):
+            at = f"{root}.layer.{index}"
+            yield norm_site(stack, number, block, "norm", self.width, f"{at}.layer_norm")
+            yield from attention_sites(stack, number, block, self.width, f"{at}.{own}", _NAMES, heads)
+        at = f"{root}.layer.{layers - 1}"
+        yield norm_site(stack, number, "feed-forward", "norm", self.width, f"{at}.layer_norm")
+        yield block_site(stack, number, "feed-forward", self.width, f"{at}.DenseReluDense")
+        ups = {"gate": "wi_0", "up": "wi_1"} if self.config.is_gated_act else {"up": "wi"}
+        for name, own in ups.items():
+            module = f"{at}.DenseReluDense.{own}"
+            yield linear_site(stack, number, "feed-forward", name, self.width, self.config.d_ff, module)
+        module = f"{at}.DenseReluDense.wo"
+        yield linear_site(stack, number, "feed-forward", "down", self.config.d_ff, self.width, module)
+
+
+_NAMES = {"query": "q", "key": "k", "value": "v", "output": "o"}
+
+
+def _added(mask: Tensor) -> Tensor:
+    """A mask `(rows, keys)` as numbers added to the scores, `(rows, 1, 1, keys)`."""
+    return torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, _MASKED)[:, None, None, :]
+
+
+def build(options: T5Options) -> T5Backbone:
+    """The backbone of a recipe; random weights without a tokenizer read bytes (ByT5)."""
+    from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
+
+    model = loading.load_model(options, T5ForConditionalGeneration, T5Config)
+    return T5Backbone(model, loading.load_tokenizer(options, ByT5Tokenizer))

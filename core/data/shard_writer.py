@@ -1,0 +1,152 @@
+"""Writes samples to numbered webdataset shards, with an index beside each and a manifest for the folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from webdataset.writer import TarWriter
+
+from multigraft.core.data.annotation import Record
+from multigraft.core.data.files import written_whole
+from multigraft.core.data.indexing import RECORD_FIELD, store_index
+from multigraft.core.errors import MultigraftError
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 1
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class ShardFacts:
+    """What the manifest says about a shard."""
+
+    samples: int
+    annotations: int
+    bytes: int
+    sha256: str
+
+
+class ShardFile:
+    """One shard under a temporary name until `close`. Equal samples give equal bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._whole = written_whole(path)
+        self._temporary = self._whole.__enter__()
+        self._stream = self._temporary.open("wb")
+        self._tar = TarWriter(self._stream, user="multigraft", group="multigraft", mtime=0, encoder=False)
+        self.samples = 0
+        self._keys: set[str] = set()
+
+    def add(self, key: str, record: Record | None, media: Mapping[str, bytes]) -> None:
+        """Append a sample: `KEY.json`, if there is a record, then its media.
+
+        Raises:
+            MultigraftError: a key with a dot or a slash, an empty, long or repeated one, or a field that is no extension.
+        """
+        self._check(key, media)
+        if record is not None:
+            text = record.model_dump_json(exclude_defaults=True)
+            self._tar.write({"__key__": key, RECORD_FIELD: text.encode()})
+        if media:
+            self._tar.write({"__key__": key, **media})
+        self.samples += 1
+        self._keys.add(key)
+
+    def _check(self, key: str, media: Mapping[str, bytes]) -> None:
+        place = f"{self.path}: sample {key!r}"
+        if not key or any(character in key for character in "./\\\0") or key.startswith("__"):
+            raise MultigraftError(f"{place}: a key has no dot, no slash and does not start with `__`")
+        if key in self._keys:
+            raise MultigraftError(f"{place}: the key was written before; keys of a shard differ")
+        for field in media:
+            if field == RECORD_FIELD or not field or field != field.lower() or "/" in field or field[0] in "._":
+                raise MultigraftError(f"{place}: field {field!r} is no lower-case extension such as `jpg` or `0.png`")
+            if len(f"{key}.{field}".encode()) > _LONGEST_NAME:
+                raise MultigraftError(f"{place}: the name with field {field!r} has more than {_LONGEST_NAME} bytes")
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Finish the shard and write its index; with an error, leave nothing behind."""
+        self._tar.close()
+        self._stream.close()
+        if error is not None:
+            self._temporary.unlink(missing_ok=True)
+            return
+        self._whole.__exit__(None, None, None)
+        self.index = store_index(self.path)
+
+    def facts(self) -> ShardFacts:
+        """Counts and hash of the finished shard."""
+        with self.path.open("rb") as file:
+            digest = sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return ShardFacts(self.samples, len(self.index.annotations.task), self.index.stamp[0], digest.hexdigest())
+
+
+class ShardWriter:
+    """Writes `PREFIX-000000.tar`, `PREFIX-000001.tar`, ... to a folder. Use it as a context manager."""
+
+    def __init__(self, folder: Path, prefix: str, samples_per_shard: int = 500) -> None:
+        self._folder, self._prefix, self._samples_per_shard = folder, prefix, samples_per_shard
+        self._shard: ShardFile | None = None
+        self._facts: dict[str, ShardFacts] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, key: str, record: Record | None, media: Mapping[str, bytes]) -> None:
+        """Append a sample; `media` maps fields such as `jpg` or `0.png` to their bytes."""
+        if self._shard is None:
+            self._shard = ShardFile(self._folder / f"{self._prefix}-{len(self._facts):06d}.tar")
+        self._shard.add(key, record, media)
+        if self._shard.samples == self._samples_per_shard:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._shard is not None:
+            self._shard.close()
+            self._facts[self._shard.path.name] = self._shard.facts()
+            self._shard = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._finish()
+            update_manifest(self._folder, self._facts)
+        elif self._shard is not None:
+            self._shard.close(error)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder, with no shards in it if there is none.
+
+    Raises:
+        MultigraftError: a manifest of another schema, or a damaged one.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return {"schema": SCHEMA_VERSION, "shards": {}}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        known = manifest["schema"] == SCHEMA_VERSION and isinstance(manifest["shards"], dict)
+    except (ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise MultigraftError(f"{path}: not a manifest of schema {SCHEMA_VERSION}; move it away and pack again")
+    return manifest  # type: ignore[no-any-return]
+
+
+def update_manifest(folder: Path, facts: Mapping[str, ShardFacts]) -> None:
+    """Add or replace shards in the folder's manifest."""
+    manifest = read_manifest(folder)
+    manifest["shards"].update({name: asdict(shard) for name, shard in facts.items()})
+    manifest["shards"] = dict(sorted(manifest["shards"].items()))
+    with written_whole(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

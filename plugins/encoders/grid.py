@@ -1,0 +1,135 @@
+"""FrozenEncoder: a frozen trunk whose features are a grid, as a VisualEncoder."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.calls import SiteCalls
+from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.picture import Transform
+from multigraft.plugins.encoders.fold import fold_batch_norms
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Features of some pictures."""
+
+    prefix: Tensor
+    """Class and register tokens `(pictures, prefix tokens, width)`; none in convolutional trunks."""
+    cells: Tensor
+    """`(pictures, width, height, width in cells)`."""
+
+
+def grid_of_cells(cells: Tensor) -> Grid:
+    """Convolutional features `(pictures, width, height, width in cells)`: no tokens in front."""
+    return Grid(cells.new_zeros(cells.shape[0], 0, cells.shape[1]), cells)
+
+
+def grid_of_sequence(tokens: Tensor, prefix: int) -> Grid:
+    """A token sequence `(pictures, prefix + side * side, width)` as a grid.
+
+    Raises:
+        ValueError: the tokens after the prefix are no square.
+    """
+    rest = tokens[:, prefix:].transpose(1, 2)
+    side = round(rest.shape[2] ** 0.5)
+    if side * side != rest.shape[2]:
+        raise ValueError(f"{rest.shape[2]} tokens are no square grid")
+    return Grid(tokens[:, :prefix], rest.reshape(*rest.shape[:2], side, side))
+
+
+class Trunk(nn.Module, ABC):
+    """A pretrained model and how to read a grid off it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model: Any = model
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Grid:
+        """Normalised float pictures `(pictures, 3, size, size)` to their grid."""
+
+
+class FrozenEncoder(VisualEncoder):
+    """Normalises uint8 pictures, runs a trunk that gives a `Grid`, pools, and lays the cells out as tokens.
+
+    Args:
+        name: what the trunk computes, apart from its weights; goes into the fingerprint.
+        pool: side that the grid is averaged down to.
+        class_token: whether the prefix stays in front of the grid's tokens.
+
+    Raises:
+        MultigraftError: the trunk cannot read pictures of this size.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self, name: str, trunk: Trunk, transform: Transform, pool: int | None = None, class_token: bool = True
+    ) -> None:
+        super().__init__()
+        self.name, self.transform, self.pool, self.class_token = name, transform, pool, class_token
+        self._weights = weights_hash(trunk)
+        self.trunk = trunk
+        mean, std = torch.tensor(transform.mean).view(3, 1, 1), torch.tensor(transform.std).view(3, 1, 1)
+        self.register_buffer("scale", 1 / (255 * std), persistent=False)
+        self.register_buffer("shift", -mean / std, persistent=False)
+        self.eval()
+        fold_batch_norms(trunk.model)
+        self.requires_grad_(False).to(memory_format=torch.channels_last)
+        self.tokens, self.width = self._shape()
+
+    def forward(self, pixels: Tensor, calls: SiteCalls) -> Tensor:
+        """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`."""
+        return self._tokens(pixels)
+
+    def train(self, mode: bool = True) -> "FrozenEncoder":
+        """Stays in evaluation mode: it is frozen."""
+        return super().train(False)
+
+    def fingerprint(self) -> str:
+        """Name, hash of the weights, transform and pooling."""
+        t = self.transform
+        picture = f"{t.size}px,{t.fit},{t.interpolation},mean={_numbers(t.mean)},std={_numbers(t.std)}"
+        layout = f"pool={self.pool},class_token={self.class_token}"
+        return f"{self.name}|weights={self._weights}|{picture}|{layout}"
+
+    def _tokens(self, pixels: Tensor) -> Tensor:
+        x = pixels.to(self.scale.dtype, memory_format=torch.channels_last)
+        grid: Grid = self.trunk(x * self.scale + self.shift)
+        cells = grid.cells if self.pool is None else adaptive_avg_pool2d(grid.cells, self.pool)
+        tokens = cells.flatten(2).transpose(1, 2)
+        return torch.cat([grid.prefix, tokens], 1) if self.class_token else tokens
+
+    def _shape(self) -> tuple[int, int]:
+        size = self.transform.size
+        try:
+            with torch.no_grad():
+                tokens = self._tokens(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise MultigraftError(
+                f"{self.name}: pictures of {size} x {size} pixels cannot be encoded ({error}); choose another `size`"
+            ) from error
+        return tokens.shape[1], tokens.shape[2]
+
+
+def weights_hash(module: nn.Module) -> str:
+    """blake2b over names, types, shapes and bytes of all tensors; `meta` where no weights are loaded."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(module.state_dict().items()):
+        if tensor.is_meta:
+            return "meta"
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ";".join(f"{value:g}" for value in values)

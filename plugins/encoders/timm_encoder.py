@@ -1,0 +1,47 @@
+"""Any timm model as a frozen visual encoder."""
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from multigraft.core.interfaces.picture import Transform
+from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
+from multigraft.plugins.encoders.options import TimmOptions
+from multigraft.plugins.encoders.timm_weights import load_model
+
+_FITS: dict[str, Literal["stretch", "crop", "pad"]] = {"center": "crop", "squash": "stretch", "border": "pad"}
+
+
+class TimmTrunk(Trunk):
+    """A timm model without its head; gives its last features as a grid."""
+
+    def __init__(self, model: Any) -> None:
+        model.reset_classifier(0, "")
+        super().__init__(model)
+        self.prefix: int = getattr(model, "num_prefix_tokens", 0)
+        self.channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
+
+    def forward(self, x: Tensor) -> Grid:
+        """Normalised pictures `(pictures, 3, size, size)` to their grid."""
+        features: Tensor = self.model.forward_features(x)
+        if features.ndim == 3:
+            return grid_of_sequence(features, self.prefix)
+        return grid_of_cells(features.permute(0, 3, 1, 2) if self.channels_last else features)
+
+
+def build(options: TimmOptions) -> FrozenEncoder:
+    """The encoder of `{kind: timm, model: NAME, weights: ...}`.
+
+    Raises:
+        MultigraftError: unknown model or weights, or weights that do not fit the model.
+    """
+    model: Any = load_model(options)
+    config = model.pretrained_cfg
+    transform = Transform(
+        size=options.size or config["input_size"][-1],
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
+        fit=options.fit or _FITS.get(config["crop_mode"], "crop"),
+    )
+    return FrozenEncoder(f"timm:{options.model}", TimmTrunk(model), transform, options.pool, options.class_token)

@@ -108,7 +108,12 @@ def _create(options: OpenClipOptions, quick: bool, picture: dict[str, Any], **ar
     if options.activation is not None:
         quick = options.activation == "quick-gelu"
     model = open_clip.create_model(
-        options.model, device=torch.get_default_device(), force_image_size=options.size, quick_gelu=quick, **arguments
+        options.model,
+        device=torch.get_default_device(),
+        force_image_size=options.size,
+        force_quick_gelu=quick,
+        quick_gelu=quick,
+        **arguments,
     )
     visual = model.visual
     size = visual.image_size

@@ -1,0 +1,122 @@
+"""The way of a batch, top to bottom: media -> encoder -> prompt generator -> backbone with its graft -> objectives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from multigraft.core.data.batch import IGNORED, Batch
+from multigraft.core.graft.calls import GraftCalls, make_calls
+from multigraft.core.graft.placement import Graft, ModulePlacement
+from multigraft.core.interfaces.backbone import Backbone, Encoded
+from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.objective import Objective, TaskRows
+from multigraft.core.passes import RowPasses
+from multigraft.core.visual import PromptMaker
+
+
+@dataclass(frozen=True)
+class TaskLoss:
+    """One task's loss in a batch: a sum, and what it is divided by."""
+
+    sum: Tensor
+    denominator: float
+
+
+class Model:
+    """A frozen trunk with its graft, and the tasks' objectives."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        encoder: VisualEncoder | None,
+        graft: Graft,
+        objectives: Mapping[str, Objective],
+        heads: Mapping[str, ModulePlacement[nn.Module]],
+        prompt: ModulePlacement[nn.Module] | None,
+    ) -> None:
+        self.backbone, self.encoder, self.graft = backbone, encoder, graft
+        self.objectives, self.heads = dict(objectives), dict(heads)
+        self.prompt_maker = PromptMaker(encoder, prompt, graft, backbone.width) if encoder and prompt else None
+
+    def losses(self, batch: Batch, training: bool, generator: Generator | None = None) -> dict[str, TaskLoss]:
+        """The loss of each task in the batch. With `generator`, objectives may edit their inputs first."""
+        rows = task_rows(batch)
+        if generator is not None:
+            rows = {task: self.objectives[task].prepare(own, generator) for task, own in rows.items()}
+            batch = with_rows(batch, rows)
+        passes = self.run(batch, training)
+        return {
+            task: TaskLoss(
+                self.objectives[task].loss(rows[task], passes[task]), self.objectives[task].denominator(rows[task])
+            )
+            for task in rows
+        }
+
+    def run(self, batch: Batch, training: bool) -> dict[str, RowPasses]:
+        """Encode the batch once; what each task's objective may ask for comes from that."""
+        calls = make_calls(self.graft, batch.segments, training)
+        encoded = self.encode(batch, calls)
+        shared = _Shared(self.backbone, encoded, batch.target_ids, calls)
+        return {
+            segment.task: RowPasses(self.backbone, segment, encoded, shared.hidden, calls, self.heads.get(segment.task))
+            for segment in batch.segments
+        }
+
+    def encode(self, batch: Batch, calls: GraftCalls) -> Encoded:
+        """Text and visual prompt through the backbone's encoder."""
+        prompt, mask = self.prompt_maker(batch, calls) if self.prompt_maker else (None, None)
+        return self.backbone.encode(batch.text_ids, batch.text_mask, prompt, mask, calls)
+
+    def denominators(self, batch: Batch) -> dict[str, float]:
+        """What each task's loss sum will be divided by, before any pass."""
+        return {task: self.objectives[task].denominator(rows) for task, rows in task_rows(batch).items()}
+
+
+class _Shared:
+    """Decoder states of the whole batch, made when first asked for."""
+
+    def __init__(self, backbone: Backbone, encoded: Encoded, target_ids: Tensor, calls: GraftCalls) -> None:
+        self._make = lambda: backbone.decode(encoded, target_ids, calls)
+        self._hidden: Tensor | None = None
+
+    def hidden(self) -> Tensor:
+        """`(rows, target tokens, width)`."""
+        if self._hidden is None:
+            self._hidden = self._make()
+        return self._hidden
+
+
+def task_rows(batch: Batch) -> dict[str, TaskRows]:
+    """The batch taken apart by task."""
+    return {
+        s.task: TaskRows(
+            s.task,
+            batch.samples[s.rows],
+            batch.text_ids[s.rows],
+            batch.text_mask[s.rows],
+            batch.target_ids[s.rows],
+            batch.weights[s.rows],
+        )
+        for s in batch.segments
+    }
+
+
+def with_rows(batch: Batch, rows: Mapping[str, TaskRows]) -> Batch:
+    """The batch with edited rows, padded to equal lengths again."""
+    parts = [rows[segment.task] for segment in batch.segments]
+    return replace(
+        batch,
+        text_ids=_pad([part.text_ids for part in parts], 0),
+        text_mask=_pad([part.text_mask for part in parts], 0),
+        target_ids=_pad([part.target_ids for part in parts], IGNORED),
+        weights=torch.cat([part.weights for part in parts]),
+    )
+
+
+def _pad(parts: list[Tensor], value: int) -> Tensor:
+    if len({part.shape[1] for part in parts}) == 1:
+        return torch.cat(parts)
+    return pad_sequence([row for part in parts for row in part], batch_first=True, padding_value=value)

@@ -1,0 +1,94 @@
+"""From a batch's media to its visual prompt: encode, arrange by row, generate, and set the rows side by side."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from multigraft.core.data.batch import Batch, Segment, Visual
+from multigraft.core.graft.calls import GraftCalls
+from multigraft.core.graft.placement import Graft, ModulePlacement, runs
+from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.prompt import VisualTokens
+
+
+class PromptMaker:
+    """The visual side of a model."""
+
+    def __init__(self, encoder: VisualEncoder, prompt: ModulePlacement[nn.Module], graft: Graft, width: int) -> None:
+        self.encoder, self.prompt, self.graft, self.width = encoder, prompt, graft, width
+        self.encoder_is_trained = any(site.name in graft.sites for site in encoder.sites()) or any(
+            parameter.requires_grad for parameter in encoder.parameters()
+        )
+
+    def __call__(self, batch: Batch, calls: GraftCalls) -> tuple[Tensor | None, Tensor | None]:
+        """Prompt `(rows, prompts, width)` and mask `(rows, prompts)`, each row's own prompts first; None without media."""
+        rows = len(batch.samples)
+        made = [_spread(visual, *self._generate(visual, calls), rows) for visual in batch.visuals]
+        if not made:
+            return None, None
+        return _compact(torch.cat([prompt for prompt, _ in made], 1), torch.cat([mask for _, mask in made], 1))
+
+    def _generate(self, visual: Visual, calls: GraftCalls) -> tuple[Tensor, Tensor]:
+        tokens = arrange(visual, self._encode(visual, calls))
+        pieces = []
+        for run in runs(self.prompt, subset(calls.segments, visual.rows.tolist())):
+            part = replace(
+                tokens, tokens=tokens.tokens[run.rows], mask=tokens.mask[run.rows], times=tokens.times[run.rows]
+            )
+            values = self.prompt.values(self.graft.bank, run.task)
+            pieces.append(functional_call(self.prompt.module, values, (part, None)))
+        return torch.cat([prompt for prompt, _ in pieces]), torch.cat([mask for _, mask in pieces])
+
+    def _encode(self, visual: Visual, calls: GraftCalls) -> Tensor:
+        if visual.features is not None:
+            return visual.features.float()
+        if visual.pixels is None:
+            raise ValueError("media without pixels or features")
+        with self._gradients():
+            return self.encoder(visual.pixels, calls)  # type: ignore[no-any-return]
+
+    def _gradients(self) -> AbstractContextManager[object]:
+        return nullcontext() if self.encoder_is_trained else torch.no_grad()
+
+
+def arrange(visual: Visual, tokens: Tensor) -> VisualTokens:
+    """Pictures laid end to end, `(pictures, tokens, width)`, to rows filled up with empty pictures at their end."""
+    rows, most = len(visual.rows), int(visual.order.max()) + 1
+    place = (visual.slot, visual.order)
+    arranged = tokens.new_zeros(rows, most, *tokens.shape[1:]).index_put(place, tokens)
+    mask = torch.zeros(rows, most, dtype=torch.bool, device=tokens.device)
+    times = torch.zeros(rows, most, device=tokens.device)
+    mask[place], times[place] = True, visual.times.to(times.dtype)
+    return VisualTokens(arranged, mask, times, visual.kind)
+
+
+def subset(segments: Sequence[Segment], rows: Sequence[int]) -> list[Segment]:
+    """The segments of some of a batch's rows, numbered among these."""
+    picked: list[Segment] = []
+    start = 0
+    for segment in segments:
+        count = sum(segment.start <= row < segment.stop for row in rows)
+        if count:
+            picked.append(Segment(segment.task, start, start + count))
+            start += count
+    return picked
+
+
+def _spread(visual: Visual, prompt: Tensor, mask: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    if len(visual.rows) == rows:
+        return prompt, mask
+    whole = prompt.new_zeros(rows, *prompt.shape[1:]).index_copy(0, visual.rows, prompt)
+    return whole, mask.new_zeros(rows, mask.shape[1]).index_copy(0, visual.rows, mask)
+
+
+def _compact(prompt: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Drop columns that are padding in every row, after moving each row's own prompts to its front."""
+    longest = int(mask.sum(1).max())
+    if longest == mask.shape[1]:
+        return prompt, mask
+    order = mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :longest]
+    return prompt.gather(1, order[:, :, None].expand(-1, -1, prompt.shape[2])), mask.gather(1, order)

@@ -1,0 +1,69 @@
+"""`classification`: a linear head over the decoder's first state."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from multigraft.core.config.sections import Decoding
+from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.part import Initial, normal, zeros
+from multigraft.core.interfaces.objective import Head, Objective, Passes, TaskRows
+from multigraft.plugins.objectives.options import ClassificationOptions
+
+
+class LinearHead(Head):
+    """`(rows, width)` to `(rows, labels)`."""
+
+    def __init__(self, width: int, labels: int) -> None:
+        super().__init__()
+        self.output = nn.Linear(width, labels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.output(x)  # type: ignore[no-any-return]
+
+    def initial(self, parameter: str) -> Initial:
+        """N(0, 0.02) and zero biases."""
+        return zeros if parameter.endswith("bias") else normal(0.02)
+
+
+class Classification(Objective):
+    """One label a sample."""
+
+    def __init__(self, options: ClassificationOptions) -> None:
+        self.labels = list(options.labels)
+        self.number = {label: number for number, label in enumerate(self.labels)}
+
+    def make_head(self, width: int) -> Head:
+        """A linear layer to the labels."""
+        return LinearHead(width, len(self.labels))
+
+    def denominator(self, rows: TaskRows) -> float:
+        """Samples."""
+        return float(len(rows.samples))
+
+    def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
+        """Weighted sum of the samples' cross-entropies.
+
+        Raises:
+            MultigraftError: a target is none of the labels.
+        """
+        targets = torch.tensor([self._number(rows, sample.example.target) for sample in rows.samples])
+        logits = passes.head(passes.first_hidden()).float()
+        losses = cross_entropy(logits, targets.to(logits.device), reduction="none")
+        return (losses * rows.weights).sum()
+
+    def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:
+        """The likeliest label."""
+        return [self.labels[number] for number in passes.head(passes.first_hidden()).argmax(dim=1).tolist()]
+
+    def _number(self, rows: TaskRows, target: str) -> int:
+        if target not in self.number:
+            known = ", ".join(self.labels)
+            raise MultigraftError(f"task '{rows.task}': target {target!r} is none of the labels: {known}")
+        return self.number[target]
+
+
+def build(options: ClassificationOptions) -> Classification:
+    """The objective of a recipe."""
+    return Classification(options)

@@ -1,0 +1,50 @@
+"""`generation`: cross-entropy of the target's tokens (VL-T5, section 3.3; VL-Adapter's three reductions)."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from multigraft.core.config.sections import Decoding
+from multigraft.core.data.batch import IGNORED
+from multigraft.core.interfaces.objective import Objective, Passes, TaskRows
+from multigraft.plugins.objectives.options import GenerationOptions
+
+
+class Generation(Objective):
+    """Train on the target text; answer by generating, or by scoring candidates."""
+
+    def __init__(self, options: GenerationOptions) -> None:
+        self.options = options
+
+    def denominator(self, rows: TaskRows) -> float:
+        """Tokens, samples, or the sum of weights."""
+        if self.options.reduction == "token-mean":
+            return float((rows.target_ids != IGNORED).sum())
+        if self.options.reduction == "weighted":
+            return float(rows.weights.sum())
+        return float(len(rows.samples))
+
+    def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
+        """Sum over the rows. The output layer runs only where a token counts."""
+        counted = rows.target_ids != IGNORED
+        logits = passes.logits(passes.hidden()[counted]).float()
+        losses = cross_entropy(
+            logits, rows.target_ids[counted], reduction="none", label_smoothing=self.options.smoothing
+        )
+        by_row = torch.zeros_like(rows.weights).index_add(0, counted.nonzero()[:, 0], losses)
+        if self.options.reduction != "token-mean":
+            by_row = by_row / counted.sum(1).clamp(min=1)
+        return (by_row * rows.weights).sum()
+
+    def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:
+        """The generated text, or the likeliest of each sample's choices."""
+        if decoding.candidates == "none":
+            return passes.generate(decoding)
+        choices = [sample.example.choices for sample in rows.samples]
+        best = passes.score(choices).argmax(dim=1).tolist()
+        return [texts[number] for texts, number in zip(choices, best, strict=True)]
+
+
+def build(options: GenerationOptions) -> Generation:
+    """The objective of a recipe."""
+    return Generation(options)

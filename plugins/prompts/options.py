@@ -1,0 +1,26 @@
+"""Options of the built-in prompt generators."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from multigraft.core.config.sections import PromptOptions
+
+
+class LinearOptions(PromptOptions):
+    """The VL-Adapter projection: features, boxes and orders to the backbone's width."""
+
+    tokens: int = Field(36, ge=1)
+    """Tokens of an image after pooling; a square number keeps the grid a grid."""
+    frame_tokens: int = Field(1, ge=1)
+    """Tokens of a video's frame after pooling."""
+    frames: int = Field(64, ge=1)
+    """Most frames of a video; longer ones are pooled over time."""
+    images: int = Field(2, ge=1)
+    """Most images of a sample."""
+    pool: Literal["max", "mean"] = "max"
+    """How tokens are pooled."""
+    boxes: Literal["grid", "zero", "none"] = "grid"
+    """Box of each token: its cell of the grid, all zeros as in the reference for grid features, or no box branch."""
+    position: Literal["trained", "random", "words"] = "trained"
+    """Code of a token's place: a trained table, a frozen random one, or the last rows of the word table (reference)."""

@@ -15,6 +15,10 @@ class Logger(ABC):
     def log(self, step: int, scalars: Mapping[str, float]) -> None:
         """Write the scalars of a step, such as `{"train/vqa/loss": 1.2, "train/rate": 1e-3}`."""
 
+    def resume(self, step: int) -> None:
+        """The run goes on after `step`, its last finished one: cut away what was written later. Called before `log`."""
+        return
+
     def close(self) -> None:
         """Flush and release files."""
         return

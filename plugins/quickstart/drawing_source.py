@@ -1,5 +1,6 @@
 """OpenMoji as bundles: compositional questions, captions, and statements about two drawings, split by concept."""
 
+import math
 import random
 from collections.abc import Iterator
 
@@ -30,6 +31,11 @@ def members(split: str, seed: int) -> list[Concept]:
     found = [concept for concept in concepts() if split_of[concept.name] == split]
     random.Random(f"{SOURCE} {split} {seed}").shuffle(found)
     return found
+
+
+def size(split: str, limit: int | None, seed: int) -> int:
+    """Number of bundles of a split."""
+    return math.ceil(len(members(split, seed)[:limit]) / _PICTURES)
 
 
 def _about(concept: Concept, field: str, asked: list[tuple[str, str]], split: str) -> Iterator[Annotation]:

@@ -1,5 +1,6 @@
 """easy-vqa as bundles: questions, captions, and statements about two pictures."""
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,11 @@ def pictures(split: str, seed: int) -> list[int]:
     order = sorted(_official("test" if split == "test" else "train").questions)
     random.Random(f"{SOURCE} {seed}").shuffle(order)
     return {"train": order[_VALIDATION:], "validation": order[:_VALIDATION], "test": order}[split]
+
+
+def size(split: str, limit: int | None, seed: int) -> int:
+    """Number of bundles of a split."""
+    return math.ceil(len(pictures(split, seed)[:limit]) / _PICTURES)
 
 
 def shape_claims(first: Shape, second: Shape) -> list[Claim[Shape]]:

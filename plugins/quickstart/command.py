@@ -1,0 +1,66 @@
+"""`multigraft data quickstart` and `multigraft data sapling`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+_SOURCES = ("easy-vqa", "openmoji", "babyai")
+_FOLDER = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+_SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws splits and rooms.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+
+
+def _credits(attribution: list[dict[str, str]]) -> None:
+    for credit in attribution:
+        click.echo(f"{credit['package']} {credit['version']} ({credit['license']}): {credit['text']}", err=True)
+
+
+@click.command(
+    epilog="Example: multigraft data quickstart data/quickstart"
+)
+@_FOLDER
+@click.option("--only", type=click.Choice(_SOURCES), multiple=True, help="Make this source only; may be repeated.")
+@click.option("--episodes", type=click.IntRange(min=3), help="BabyAI episodes in all splits together [default: 4500].")
+@click.option("--limit", type=click.IntRange(min=1), help="Most pictures of a split, for small trials.")
+@_SEED
+@_JSON
+def quickstart(
+    folder: Path, only: tuple[str, ...], episodes: int | None, limit: int | None, seed: int, as_json: bool
+) -> None:
+    """Make the quickstart's shards in FOLDER from easy-vqa, OpenMoji and BabyAI.
+
+    What FOLDER already holds is kept. Its manifest.json is written last and names sources, versions and licences.
+    """
+    from multigraft.plugins.quickstart.making import make_quickstart
+
+    manifest = make_quickstart(folder, only or _SOURCES, limit, episodes, seed)
+    _show(manifest, as_json, folder)
+
+
+@click.command(epilog="Example: multigraft data sapling data/sapling")
+@_FOLDER
+@click.option("--rows", type=click.IntRange(min=100), default=150_000, show_default=True, help="Texts in all.")
+@_SEED
+@_JSON
+def sapling(folder: Path, rows: int, seed: int, as_json: bool) -> None:
+    """Make the text shards and the tokenizer of configs/sapling.yaml in FOLDER.
+
+    The texts come from the training splits of the quickstart and from a general word list.
+    """
+    from multigraft.plugins.quickstart.sapling_data import make_sapling
+
+    manifest = make_sapling(folder, rows, seed)
+    _show(manifest, as_json, folder)
+
+
+def _show(manifest: dict[str, Any], as_json: bool, folder: Path) -> None:
+    for facts in manifest["sources"].values():
+        _credits(facts["attribution"])
+    if as_json:
+        click.echo(json.dumps(manifest, indent=1, ensure_ascii=False))
+        return
+    for name, facts in manifest["sources"].items():
+        for split, counts in facts["splits"].items():
+            click.echo(f"{folder / name}/{split}: {counts['samples']} samples, {sum(counts['annotations'].values())} annotations")

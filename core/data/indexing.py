@@ -21,11 +21,14 @@ from multigraft.core.data.index import (
     index_to_json,
 )
 from multigraft.core.data.media import BadSample
-from multigraft.core.data.tar_reader import Member, RefusedShard, TarWalk
+from multigraft.core.data.tar_reader import Member, RefusedShardError, TarWalk
 from multigraft.core.errors import MultigraftError
 
 RECORD_FIELD = "json"
 LARGEST_RECORD = 16 << 20
+
+_unsaved: dict[Path, ShardIndex] = {}
+"""Indices of shards in folders that cannot be written to."""
 
 
 def load_index(shard: Path) -> ShardIndex:
@@ -33,11 +36,15 @@ def load_index(shard: Path) -> ShardIndex:
 
     Raises:
         MultigraftError: there is no such shard.
-        RefusedShard: not a tar that can be used.
+        RefusedShardError: not a tar that can be used.
     """
+    stamp = _stamp(shard)
+    unsaved = _unsaved.get(shard)
+    if unsaved is not None and unsaved.stamp == stamp:
+        return unsaved
     try:
         index = index_from_json(index_path(shard).read_text(encoding="utf-8"))
-        if index.stamp == _stamp(shard):
+        if index.stamp == stamp:
             return index
     except (OSError, ValueError):
         pass
@@ -51,6 +58,7 @@ def store_index(shard: Path) -> ShardIndex:
         with written_whole(index_path(shard)) as temporary:
             temporary.write_text(index_to_json(index), encoding="utf-8")
     except OSError as error:
+        _unsaved[shard] = index
         warnings.warn(f"the index of {shard} is kept in memory only: {error}", stacklevel=2)
     return index
 
@@ -60,16 +68,16 @@ def make_index(shard: Path) -> ShardIndex:
     stamp = _stamp(shard)
     if stamp[0] == 0:
         return _Builder().index(stamp, [Problem("", "cut tar", "the file is empty")])
-    with shard.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        with memoryview(mapped) as data:
-            walk = TarWalk(str(shard), data)
-            builder = _Builder()
-            try:
-                for member in walk:
-                    builder.add(str(shard), member, data)
-                return builder.index(stamp, builder.cut_off(walk) if walk.cut else [])
-            finally:
-                walk.data.release()
+    with (
+        shard.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as data,
+    ):
+        walk = TarWalk(str(shard), data)
+        builder = _Builder()
+        for member in walk:
+            builder.add(str(shard), member, data)
+        return builder.index(stamp, builder.cut_off(walk) if walk.cut else [])
 
 
 def parse_json(data: bytes) -> Any:
@@ -122,14 +130,16 @@ class _Builder:
         if sample == known:
             self._first.append(len(self._members))
         elif sample != known - 1:
-            raise RefusedShard(f"{shard}: the files of sample {member.key!r} are not adjacent; pack the shard again")
+            raise RefusedShardError(
+                f"{shard}: the files of sample {member.key!r} are not adjacent; pack the shard again"
+            )
         field_number = self._fields.number(member.field)
         if any(row[0] == field_number for row in self._members[self._first[-1] :]):
-            raise RefusedShard(f"{shard}: {member.name!r} occurs twice")
-        content = data[member.offset : member.offset + member.size]
-        self._members.append((field_number, member.offset, member.size, zlib.crc32(content)))
-        if member.field == RECORD_FIELD:
-            self._read_record(member.key, sample, bytes(content[: LARGEST_RECORD + 1]))
+            raise RefusedShardError(f"{shard}: {member.name!r} occurs twice")
+        with data[member.offset : member.offset + member.size] as content:
+            self._members.append((field_number, member.offset, member.size, zlib.crc32(content)))
+            if member.field == RECORD_FIELD:
+                self._read_record(member.key, sample, content[: LARGEST_RECORD + 1].tobytes())
 
     def _read_record(self, key: str, sample: int, content: bytes) -> None:
         try:

@@ -46,7 +46,7 @@ class ShardFile:
         """Append a sample: `KEY.json`, if there is a record, then its media.
 
         Raises:
-            MultigraftError: a key with a dot or a slash, an empty, long or repeated one, or a field that is no extension.
+            MultigraftError: a key with a dot or slash, an empty, long or repeated one; a field that is no extension.
         """
         self._check(key, media)
         if record is not None:

@@ -12,7 +12,7 @@ _DIRECTORY, _LONG_NAME, _PAX, _PAX_GLOBAL = b"5", b"L", b"x", b"g"
 _LONGEST_NAME = 1 << 16
 
 
-class RefusedShard(MultigraftError):
+class RefusedShardError(MultigraftError):
     """A tar that no honest writer makes, or whose samples cannot be told apart."""
 
 
@@ -52,7 +52,7 @@ class TarWalk:
         """Yield the members before the end or the cut.
 
         Raises:
-            RefusedShard: a damaged header, a link, a device, or a name that leaves the folder.
+            RefusedShardError: a damaged header, a link, a device, or a name that leaves the folder.
         """
         position = 0
         while True:
@@ -74,7 +74,9 @@ class TarWalk:
     def _size(self, header: bytes, position: int) -> int:
         stated = _octal(header[148:156])
         if stated != sum(header[:148]) + sum(header[156:]) + 8 * 32:
-            raise RefusedShard(f"{self.name}: no tar header at byte {position}; it is not a plain tar or is damaged")
+            raise RefusedShardError(
+                f"{self.name}: no tar header at byte {position}; it is not a plain tar or is damaged"
+            )
         size = self._long_size if self._long_size is not None else _number(header[124:136])
         if header[156:157] in _REGULAR:
             self._long_size = None
@@ -84,14 +86,14 @@ class TarWalk:
         kind = header[156:157]
         if kind in (_LONG_NAME, _PAX, _PAX_GLOBAL):
             if size > _LONGEST_NAME:
-                raise RefusedShard(f"{self.name}: an extended header of {size} bytes at byte {start}")
+                raise RefusedShardError(f"{self.name}: an extended header of {size} bytes at byte {start}")
             self._extend(kind, bytes(self.data[start : start + size]))
             return
         name, self._long_name = self._long_name or _plain_name(header), ""
         if kind == _DIRECTORY:
             return
         if kind not in _REGULAR:
-            raise RefusedShard(f"{self.name}: {name!r} is a link or a device; shards hold plain files only")
+            raise RefusedShardError(f"{self.name}: {name!r} is a link or a device; shards hold plain files only")
         yield Member(self._checked(name), start, size)
 
     def _extend(self, kind: bytes, data: bytes) -> None:
@@ -106,7 +108,7 @@ class TarWalk:
     def _checked(self, name: str) -> str:
         name = name.removeprefix("./")
         if name.startswith("/") or ".." in name.split("/") or "\\" in name or not name:
-            raise RefusedShard(f"{self.name}: the member name {name!r} leaves the folder or is empty")
+            raise RefusedShardError(f"{self.name}: the member name {name!r} leaves the folder or is empty")
         return name
 
 
@@ -134,7 +136,7 @@ def _number(data: bytes) -> int:
 
 
 def _pax(data: bytes) -> dict[str, str]:
-    records = {}
+    records: dict[str, str] = {}
     while data:
         length, _, _ = data.partition(b" ")
         if not length.isdigit() or not 0 < int(length) <= len(data):

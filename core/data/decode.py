@@ -1,0 +1,59 @@
+"""Decodes the media of samples: pictures in the calling thread, videos in processes that can be ended."""
+
+from collections.abc import Sequence
+
+from multigraft.core.config.recipe import DataSection
+from multigraft.core.data.isolated import IsolatedDecoders, Job
+from multigraft.core.data.media import BadSample, Media
+from multigraft.core.data.shard import Shard
+from multigraft.core.interfaces.input import Input, Span
+from multigraft.core.interfaces.picture import Transform
+
+LARGEST_MEMBER = 1 << 30
+"""Bytes of a medium, at most."""
+
+
+class MediaDecoder:
+    """Decodes a field with the input that reads its extension: an allow-list, whatever a shard may hold.
+
+    Args:
+        inputs: the recipe's; the first that reads an extension is taken.
+        transform: how the encoder wants its pictures.
+        section: how many processes, and how long a medium may take.
+    """
+
+    def __init__(self, inputs: Sequence[Input], transform: Transform, section: DataSection) -> None:
+        self._inputs, self._transform = inputs, transform
+        isolated = {number: each for number, each in enumerate(inputs) if each.isolated}
+        self._isolated = IsolatedDecoders(isolated, section.processes, section.deadline)
+
+    def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
+        """Decode one medium of a sample.
+
+        Raises:
+            BadSample: it cannot be read or decoded.
+        """
+        number = self._input_for(field)
+        reader = self._inputs[number]
+        data = shard.read(sample, field, LARGEST_MEMBER)
+        if reader.isolated:
+            origin = f"{shard.name}#{shard.index.keys[sample]}.{field}@{span}"
+            return self._isolated.decode(Job(number, self._transform, span, origin), data)
+        try:
+            return reader.decode(data, self._transform, span)
+        except BadSample:
+            raise
+        except Exception as error:
+            raise BadSample("decoder failed", f"{field}: {error!r}") from error
+
+    def close(self) -> None:
+        """End the decoding processes."""
+        self._isolated.close()
+
+    def _input_for(self, field: str) -> int:
+        extension = field.rpartition(".")[2]
+        for number, each in enumerate(self._inputs):
+            if extension in each.extensions:
+                return number
+        known = ", ".join(extension for each in self._inputs for extension in each.extensions)
+        raise BadSample("no input reads it", f"field {field}; the recipe's inputs read {known}")

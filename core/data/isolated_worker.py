@@ -1,0 +1,60 @@
+"""The decoding process that core/data/isolated.py starts. It imports numpy and the inputs, never torch."""
+
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+
+from multigraft.core.data.media import BadSample, Media
+from multigraft.core.data.messages import Message, receive, send
+from multigraft.core.interfaces.input import Input, Span
+from multigraft.core.interfaces.picture import Transform
+
+
+def main() -> None:
+    """Decode what comes in until the other side closes."""
+    incoming, outgoing = sys.stdin.buffer, _private_stdout()
+    # The one pickle, made by our own parent process; nothing from a shard is ever unpickled.
+    inputs: Mapping[int, Input] = pickle.loads(receive(incoming).data)
+    send(outgoing, Message({}))
+    while True:
+        try:
+            message = receive(incoming)
+        except EOFError:
+            return
+        send(outgoing, _answer(inputs, message))
+
+
+def _private_stdout() -> IO[bytes]:
+    """The pipe to the parent; what native code prints goes to standard error instead."""
+    outgoing = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return outgoing
+
+
+def _answer(inputs: Mapping[int, Input], message: Message) -> Message:
+    try:
+        media = _decode(inputs, message)
+    except BadSample as error:
+        return Message({"bad": [error.reason, error.detail]})
+    except Exception as error:
+        return Message({"bad": ["decoder failed", repr(error)]})
+    if media.frames is None:
+        return Message({"bad": ["decoder failed", "the input gave no frames"]})
+    header = {"kind": media.kind, "shape": media.frames.shape, "times": media.times.tolist()}
+    return Message(header, np.ascontiguousarray(media.frames).tobytes())
+
+
+def _decode(inputs: Mapping[int, Input], message: Message) -> Media:
+    header: dict[str, Any] = message.header
+    transform = dict(header["transform"])
+    transform["mean"], transform["std"] = tuple(transform["mean"]), tuple(transform["std"])
+    span = Span(*header["span"]) if header["span"] else None
+    return inputs[header["input"]].decode(message.data, Transform(**transform), span)
+
+
+if __name__ == "__main__":
+    main()

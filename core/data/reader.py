@@ -1,0 +1,65 @@
+"""Reads one sample: its annotation, what the task makes of it, and its media."""
+
+import random
+from dataclasses import replace
+from typing import Protocol
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.batch import Sample
+from multigraft.core.data.media import BadSample, Media
+from multigraft.core.data.order import Place
+from multigraft.core.data.seeding import seeded
+from multigraft.core.data.shard import Shard
+from multigraft.core.data.skipped import Skipped
+from multigraft.core.data.source import TaskSource
+from multigraft.core.interfaces.input import Span
+
+
+class MediaReader(Protocol):
+    """Where media come from: decoded now, or stored features."""
+
+    def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
+        """One medium of a sample.
+
+        Raises:
+            BadSample: it cannot be used.
+        """
+        ...
+
+
+class SampleReader:
+    """Reads samples; safe to call from several threads.
+
+    Args:
+        media: None for runs without an encoder, which read text only.
+    """
+
+    def __init__(self, media: MediaReader | None) -> None:
+        self._media = media
+
+    def read(self, source: TaskSource, place: Place, seed: int | None) -> Sample | Skipped:
+        """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
+        on the annotation's id; without one, as in evaluation, nothing is drawn."""
+        shard, row = source.locate(place)
+        key, name = shard.key(row), ""
+        try:
+            annotation = shard.annotation(row)
+            name = annotation.id
+            draw = None if seed is None else random.Random(seeded("target", seed, place.epoch, name))
+            example = source.task.example(annotation, draw)
+            example = replace(example, text=source.options.prefix + example.text)
+            media = self._read_media(shard, int(shard.index.annotations.sample[row]), annotation)
+        except BadSample as error:
+            return Skipped(shard.name, key, name, error.reason, error.detail)
+        return Sample(source.name, annotation, example, media, f"{shard.name}#{key}")
+
+    def _read_media(self, shard: Shard, sample: int, annotation: Annotation) -> tuple[Media, ...]:
+        if self._media is None:
+            return ()
+        span = span_of(annotation)
+        return tuple(self._media.read(shard, sample, field, span) for field in annotation.media)
+
+
+def span_of(annotation: Annotation) -> Span | None:
+    """The stretch of video that an annotation is about."""
+    return Span(*annotation.span) if annotation.span else None

@@ -1,0 +1,117 @@
+"""Reads fields of an indexed shard."""
+
+import mmap
+import os
+import weakref
+import zlib
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from multigraft.core.data.annotation import Annotation, parse_record
+from multigraft.core.data.indexing import LARGEST_RECORD, RECORD_FIELD, load_index, parse_json
+from multigraft.core.data.media import BadSample
+from multigraft.core.errors import MultigraftError
+
+_OPEN_FILES = 64
+_OPEN_SHARDS = 256
+
+
+class Shard:
+    """A local shard and its index."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index = load_index(path)
+
+    @property
+    def name(self) -> str:
+        """Its path, as in `skipped.jsonl`."""
+        return str(self.path)
+
+    def read(self, sample: int, field: str, largest: int = LARGEST_RECORD) -> bytes:
+        """The bytes of a field.
+
+        Raises:
+            BadSample: `missing field`, `too large` or `wrong crc`.
+        """
+        member = self._member(sample, field)
+        members = self.index.members
+        if members.size[member] > largest:
+            raise BadSample("too large", f"{field} has {members.size[member]} bytes, more than {largest}")
+        try:
+            data = _open(self.path).read(int(members.offset[member]), int(members.size[member]))
+        except OSError as error:
+            raise MultigraftError(f"cannot read the shard {self.path}: {error.strerror}") from None
+        if zlib.crc32(data) != members.crc[member]:
+            raise BadSample("wrong crc", f"{field} differs from the shard's index")
+        return data
+
+    def annotation(self, row: int) -> Annotation:
+        """The annotation in a row of the index.
+
+        Raises:
+            BadSample: `bad annotation`, `wrong crc`.
+        """
+        columns = self.index.annotations
+        record = parse_json(self.read(int(columns.sample[row]), RECORD_FIELD))
+        wanted: Any = record["annotations"][int(columns.position[row])]
+        return parse_record({**record, "annotations": [wanted]}).annotations[0]
+
+    def key(self, row: int) -> str:
+        """The key of the sample that an annotation belongs to."""
+        return self.index.keys[int(self.index.annotations.sample[row])]
+
+    def view(self, sample: int, field: str) -> memoryview:
+        """A field in place, not copied, its checksum checked when first seen.
+
+        Raises:
+            BadSample: `missing field` or `wrong crc`.
+        """
+        member = self._member(sample, field)
+        members = self.index.members
+        start = int(members.offset[member])
+        view = self._mapped[start : start + int(members.size[member])]
+        if member not in self._checked:
+            if zlib.crc32(view) != members.crc[member]:
+                raise BadSample("wrong crc", f"{field} differs from the shard's index")
+            self._checked.add(member)
+        return view
+
+    def _member(self, sample: int, field: str) -> int:
+        member = self.index.member(sample, field)
+        if member is None:
+            have = ", ".join(self.index.fields_of(sample))
+            raise BadSample("missing field", f"no {field}; the sample has {have}")
+        return member
+
+    @cached_property
+    def _checked(self) -> set[int]:
+        return set()
+
+    @cached_property
+    def _mapped(self) -> memoryview:
+        with self.path.open("rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+class _OpenFile:
+    """A file descriptor that is closed when nobody holds it any more."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def read(self, offset: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, offset)
+
+
+@lru_cache(maxsize=_OPEN_FILES)
+def _open(path: Path) -> _OpenFile:
+    return _OpenFile(path)
+
+
+@lru_cache(maxsize=_OPEN_SHARDS)
+def open_shard(path: Path) -> Shard:
+    """The shard at a path; the most recently used ones and their indices stay in memory."""
+    return Shard(path)

@@ -1,0 +1,99 @@
+"""The stream of training: mixed batches whose order is a pure function of (seed, step), on every rank."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from multigraft.core.data.batch import Sample
+from multigraft.core.data.order import Order
+from multigraft.core.data.prefetch import in_order
+from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.data.source import TaskSource
+from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.sampler import Sampler
+
+_ATTEMPTS = 50
+_BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A place in a global batch: the task, and which of its annotations, counted over all epochs."""
+
+    task: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which slice of each global batch is this process's."""
+
+    rank: int = 0
+    world: int = 1
+
+
+class Stream:
+    """Batches of samples. Its whole state is the step: a stream made with the same arguments goes on from anywhere,
+    also with another number of ranks or threads."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, TaskSource],
+        sampler: Sampler,
+        reader: SampleReader,
+        log: SkippedLog,
+        *,
+        seed: int,
+        batch: int,
+        window: int,
+        threads: int = 2,
+        share: Share = Share(),
+    ) -> None:
+        if batch < share.world:
+            raise MultigraftError(f"`train.batch: {batch}` gives some of the {share.world} processes no sample")
+        self._sources, self._sampler, self._reader, self._log = sources, sampler, reader, log
+        self._seed, self._batch, self._threads, self._share = seed, batch, threads, share
+        self._orders = {name: Order(source.counts, seed, name, window) for name, source in sources.items()}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Annotations of each task: its epoch."""
+        return {name: order.size for name, order in self._orders.items()}
+
+    def epochs(self, step: int) -> dict[str, float]:
+        """How often each task's annotations were seen before `step`."""
+        return {task: count / self._orders[task].size for task, count in self._sampler.consumed(step).items()}
+
+    def composition(self, step: int) -> list[Draw]:
+        """The global batch of a step, the same on every rank."""
+        before, after = self._sampler.consumed(step), self._sampler.consumed(step + 1)
+        return [Draw(task, index) for task in self._sources for index in range(before[task], after[task])]
+
+    def batches(self, start: int, stop: int) -> Iterator[list[Sample]]:
+        """This rank's samples of the steps from `start` up to, not including, `stop`, made ahead in threads.
+
+        Raises:
+            TooManyBadSamples: the share of bad samples is over the limit.
+        """
+        steps = range(start, stop)
+        draws = (draw for step in steps for draw in self._own(step))
+        ahead = _BATCHES_AHEAD * len(self._own(start)) + self._threads
+        samples = in_order(self._load, draws, self._threads, ahead)
+        for step in steps:
+            yield list(islice(samples, len(self._own(step))))
+
+    def _own(self, step: int) -> list[Draw]:
+        return self.composition(step)[self._share.rank :: self._share.world]
+
+    def _load(self, draw: Draw) -> Sample:
+        source, order = self._sources[draw.task], self._orders[draw.task]
+        place = order.place(draw.index)
+        for attempt in range(_ATTEMPTS):
+            result = self._reader.read(source, place, self._seed)
+            if isinstance(result, Sample):
+                self._log.good()
+                return result
+            self._log.replaced(result)
+            place = order.drawn(draw.index, attempt)
+        raise self._log.error()

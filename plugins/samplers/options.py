@@ -1,0 +1,38 @@
+"""Options of the samplers."""
+
+from pydantic import Field, field_validator
+
+from multigraft.core.config.sections import SamplerOptions
+
+
+class ProportionalOptions(SamplerOptions):
+    """Each task in proportion to its number of annotations."""
+
+
+class TemperatureOptions(SamplerOptions):
+    """Between proportional and equal: a task's share is proportional to `size ** (1 / value)`."""
+
+    value: float = Field(2.0, ge=1.0)
+    """1 is proportional; the higher, the nearer to equal."""
+
+
+class EqualOptions(SamplerOptions):
+    """The same share for each task."""
+
+
+class WeightsOptions(SamplerOptions):
+    """Shares given by task."""
+
+    weights: dict[str, float] = Field(min_length=1)
+    """Weight of every task; they need not sum to 1, and 0 leaves a task out."""
+
+    @field_validator("weights")
+    @classmethod
+    def _some_weight(cls, weights: dict[str, float]) -> dict[str, float]:
+        if min(weights.values()) < 0 or max(weights.values()) <= 0:
+            raise ValueError("weights are 0 or more, and at least one is more than 0")
+        return weights
+
+
+class RoundRobinOptions(SamplerOptions):
+    """The whole batch of a step is of one task; the tasks take turns in the recipe's order."""

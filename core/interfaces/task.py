@@ -6,6 +6,7 @@ A component's `build(options) -> Task`; its options subclass `TaskOptions`
 
 import random
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.batch import Example
@@ -24,6 +25,13 @@ class Task(ABC):
         Raises:
             BadSample: `missing field`, with its name, when the annotation lacks what the task needs.
         """
+
+    def ask(self, annotation: Annotation) -> Example:
+        """The input alone, for new questions whose answer nobody knows: as `example` in evaluation, the target empty.
+
+        A task whose `example` needs a target overrides this, so that `predict` can use it.
+        """
+        return replace(self.example(annotation, None), target="")
 
     def prediction(self, annotation: Annotation, output: str) -> Prediction:
         """The row of `predictions/TASK.jsonl` for an output."""

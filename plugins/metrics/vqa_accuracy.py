@@ -14,8 +14,8 @@ class VqaAccuracy(RowMean):
 
     With four or more annotators: the mean, over leaving each one out, of min(1, agreeing others / 3). With fewer, the
     soft score of the answer if there are `answers`, else 1 for an output that equals any reference. References that
-    only repeat the texts of `answers` are not annotators. Unlike the official code, both sides are normalised even where
-    all annotators wrote the same.
+    only repeat the texts of `answers` are not annotators. Unlike the official code, both sides are normalised even
+    where all annotators wrote the same.
     """
 
     name = "vqa-accuracy"

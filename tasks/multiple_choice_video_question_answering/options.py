@@ -1,0 +1,25 @@
+"""Options of multiple-choice video question answering."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from multigraft.core.config.options import Options
+from multigraft.core.config.reference import Registered
+from multigraft.core.config.sections import TaskOptions
+from multigraft.tasks.choice_decoding import ChoiceDecoding
+
+_METRICS: Any = ["exact-match", "accuracy-by-type"]
+
+
+class MultipleChoiceVideoQuestionAnsweringOptions(TaskOptions):
+    """Questions about a video with a list of choices, one of them right."""
+
+    prefix: str = "video-mc: "
+    """Text put before every question."""
+    metrics: list[Annotated[Options, Registered("metrics")]] = Field(_METRICS, min_length=1)
+    """Scores; the first is the task's main one."""
+    decoding: ChoiceDecoding = ChoiceDecoding()
+    """How answers are found in evaluation."""
+    text_limit: int = Field(160, ge=1)
+    """Longest input text in tokens, prefix and choices included; what is longer loses its last choices."""

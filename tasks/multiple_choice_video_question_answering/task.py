@@ -1,0 +1,48 @@
+"""Multiple-choice video question answering, after TVQA (Lei et al. 2018) and How2QA (Li et al. 2020).
+
+The answer is the text of a choice, not its letter: texts mean the same wherever they stand in the list.
+"""
+
+import random
+from dataclasses import replace
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.batch import Example
+from multigraft.core.data.media import BadSample
+from multigraft.core.interfaces.task import Task
+from multigraft.tasks.answers import best_answer, missing, question
+from multigraft.tasks.multiple_choice_video_question_answering.options import (
+    MultipleChoiceVideoQuestionAnsweringOptions,
+)
+
+
+class MultipleChoiceVideoQuestionAnswering(Task):
+    """The question and its choices go in, the right choice should come out."""
+
+    def ask(self, annotation: Annotation) -> Example:
+        """The question, then `choices:` and the choices in their own order.
+
+        Raises:
+            BadSample: `missing field`, without a question or with fewer than two choices.
+        """
+        if len(annotation.choices) < 2:
+            raise missing(f"choices (two or more, not {len(annotation.choices)})", annotation)
+        text = f"{question(annotation)} choices: {', '.join(annotation.choices)}"
+        return Example(text, "", annotation.weight, annotation.choices)
+
+    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+        """The question and the right choice; in training the choices are shuffled.
+
+        Raises:
+            BadSample: as `ask`; `bad annotation` for an answer that is no choice.
+        """
+        answer = best_answer(annotation)
+        if annotation.choices and answer not in annotation.choices:
+            raise BadSample("bad annotation", f"answer {answer!r} of {annotation.id} is not one of its choices")
+        order = draw.sample(annotation.choices, len(annotation.choices)) if draw else annotation.choices
+        return replace(self.ask(annotation.model_copy(update={"choices": tuple(order)})), target=answer)
+
+
+def build(options: MultipleChoiceVideoQuestionAnsweringOptions) -> MultipleChoiceVideoQuestionAnswering:
+    """Multiple-choice video question answering."""
+    return MultipleChoiceVideoQuestionAnswering()

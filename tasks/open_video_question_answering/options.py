@@ -1,0 +1,20 @@
+"""Options of open video question answering."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from multigraft.core.config.options import Options
+from multigraft.core.config.reference import Registered
+from multigraft.core.config.sections import TaskOptions
+
+_METRICS: Any = ["exact-match", "accuracy-by-type"]
+
+
+class OpenVideoQuestionAnsweringOptions(TaskOptions):
+    """Questions about a video, answered in free text."""
+
+    prefix: str = "video-qa: "
+    """Text put before every question."""
+    metrics: list[Annotated[Options, Registered("metrics")]] = Field(_METRICS, min_length=1)
+    """Scores; the first is the task's main one."""

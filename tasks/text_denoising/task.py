@@ -1,0 +1,40 @@
+"""Text denoising (Lewis et al. 2020, BART): trains a small language trunk from text alone."""
+
+import random
+from dataclasses import replace
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.batch import Example
+from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.interfaces.task import Task
+from multigraft.tasks.answers import question
+from multigraft.tasks.text_denoising.infilling import infill
+from multigraft.tasks.text_denoising.options import TextDenoisingOptions
+
+
+class TextDenoising(Task):
+    """The masked text goes in, the whole text should come out."""
+
+    def __init__(self, options: TextDenoisingOptions) -> None:
+        self._options = options
+
+    def ask(self, annotation: Annotation) -> Example:
+        """The text as it is given, its masks included."""
+        return Example(question(annotation), "", annotation.weight)
+
+    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+        """A masked text and the whole one; in evaluation the annotation's id decides what is masked."""
+        words = question(annotation).split()
+        draw = draw or random.Random(annotation.id)
+        masked = infill(words, self._options.masked, self._options.mean_span, draw)
+        return Example(" ".join(masked), " ".join(words), annotation.weight)
+
+    def prediction(self, annotation: Annotation, output: str) -> Prediction:
+        """The masked text, and the whole one as reference."""
+        example = self.example(annotation, None)
+        return replace(super().prediction(annotation, output), text=example.text, references=(example.target,))
+
+
+def build(options: TextDenoisingOptions) -> TextDenoising:
+    """Text denoising."""
+    return TextDenoising(options)

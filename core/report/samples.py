@@ -1,0 +1,61 @@
+"""Which predictions a page shows, and their pictures."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.report.pictures import thumbnails
+
+_EACH = 6
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A prediction with its pictures as data URIs."""
+
+    prediction: Prediction
+    pictures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some predictions of a task."""
+
+    task: str
+    how: str
+    """How they were chosen, in words."""
+    samples: tuple[Sample, ...]
+
+
+def draw_samples(predictions: Mapping[str, Sequence[Prediction]], roots: Iterable[Path]) -> list[Drawn]:
+    """A few predictions of each task, right and wrong ones, drawn evenly over its file."""
+    chosen = {task: _choose(rows) for task, rows in predictions.items() if rows}
+    media = {name for rows, _ in chosen.values() for row in rows for name in row.media}
+    found = thumbnails(sorted(media), roots)
+    return [
+        Drawn(
+            task,
+            how,
+            tuple(Sample(row, tuple(uri for name in row.media for uri in found.get(name, ()))) for row in rows),
+        )
+        for task, (rows, how) in chosen.items()
+    ]
+
+
+def _choose(rows: Sequence[Prediction]) -> tuple[list[Prediction], str]:
+    scored = [(row, row.score) for row in rows if row.score is not None]
+    if len(scored) < len(rows):
+        some = _evenly(rows, 2 * _EACH)
+        return some, f"{len(some)} of {len(rows):,}, drawn evenly"
+    right = [row for row, score in scored if score >= 0.5]
+    wrong = [row for row, score in scored if score < 0.5]
+    some_right, some_wrong = _evenly(right, _EACH), _evenly(wrong, _EACH)
+    how = f"{len(some_right)} of {len(right):,} right and {len(some_wrong)} of {len(wrong):,} wrong ones, drawn evenly"
+    return [*some_right, *some_wrong], how
+
+
+def _evenly(rows: Sequence[Prediction], count: int) -> list[Prediction]:
+    if len(rows) <= count:
+        return list(rows)
+    return [rows[(2 * i + 1) * len(rows) // (2 * count)] for i in range(count)]

@@ -59,7 +59,7 @@ def load_plugins(files: Sequence[Path], disabled: Sequence[str]) -> list[PluginR
     """All plugins that are installed, then those in `files`; ours first.
 
     Raises:
-        MultigraftError: a name in `disabled` is unknown, or a file of `files` is missing, does not load or is a duplicate.
+        MultigraftError: a name in `disabled` is unknown, or one of `files` is missing or does not load.
     """
     records = _installed(disabled)
     for file in files:

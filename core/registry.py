@@ -101,8 +101,10 @@ class Registry:
         registration = self.find(kind, name)
         model = self._imported(registration, registration.component.config)
         if not (isinstance(model, type) and issubclass(model, Options)):
-            raise ComponentError(f"{self._title(registration)}: {registration.component.config} is no subclass of Options",
-                                 "tell its author")
+            raise ComponentError(
+                f"{self._title(registration)}: {registration.component.config} is no subclass of Options",
+                "tell its author",
+            )
         return model
 
     def component(self, kind: str, options: Options) -> Component:
@@ -139,7 +141,9 @@ class Registry:
             known = [plugin.name for plugin in self.plugins]
             raise ComponentError(f"no plugin named {plugin_name!r} is installed", did_you_mean(plugin_name, known))
         if all(record.state != "loaded" for record in records):
-            raise ComponentError(f"plugin {plugin_name!r} did not load: {records[0].error}", "see `multigraft plugins doctor`")
+            raise ComponentError(
+                f"plugin {plugin_name!r} did not load: {records[0].error}", "see `multigraft plugins doctor`"
+            )
 
     def _absent_plugins(self) -> list[str]:
         absent = [plugin for plugin in self.plugins if plugin.state in ("failed", "off", "wrong API")]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from multigraft.core.config.options import Options, Section
+from multigraft.core.config.options import Options, Section, as_written
 from multigraft.core.config.reference import Registered
 from multigraft.core.config.sections import (
     AdapterOptions,
@@ -47,11 +47,11 @@ class TrainedTrunk(Section):
 class GraftSection(Section):
     """What is trained and who shares it."""
 
-    adapters: list[Annotated[AdapterOptions, Registered("adapters")]] = []
+    adapters: list[Annotated[AdapterOptions, Registered("adapters")]] = Field([])
     """Adapter variants and where they act."""
-    sharing: Annotated[Options, Registered("sharing")] = Field({"kind": "single"})
+    sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
     """What the tasks share."""
-    train: TrainedTrunk = Field({})
+    train: TrainedTrunk = as_written({})
     """Trunk tensors trained as well."""
 
 
@@ -83,9 +83,9 @@ class TrainSection(Section):
     """Samples in a global batch, all tasks together."""
     micro_batch: int | None = Field(None, ge=1)
     """Samples in one pass; the batch is cut into such pieces. The result does not change."""
-    sampler: Annotated[SamplerOptions, Registered("samplers")] = Field({"kind": "proportional"})
+    sampler: Annotated[SamplerOptions, Registered("samplers")] = as_written({"kind": "proportional"})
     """How the tasks share the batch."""
-    optimizer: Optimizer = Field({})
+    optimizer: Optimizer = as_written({})
     """AdamW and its schedule."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 runs the trunk under autocast; the graft and the optimizer stay fp32."""
@@ -112,7 +112,7 @@ class EvalSection(Section):
     """Most annotations of a task scored during training, drawn evenly; the final scores use all."""
     batch: int = Field(128, ge=1)
     """Samples in one pass."""
-    controls: list[str] = []
+    controls: list[str] = Field([])
     """Controls scored at the end beside the result, such as `no-media`."""
 
 
@@ -140,7 +140,7 @@ class DataSection(Section):
 class PluginSection(Section):
     """Plugins of this recipe."""
 
-    require: list[str] = []
+    require: list[str] = Field([])
     """Plugins that must be there."""
 
 
@@ -155,19 +155,19 @@ class Recipe(Section):
     """Frozen parts."""
     tasks: dict[str, Annotated[TaskOptions, Registered("tasks")]] = Field(min_length=1)
     """Tasks by name; names become file names and owners (`task:NAME`)."""
-    graft: GraftSection = Field({})
+    graft: GraftSection = as_written({})
     """Trained parts."""
-    train: TrainSection = Field({})
+    train: TrainSection = as_written({})
     """Training."""
-    eval: EvalSection = Field({})
+    eval: EvalSection = as_written({})
     """Scoring."""
-    data: DataSection = Field({})
+    data: DataSection = as_written({})
     """Reading."""
-    inputs: _Inputs = Field(["image", "video"])
+    inputs: _Inputs = as_written(["image", "video"])
     """How media are decoded."""
-    loggers: _Loggers = Field(["jsonl", "csv"])
+    loggers: _Loggers = as_written(["jsonl", "csv"])
     """Where scalars go."""
-    plugins: PluginSection = Field({})
+    plugins: PluginSection = as_written({})
     """Plugins needed."""
 
     @field_validator("tasks")

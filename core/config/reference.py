@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from multigraft.core.config.options import Options
+from multigraft.core.nearest import listing
 
 if TYPE_CHECKING:
     from multigraft.core.registry import Registry
@@ -34,21 +35,36 @@ class Registered:
 
         registry = default_registry()
         names = registry.names(self.component_kind)
-        variants = [registry.options(self.component_kind, name).model_json_schema() for name in names]
-        return {"anyOf": [{"enum": names}, *variants]}
+        models = [registry.options(self.component_kind, name) for name in names]
+        return {"anyOf": [{"enum": names}, *(handler(model.__pydantic_core_schema__) for model in models)]}
 
     def _validate(self, value: Any, info: ValidationInfo) -> Options:
         if isinstance(value, Options):
             return value
-        kind = value.get("kind") if isinstance(value, dict) else value
-        if not isinstance(kind, str):
+        registry = _registry(info)
+        name = component_name(value)
+        if name is None:
+            hint = listing(registry.names(self.component_kind))
             raise PydanticCustomError(
-                "component_kind_missing",
-                "say which one by `kind: NAME`, or just its name",
-                {"component_kind": self.component_kind},
+                "component_kind_missing", "say which one by `kind: NAME`, or just its name", {"hint": hint}
             )
-        model = _registry(info).options(self.component_kind, kind)
-        return model.model_validate(value, context=info.context)
+        return self._model(registry, name).model_validate(value, context=info.context)
+
+    def _model(self, registry: "Registry", name: str) -> type[Options]:
+        from multigraft.core.registry import ComponentError
+
+        try:
+            return registry.options(self.component_kind, name)
+        except ComponentError as error:
+            # pydantic takes the text as a template: braces of the message must come in as a value
+            context = {"message": error.message, "hint": error.hint}
+            raise PydanticCustomError("component_unknown", "{message}", context) from None
+
+
+def component_name(value: Any) -> str | None:
+    """The name in `kind: NAME` or a bare `NAME`; None if there is none."""
+    name = value.get("kind") if isinstance(value, dict) else value
+    return name if isinstance(name, str) else None
 
 
 def _registry(info: ValidationInfo) -> "Registry":

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from multigraft.core.config.options import Options, Section
+from multigraft.core.config.options import Options, Section, as_written
 from multigraft.core.config.reference import Registered
 
 
@@ -22,7 +22,7 @@ class BackboneOptions(Options):
 class PromptOptions(Options):
     """Base of the options of a prompt generator."""
 
-    sharing: Annotated[Options, Registered("sharing")] = Field({"kind": "single"})
+    sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
     """Which tasks share the prompt generator."""
 
 
@@ -44,7 +44,7 @@ class AdapterOptions(Options):
 
     name: str | None = None
     """Name of this method in the graft; needed when a graft has two of one kind."""
-    sites: SiteSelector = Field({})
+    sites: SiteSelector = as_written({})
     """Where it acts."""
     sharing: Annotated[Options, Registered("sharing")] | None = None
     """Which tasks share it; the graft's rule if left out."""
@@ -79,11 +79,11 @@ class TaskOptions(Options):
     """Take only annotations of these sources."""
     weight: float = Field(1.0, ge=0.0)
     """Weight of the task's loss. How often it is drawn is the sampler's matter."""
-    objective: Annotated[Options, Registered("objectives")] = Field({"kind": "generation"})
+    objective: Annotated[Options, Registered("objectives")] = as_written({"kind": "generation"})
     """Loss."""
-    metrics: list[Annotated[Options, Registered("metrics")]] = Field(["exact-match"], min_length=1)
+    metrics: list[Annotated[Options, Registered("metrics")]] = as_written(["exact-match"], min_length=1)
     """Scores; the first is the task's main one."""
-    decoding: Decoding = Field({})
+    decoding: Decoding = as_written({})
     """How answers are generated in evaluation."""
     text_limit: int = Field(40, ge=1)
     """Longest input text in tokens, the prefix included."""

@@ -1,0 +1,91 @@
+"""Loading recipes: a file, or the name of a shipped one, to a validated `Recipe`."""
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from multigraft.core.config.document import Document
+from multigraft.core.config.explain import problems_of
+from multigraft.core.config.problems import Problem, RecipeError
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.errors import MultigraftError
+from multigraft.core.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from multigraft.core.registry import Registry
+
+
+def load_recipe(path: Path | str, overrides: Sequence[str], registry: "Registry") -> Recipe:
+    """A recipe from a file, or a shipped one by its name (`quickstart`), with `--set` overrides.
+
+    Raises:
+        RecipeError: with every problem in it.
+        MultigraftError: there is no such recipe.
+    """
+    return validate(read_document(path, overrides, registry), registry)
+
+
+def read_document(path: Path | str, overrides: Sequence[str], registry: "Registry") -> Document:
+    """The recipe as written, for those who want to point at places in it."""
+    return Document(find_recipe(path, registry), overrides)
+
+
+def validate(document: Document, registry: "Registry") -> Recipe:
+    """The recipe that a document describes.
+
+    Raises:
+        RecipeError: with every problem in it.
+    """
+    problems = list(_absent_plugins(document, registry))
+    try:
+        recipe = Recipe.model_validate(document.data, context={"registry": registry})
+    except ValidationError as error:
+        raise RecipeError([*problems, *problems_of(error, document, Recipe, registry)]) from None
+    if problems:
+        raise RecipeError(problems)
+    return recipe
+
+
+def find_recipe(path: Path | str, registry: "Registry") -> Path:
+    """The file of a recipe that is given by its path or by the name of a shipped one.
+
+    Raises:
+        MultigraftError: there is neither.
+    """
+    if Path(path).is_file():
+        return Path(path)
+    shipped = shipped_recipes(registry)
+    name = str(path).removesuffix(".yaml")
+    if name in shipped:
+        return shipped[name]
+    raise MultigraftError(
+        f"no recipe {str(path)!r}: no such file, and no shipped recipe; {did_you_mean(name, shipped)}"
+    )
+
+
+def shipped_recipes(registry: "Registry") -> dict[str, Path]:
+    """The recipes that plugins ship, by name (`quickstart`, `controls/blind`); ours win where names are equal."""
+    found: dict[str, Path] = {}
+    for folder in registry.recipe_folders:
+        root = Path(str(files(folder.package)))
+        for path in sorted(root.rglob("*.yaml")):
+            found.setdefault(path.relative_to(root).with_suffix("").as_posix(), path)
+    return found
+
+
+def _absent_plugins(document: Document, registry: "Registry") -> Iterator[Problem]:
+    section = document.data.get("plugins")
+    wanted = section.get("require") if isinstance(section, dict) else None
+    for index, name in enumerate(wanted if isinstance(wanted, list) else []):
+        records = [plugin for plugin in registry.plugins if plugin.name == name]
+        location = ("plugins", "require", index)
+        if not records:
+            known = [plugin.name for plugin in registry.plugins]
+            yield document.problem(location, f"plugin {name!r} is not installed", did_you_mean(str(name), known))
+        elif all(record.state != "loaded" for record in records):
+            yield document.problem(
+                location, f"plugin {name!r} did not load: {records[0].error}", "see `multigraft plugins doctor`"
+            )

@@ -115,5 +115,7 @@ def _seconds(seconds: Any) -> str:
 
 
 def _versions(environment: Mapping[str, Any]) -> str:
-    known = {name.rpartition(".")[2]: value for name, value in flat(environment).items()}
+    known: dict[str, Any] = {}
+    for name, value in flat(environment).items():
+        known.setdefault(name.rpartition(".")[2], value)
     return ", ".join(f"{name} {known[name]}" for name in _NAMED_VERSIONS if name in known)

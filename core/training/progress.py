@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Protocol, TextIO
 
+from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -33,7 +34,7 @@ class Progress:
     ) -> None:  # fmt: skip
         self.total, self.first, self._clock = total_steps, first, clock
         self._losses = {task: RunningMean() for task in tasks}
-        console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+        console = Console(file=stream or sys.stderr, highlight=False)
         live = console.is_terminal and not console.is_dumb_terminal
         self._display: _Display = _Bar(console) if live else _Lines(console, max(1, total_steps // _LINES))
         self._started = clock()
@@ -98,7 +99,7 @@ class _Lines:
             self.message("  ".join([f"step {step}/{total}", *facts]))
 
     def message(self, text: str) -> None:
-        self._console.print(Text(text))
+        self._console.print(Text(text), soft_wrap=True)
 
     def close(self) -> None:
         """Nothing to put away."""
@@ -117,7 +118,7 @@ class _Bar:
     def show(self, step: int, total: int, facts: list[str]) -> None:
         line = Table.grid(padding=(0, 2))
         line.add_row(ProgressBar(total, step, width=30), f"step {step}/{total}", *facts[-3:])
-        self._live.update(Group(line, Text("  ".join(facts[:-3]))))
+        self._live.update(Group(line, Columns(facts[:-3], padding=(0, 2))))
 
     def message(self, text: str) -> None:
         self._console.print(Text(text))

@@ -58,6 +58,14 @@ def test_a_terminal_has_a_bar_with_each_tasks_loss_and_the_time_left(terminal: T
     assert "left 0:00" in text
 
 
+def test_on_a_narrow_terminal_the_losses_of_many_tasks_take_several_lines(terminal: Terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    tasks = [f"video-question-answering-{number}" for number in range(7)]
+    with Progress(10, tasks, stream=terminal) as progress:
+        progress.step(1, dict.fromkeys(tasks, 1.5), 1e-3)
+    assert all(f"{task} 1.500" in terminal.getvalue() for task in tasks)
+
+
 def test_messages_stay_and_are_shown_as_they_are(terminal: Terminal):
     for stream in (terminal, io.StringIO()):
         with Progress(10, ["vqa"], stream=stream) as progress:

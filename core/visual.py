@@ -25,7 +25,7 @@ class PromptMaker:
         )
 
     def __call__(self, batch: Batch, calls: GraftCalls) -> tuple[Tensor | None, Tensor | None]:
-        """Prompt `(rows, prompts, width)` and mask `(rows, prompts)`, each row's own prompts first; None without media."""
+        """Prompt `(rows, prompts, width)` and its mask, each row's own prompts first; None without media."""
         rows = len(batch.samples)
         made = [_spread(visual, *self._generate(visual, calls), rows) for visual in batch.visuals]
         if not made:

@@ -44,6 +44,8 @@ class _Beams:
     """`(rows, beams, most tokens)`, finished ones, `IGNORED` behind their end."""
     best_scores: Tensor
     """`(rows, beams)`, divided by the length penalty."""
+    open: Tensor
+    """`(rows,)`, whether a row still takes finished hypotheses; a closed one is not moved by other rows' steps."""
 
 
 @torch.no_grad()
@@ -56,7 +58,7 @@ def beam(backbone: Backbone, encoded: Encoded, calls: SiteCalls, decoding: Decod
     first_row = torch.arange(rows, device=logits.device)[:, None] * width
     for length in range(1, decoding.max_tokens + 1):
         parents, tokens = _advance(beams, logits, length, backbone.end, decoding)
-        if length == decoding.max_tokens or _settled(beams, length, decoding):
+        if length == decoding.max_tokens or not beams.open.any():
             break
         state = state.select((first_row + parents).flatten())
         logits, state = backbone.step(tokens.flatten(), state, wide_calls)
@@ -86,6 +88,7 @@ def _begin(rows: int, decoding: Decoding, device: torch.device) -> _Beams:
         scores=scores,
         best_ids=torch.full((rows, decoding.beams, decoding.max_tokens), IGNORED, device=device),
         best_scores=torch.full((rows, decoding.beams), -torch.inf, device=device),
+        open=torch.ones(rows, dtype=torch.bool, device=device),
     )
 
 
@@ -98,12 +101,12 @@ def _advance(beams: _Beams, logits: Tensor, length: int, end: int, decoding: Dec
     parents, tokens = flat // vocabulary, flat % vocabulary
     ids = torch.cat([beams.ids.gather(1, parents[:, :, None].expand(-1, -1, length - 1)), tokens[:, :, None]], 2)
     ends = tokens == end
-    finishes = ends if length < decoding.max_tokens else torch.ones_like(ends)
-    _keep_finished(
-        beams, ids[:, :width], scores[:, :width].masked_fill(~finishes[:, :width], -torch.inf), length, decoding
-    )
+    finishes = (ends if length < decoding.max_tokens else torch.ones_like(ends)) & beams.open[:, None]
+    finished = scores.masked_fill(~finishes, -torch.inf)[:, :width]
+    _keep_finished(beams, ids[:, :width], finished, length, decoding)
     going, order = scores.masked_fill(ends, -torch.inf).topk(width, dim=1)
     beams.scores, beams.ids = going, ids.gather(1, order[:, :, None].expand(-1, -1, length))
+    beams.open = beams.open & ~_settled(beams, length, decoding)
     return parents.gather(1, order), tokens.gather(1, order)
 
 
@@ -115,7 +118,6 @@ def _keep_finished(beams: _Beams, ids: Tensor, scores: Tensor, length: int, deco
     beams.best_ids = all_ids.gather(1, order[:, :, None].expand(-1, -1, decoding.max_tokens))
 
 
-def _settled(beams: _Beams, length: int, decoding: Decoding) -> bool:
-    """Whether no running beam can still enter any row's finished ones."""
-    reachable = beams.scores[:, 0] / length**decoding.length_penalty
-    return bool((beams.best_scores[:, -1] >= reachable).all())
+def _settled(beams: _Beams, length: int, decoding: Decoding) -> Tensor:
+    """`(rows,)`, whether the best running beam scores no better than the worst finished one."""
+    return beams.best_scores[:, -1] >= beams.scores[:, 0] / length**decoding.length_penalty

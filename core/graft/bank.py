@@ -1,7 +1,7 @@
 """The bank: every tensor of a graft, one parameter for each (owner, part)."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +48,8 @@ class Bank:
         known = self.entries.setdefault(key, Entry(part, overlay))
         if known.part.shape != part.shape:
             raise MultigraftError(
-                f"{key.text}: one owner for shapes {known.part.shape} and {part.shape}; the sharing rule's site scope is too wide"
+                f"{key.text}: one owner for shapes {known.part.shape} and {part.shape}; "
+                "the sharing rule's site scope is too wide"
             )
 
     def adopt(self, key: Key, parameter: nn.Parameter) -> None:
@@ -86,16 +87,22 @@ class Bank:
         """The random tensors that stay as they are."""
         return {key: value for key, value in self._values.items() if not isinstance(value, nn.Parameter)}
 
+    def snapshot(self) -> dict[Key, Tensor]:
+        """Copies of the trained tensors."""
+        return {key: value.detach().clone() for key, value in self.trained().items()}
+
+    def restore(self, values: Mapping[Key, Tensor]) -> None:
+        """Put back what `snapshot` gave."""
+        with torch.no_grad():
+            for key, value in values.items():
+                self._values[key].copy_(value)
+
     def restart(self) -> None:
         """Set every tensor of the bank's own back to its start value."""
         with torch.no_grad():
             for key, value in self.trained().items():
                 if key not in self.adopted:
                     value.copy_(self.start_value(key))
-
-    def scopes(self) -> Iterator[str]:
-        """Task scopes that own something, sorted."""
-        yield from sorted({key.owner.task_scope for key in self.entries})
 
 
 def hash_tensors(tensors: Iterable[Tensor]) -> str:

@@ -30,17 +30,12 @@ def add_method(graft: Graft, method: Method) -> None:
     """Place an adapter variant at its sites.
 
     Raises:
-        MultigraftError: no site matches, a site is of a kind the adapter cannot stand on, or the sharing rule refuses.
+        MultigraftError: no site matches, or the sharing rule refuses.
     """
     if not method.sites:
         raise MultigraftError(f"adapter '{method.name}': its `sites` match nothing in this backbone")
     wanted: dict[str, list[tuple[Site, Part]]] = {}
     for site in method.sites:
-        if site.kind not in method.adapter.kinds:
-            allowed = " or ".join(method.adapter.kinds)
-            raise MultigraftError(
-                f"adapter '{method.name}' stands on {allowed} sites, and {site.name} is a {site.kind}"
-            )
         parts = tuple(method.adapter.parts(site))
         _refuse(method, parts)
         made = tuple(part for part in parts if method.sharing.generates(site, part))
@@ -99,12 +94,6 @@ def adopt(graft: Graft, name: Literal["backbone", "encoder"], module: nn.Module)
     """Train a whole trunk module in place, without a second copy."""
     for parameter_name, parameter in module.named_parameters():
         graft.bank.adopt(Key(Owner(SHARED, name), f"{name}.{parameter_name}"), parameter)
-
-
-def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
-    """A module whose parameters hold no memory."""
-    with torch.device("meta"):
-        return build()
 
 
 def _module_owner(sharing: Sharing, parts: ModuleParts, task: str, site: Site, part: Part) -> Owner:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from multigraft.core.data.batch import Segment
-from multigraft.core.graft.placement import Graft, ModulePlacement, Placement, runs
+from multigraft.core.graft.placement import Graft, Placement, runs
 from multigraft.core.interfaces.adapter import Call
 
 Generated = Mapping[tuple[str, str], Mapping[tuple[str, str], Tensor]]
@@ -44,12 +44,9 @@ class GraftCalls:
         segments = tuple(Segment(s.task, s.start * copies, s.stop * copies) for s in self.segments)
         return replace(self, segments=segments)
 
-    def module(
-        self, placement: ModulePlacement[nn.Module], run: Callable[[Mapping[str, Tensor], slice], Tensor]
-    ) -> Tensor:
-        """Run a trained module over the rows, once for each set of owners; `run(values, rows)` gives those rows."""
-        pieces = [run(placement.values(self.graft.bank, s.task), s.rows) for s in runs(placement, self.segments)]
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+    def narrow(self, segment: Segment) -> "GraftCalls":
+        """For the rows of one segment alone."""
+        return replace(self, segments=(Segment(segment.task, 0, segment.stop - segment.start),))
 
     def _overlaid(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
         self.seen.add(site)

@@ -20,7 +20,7 @@ class GraftError(MultigraftError):
 
 
 def save_graft(folder: Path, bank: Bank, facts: Mapping[str, Any], keys: Iterable[Key] | None = None) -> None:
-    """Write the trained tensors, or those of `keys`, by task scope; `facts` (trunk, recipe, versions) go to graft.json."""
+    """Write the trained tensors, or those of `keys`, by task scope; `facts` go to graft.json."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = set(bank.trained() if keys is None else keys)
     scopes: dict[str, dict[str, Tensor]] = {}
@@ -94,7 +94,8 @@ def _check_trunk(folder: Path, saved: Mapping[str, str], here: Mapping[str, str]
     for part, fingerprint in here.items():
         if saved.get(part) != fingerprint:
             raise GraftError(
-                f"{folder}: this graft belongs to another trunk. Its {part} was {saved.get(part)}; here it is {fingerprint}"
+                f"{folder}: this graft belongs to another trunk. Its {part} was {saved.get(part)}; "
+                f"here it is {fingerprint}"
             )
 
 

@@ -36,5 +36,5 @@ class Site:
 
 
 def select(sites: Iterable[Site], wanted: Mapping[str, Sequence[str | int]]) -> list[Site]:
-    """The sites whose field has one of the listed values, for every field in `wanted` (`{"block": ["feed-forward"]}`)."""
+    """The sites whose fields have one of the values listed for them (`{"block": ["feed-forward"]}`)."""
     return [site for site in sites if all(getattr(site, field) in values for field, values in wanted.items())]

@@ -1,0 +1,91 @@
+"""The data of a run: its tasks' sources by split, and how samples are read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.decode import MediaDecoder
+from multigraft.core.data.encoding import encode_features
+from multigraft.core.data.features import FeatureStore, feature_fingerprint
+from multigraft.core.data.order import Order
+from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.data.source import TaskSource, open_source
+from multigraft.core.data.stream import Share, Stream
+from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.input import Input
+from multigraft.core.interfaces.picture import Transform
+from multigraft.core.interfaces.sampler import Sampler
+from multigraft.core.interfaces.task import Task
+from multigraft.core.registry import Registry
+
+FEATURES = "features"
+"""Folder of stored features, under `data.root`."""
+
+
+class RunData:
+    """Sources, opened when first asked for, and one reader for all.
+
+    Args:
+        transform: how the encoder wants its pictures; None for text-only runs.
+    """
+
+    def __init__(self, recipe: Recipe, registry: Registry, transform: Transform | None, log: SkippedLog) -> None:
+        self.recipe, self.registry, self.log = recipe, registry, log
+        self.root = Path(recipe.data.root)
+        self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
+        self.inputs: list[Input] = [registry.build("inputs", options) for options in recipe.inputs]
+        self._decoder = MediaDecoder(self.inputs, transform, recipe.data) if transform else None
+        self.reader = SampleReader(self._decoder)
+        self._sources: dict[tuple[str, str], TaskSource] = {}
+
+    def source(self, task: str, split: str) -> TaskSource:
+        """A task's annotations in a split."""
+        if (task, split) not in self._sources:
+            options = self.recipe.tasks[task]
+            opened = open_source(task, self.tasks[task], options, split, self.root, self.log)
+            self._sources[task, split] = opened
+        return self._sources[task, split]
+
+    def store_features(self, encoder: VisualEncoder, progress: Callable[[int, int], None]) -> None:
+        """Encode the media of all splits that are not encoded yet, and read features from now on."""
+        splits = [(name, split) for name, task in self.recipe.tasks.items() for split in task.data]
+        sources = [self.source(name, split) for name, split in splits]
+        home = encode_features(sources, encoder, self.inputs, self.recipe.data, self.root / FEATURES, progress)
+        store = FeatureStore(home, feature_fingerprint(encoder, self.inputs), self.inputs)
+        self.reader = SampleReader(store)
+
+    def training_sources(self) -> dict[str, TaskSource]:
+        """The sources that training draws from."""
+        return {name: self.source(name, "train") for name in self.recipe.tasks}
+
+    def stream(self, share: Share) -> Stream:
+        """The stream of training for one process."""
+        sources, train = self.training_sources(), self.recipe.train
+        sizes = {name: source.size for name, source in sources.items()}
+        sampler: Sampler = self.registry.build(
+            "samplers", train.sampler, sizes=sizes, batch=train.batch, seed=train.seed
+        )
+        return Stream(
+            sources,
+            sampler,
+            self.reader,
+            self.log,
+            seed=train.seed,
+            batch=train.batch,
+            window=self.recipe.data.window,
+            threads=self.recipe.data.threads,
+            share=share,
+        )
+
+    def has_kind(self, task: str, split: str, kind: str) -> bool:
+        """Whether a task's samples have media of a kind, by the fields of its first annotation."""
+        source = self.source(task, split)
+        shard, row = source.locate(Order(source.counts, 0, task, 1).unshuffled(0))
+        endings = {field.rpartition(".")[2] for field in shard.annotation(row).media}
+        return any(each.kind == kind and endings & set(each.extensions) for each in self.inputs)
+
+    def close(self) -> None:
+        """End the decoding processes."""
+        if self._decoder:
+            self._decoder.close()

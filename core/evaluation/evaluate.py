@@ -1,0 +1,80 @@
+"""Scores of a task on held-out samples: answer, then measure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import torch
+
+from multigraft.core.config.sections import TaskOptions
+from multigraft.core.data.batch import Sample
+from multigraft.core.data.collate import collate
+from multigraft.core.interfaces.metric import Metric, Prediction
+from multigraft.core.interfaces.task import Task
+from multigraft.core.model import Model, task_rows
+from multigraft.core.registry import Registry
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Makes fresh metrics of one task, the main one first."""
+
+    options: TaskOptions
+    registry: Registry
+
+    def metrics(self) -> list[Metric]:
+        """Metrics that have seen nothing."""
+        return [self.registry.build("metrics", options) for options in self.options.metrics]
+
+    def scores(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """All scores with `n`, `facts`, and the main metric by source and by type."""
+        report = self._measured(predictions, self.metrics())
+        report["by_source"] = self._grouped(predictions, lambda each: each.source)
+        report["by_type"] = self._grouped(predictions, lambda each: each.type)
+        return report
+
+    def with_scores(self, predictions: Iterable[Prediction]) -> list[Prediction]:
+        """The rows with the main metric's score of each alone."""
+        main = self.metrics()[0]
+        return [replace(each, score=main.score(each)) for each in predictions]
+
+    def _measured(self, predictions: Sequence[Prediction], metrics: Sequence[Metric]) -> dict[str, Any]:
+        report: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
+        for metric in metrics:
+            for prediction in predictions:
+                metric.update(prediction)
+            report.update(metric.compute())
+            facts.update(metric.facts())
+        report["n"] = len(predictions)
+        return report | ({"facts": facts} if facts else {})
+
+    def _grouped(self, predictions: Sequence[Prediction], name: Callable[[Prediction], str]) -> dict[str, Any]:
+        groups: dict[str, list[Prediction]] = {}
+        for prediction in predictions:
+            groups.setdefault(name(prediction), []).append(prediction)
+        return {
+            group: self._measured(rows, self.metrics()[:1]) for group, rows in sorted(groups.items()) if group
+        }
+
+
+def predict(
+    model: Model, task: Task, options: TaskOptions, samples: Iterable[Sample], batch: int, device: torch.device
+) -> Iterator[Prediction]:
+    """Answer every sample, in order."""
+    rest = iter(samples)
+    while chunk := list(islice(rest, batch)):
+        for sample, output in zip(chunk, answers(model, options, chunk, device), strict=True):
+            shown = tuple(f"{sample.origin}.{field}" for field in sample.annotation.media)
+            yield replace(task.prediction(sample.annotation, output), media=shown)
+
+
+@torch.no_grad()
+def answers(model: Model, options: TaskOptions, samples: Sequence[Sample], device: torch.device) -> list[str]:
+    """One output text a sample; all samples are of one task."""
+    name = samples[0].task
+    limits: tuple[Mapping[str, int], Mapping[str, int]] = ({name: options.text_limit}, {name: options.target_limit})
+    batch = collate(samples, model.backbone, *limits, [name]).to(device)
+    passes = model.run(batch, training=False)[name]
+    return model.objectives[name].answer(task_rows(batch)[name], passes, options.decoding)

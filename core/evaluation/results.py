@@ -1,0 +1,119 @@
+"""Scoring a whole run: every task, its predictions, its controls, and `results.json`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from multigraft.core.data.evaluation import evaluation_samples
+from multigraft.core.data.files import written_whole
+from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.stream import Share
+from multigraft.core.errors import MultigraftError
+from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
+from multigraft.core.evaluation.evaluate import Scorer, predict
+from multigraft.core.files import write_json
+from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.nearest import did_you_mean
+from multigraft.core.training.run import Run
+
+
+def evaluate_run(run: Run, split: str, limit: int | None, step: int) -> dict[str, Any]:
+    """Scores of all tasks that have the split; `{TASK: {METRIC: value, ...}}`."""
+    scores: dict[str, Any] = {}
+    for name, options in run.recipe.tasks.items():
+        if split in options.data:
+            rows = task_predictions(run, name, split, limit)
+            scores[name] = Scorer(options, run.registry).scores(rows)
+            run.registry.hooks.evaluated(run=run, step=step, task=name, scores=scores[name])
+    return scores
+
+
+def final_results(run: Run, split: str, controls: Sequence[str]) -> None:
+    """Score everything at the end: `run.results`, and `predictions/TASK.jsonl`."""
+    check_controls(controls)
+    tasks: dict[str, Any] = {}
+    for name, options in run.recipe.tasks.items():
+        if split not in options.data:
+            continue
+        scorer = Scorer(options, run.registry)
+        rows = scorer.with_scores(task_predictions(run, name, split, None))
+        tasks[name] = scorer.scores(rows)
+        run.registry.hooks.evaluated(run=run, step=run.recipe.train.steps, task=name, scores=tasks[name])
+        if run.is_main:
+            write_predictions(run.folder / "predictions" / f"{name}.jsonl", rows)
+    run.results["tasks"] = run.results.get("tasks", {}) | tasks
+    run.results["split"] = split
+    for control in controls:
+        run.results.setdefault("controls", {})[control] = control_scores(run, control, split)
+
+
+def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
+    """Scores of all tasks under a control; one of frames leaves out tasks without videos.
+
+    Raises:
+        MultigraftError: there is no such control.
+    """
+    check_controls([control])
+    chosen = CONTROLS[control]
+    saved = run.model.graft.bank.snapshot() if chosen.untrained else {}
+    if chosen.untrained:
+        run.model.graft.bank.restart()
+    scores: dict[str, Any] = {}
+    for name, options in run.recipe.tasks.items():
+        if split in options.data and (chosen.frames is None or run.data.has_kind(name, split, "video")):
+            reader = ControlledReader(run.data.reader, chosen, run.recipe.train.seed)
+            rows = task_predictions(run, name, split, None, reader)
+            scores[name] = Scorer(options, run.registry).scores(rows)
+    run.model.graft.bank.restore(saved)
+    return scores
+
+
+def task_predictions(
+    run: Run, name: str, split: str, limit: int | None, reader: SampleReader | None = None
+) -> list[Prediction]:
+    """All predictions of a task, from all processes."""
+    options, accelerator = run.recipe.tasks[name], run.accelerator
+    samples = evaluation_samples(
+        run.data.source(name, split),
+        reader or run.data.reader,
+        run.data.log,
+        limit=limit,
+        threads=run.recipe.data.threads,
+        share=Share(accelerator.process_index, accelerator.num_processes),
+    )
+    own = list(predict(run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device))
+    if accelerator.num_processes == 1:
+        return own
+    from accelerate.utils import gather_object
+
+    return sorted(gather_object(own), key=lambda row: row.id)
+
+
+def check_controls(names: Iterable[str]) -> None:
+    """Refuse names that are no control.
+
+    Raises:
+        MultigraftError: with the nearest name.
+    """
+    for name in names:
+        if name not in CONTROLS:
+            raise MultigraftError(f"no control named {name!r}; {did_you_mean(name, CONTROLS)}")
+
+
+def write_predictions(path: Path, rows: Iterable[Prediction]) -> None:
+    """`predictions/TASK.jsonl`, one row an annotation."""
+    path.parent.mkdir(exist_ok=True)
+    with written_whole(path) as temporary, temporary.open("w") as file:
+        file.writelines(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """The rows that `write_predictions` wrote."""
+    return [Prediction.from_json(json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def write_results(run: Run) -> None:
+    """`results.json`."""
+    write_json(run.folder / "results.json", run.results)
+

@@ -1,0 +1,105 @@
+"""The training loop: one optimizer step at a time, over one process or many."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.batch import Batch, Sample
+from multigraft.core.data.collate import collate
+from multigraft.core.errors import MultigraftError
+from multigraft.core.model import Model
+from multigraft.core.training.optimizer import rate_at, set_rate
+from multigraft.core.training.reduce import reduce_gradients, reduce_sums
+from multigraft.core.training.run import Run
+
+
+class Trainer:
+    """Makes steps; knows nothing of files."""
+
+    def __init__(self, run: Run, optimizer: torch.optim.Optimizer) -> None:
+        self.run, self.optimizer = run, optimizer
+        self.parameters: list[nn.Parameter] = list(run.model.graft.bank.trained().values())
+        self.total_weight = sum(task.weight for task in run.recipe.tasks.values())
+
+    def step(self, step: int, samples: Sequence[Sample]) -> dict[str, float]:
+        """One optimizer step over this process's samples; the mean loss of each task in the global batch."""
+        recipe, accelerator = self.run.recipe, self.run.accelerator
+        set_rate(self.optimizer, rate_at(step, recipe.train))
+        generator = seed_step(recipe.train.seed, step, accelerator.process_index)
+        batches = [collated(part, recipe, self.run.model, accelerator.device) for part in self._pieces(samples)]
+        denominators = reduce_sums(self._denominators(batches), list(recipe.tasks), accelerator)
+        sums: dict[str, float] = {}
+        for batch in batches:
+            self.run.registry.hooks.batch_loaded(run=self.run, step=step, batch=batch)
+            for task, value in self._backward(step, batch, denominators, generator).items():
+                sums[task] = sums.get(task, 0.0) + value
+        self._apply()
+        return reduce_sums(sums, list(recipe.tasks), accelerator)
+
+    def _backward(
+        self, step: int, batch: Batch, denominators: Mapping[str, float], generator: torch.Generator
+    ) -> dict[str, float]:
+        with autocast(self.run.recipe, self.run.accelerator.device):
+            losses = self.run.model.losses(batch, training=True, generator=generator)
+        means = {task: loss.sum / max(denominators[task], 1e-12) for task, loss in losses.items()}
+        chosen: Tensor | None = self.run.registry.hooks.loss_computed(run=self.run, step=step, losses=means)
+        total = self._weighted(means) if chosen is None else chosen
+        if not torch.isfinite(total):
+            worst = ", ".join(task for task, mean in means.items() if not torch.isfinite(mean))
+            raise MultigraftError(f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`")
+        total.backward()  # type: ignore[no-untyped-call]
+        return {task: mean.item() for task, mean in means.items()}
+
+    def _weighted(self, means: Mapping[str, Tensor]) -> Tensor:
+        tasks = self.run.recipe.tasks
+        return torch.stack([mean * tasks[task].weight for task, mean in means.items()]).sum() / self.total_weight
+
+    def _apply(self) -> None:
+        reduce_gradients(self.parameters, self.run.accelerator)
+        clip = self.run.recipe.train.optimizer.clip
+        if clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _denominators(self, batches: Sequence[Batch]) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for batch in batches:
+            for task, value in self.run.model.denominators(batch).items():
+                sums[task] = sums.get(task, 0.0) + value
+        return sums
+
+    def _pieces(self, samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+        """The batch in passes of `micro_batch`; an objective that cannot be split keeps it whole."""
+        size = self.run.recipe.train.micro_batch or len(samples)
+        if size < len(samples):
+            whole = [name for name, objective in self.run.model.objectives.items() if not objective.splittable]
+            if whole:
+                raise MultigraftError(f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches")
+        order = {name: number for number, name in enumerate(self.run.recipe.tasks)}
+        ordered = sorted(samples, key=lambda sample: order[sample.task])
+        return (ordered[start : start + size] for start in range(0, len(ordered), size))
+
+
+def collated(samples: Sequence[Sample], recipe: Recipe, model: Model, device: torch.device) -> Batch:
+    """A batch of samples, on the device."""
+    text_limits = {name: task.text_limit for name, task in recipe.tasks.items()}
+    target_limits = {name: task.target_limit for name, task in recipe.tasks.items()}
+    return collate(samples, model.backbone, text_limits, target_limits, list(recipe.tasks)).to(device)
+
+
+def seed_step(seed: int, step: int, rank: int) -> torch.Generator:
+    """Seed torch's global generator (dropout) for a step, and give another one for objectives."""
+    digest = hashlib.blake2b(f"{seed}/{step}/{rank}".encode(), digest_size=7).digest()
+    number = int.from_bytes(digest, "big")
+    torch.manual_seed(number)
+    return torch.Generator().manual_seed(number + 1)
+
+
+def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
+    """bf16 where the recipe says so."""
+    return torch.autocast(device.type, torch.bfloat16) if recipe.train.precision == "bf16" else nullcontext()

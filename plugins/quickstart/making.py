@@ -25,11 +25,12 @@ _ONE_SHARD = 1_000_000
 
 @dataclass(frozen=True)
 class Source:
-    """Where bundles come from; both take split, limit and seed."""
+    """Where bundles come from; both functions take split, limit and seed."""
 
     name: str
     bundles: Callable[[str, int | None, int], Iterator[Bundle]]
     size: Callable[[str, int | None, int], int]
+    splits: Sequence[str] = SPLITS
 
 
 SOURCES = tuple(
@@ -77,7 +78,7 @@ def make_source(source: Source, root: Path, limit: int | None, seed: int) -> Non
     if _finished(folder, settings):
         return
     shutil.rmtree(partial, ignore_errors=True)
-    splits = {split: _make_split(source, split, partial, limit, seed) for split in SPLITS}
+    splits = {split: _make_split(source, split, partial, limit, seed) for split in source.splits}
     attribution = [credit.to_json() for credit in ATTRIBUTIONS[source.name]]
     _write_json(partial / _FACTS, {"settings": settings, "splits": splits, "attribution": attribution})
     partial.rename(folder)
@@ -94,8 +95,13 @@ def make_quickstart(
     for source in SOURCES:
         if source.name in names:
             make_source(source, root, episodes if source.name == episode_source.SOURCE else limit, seed)
-    facts = {source.name: root / source.name / _FACTS for source in SOURCES}
+    return write_manifest(root, "multigraft data quickstart", [source.name for source in SOURCES])
+
+
+def write_manifest(root: Path, made_by: str, names: Sequence[str]) -> dict[str, Any]:
+    """Write the manifest over those of the sources named that `root` holds, and return its content."""
+    facts = {name: root / name / _FACTS for name in names}
     sources = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in facts.items() if path.exists()}
-    manifest = {"made_by": "multigraft data quickstart", "sources": sources}
+    manifest = {"made_by": made_by, "sources": sources}
     _write_json(root / MANIFEST, manifest)
     return manifest

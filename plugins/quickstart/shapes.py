@@ -43,14 +43,23 @@ def question_type(question: str) -> str:
 
 
 @cache
-def oracle_answer(question: str, shape: str, colour: str) -> str | None:
-    """The answer to an easy-vqa question about one shape; None if the question does not fit the picture."""
-    named_shape, named_color = _named(question)
-    fits = named_shape in (None, shape) and named_color in (None, colour)
+def oracle_answer(question: str, shape: str, colour: str) -> str:
+    """The answer to an easy-vqa question about a picture with one shape of one colour."""
     kind = question_type(question)
     if kind in ("shape", "colour"):
-        return (shape if kind == "shape" else colour) if fits else None
-    return "yes" if fits != kind.startswith("is-not-") else "no"
+        return shape if kind == "shape" else colour
+    return "yes" if _fits(question, shape, colour) != kind.startswith("is-not-") else "no"
+
+
+def _fits(question: str, shape: str, colour: str) -> bool:
+    named_shape, named_color = _named(question)
+    return named_shape in (None, shape) and named_color in (None, colour)
+
+
+@cache
+def _agrees(question: str, answer: str, shape: str, colour: str) -> bool:
+    presumes = question_type(question) in ("shape", "colour")
+    return oracle_answer(question, shape, colour) == answer and (not presumes or _fits(question, shape, colour))
 
 
 def read_shapes(rows: Iterable[tuple[str, str, int]]) -> dict[int, Shape]:
@@ -67,7 +76,7 @@ def read_shapes(rows: Iterable[tuple[str, str, int]]) -> dict[int, Shape]:
         fitting = [
             Shape(shape, color)
             for shape, color in product(SHAPES, COLORS)
-            if all(oracle_answer(text, shape, color) == answer for text, answer in pairs)
+            if all(_agrees(text, answer, shape, color) for text, answer in pairs)
         ]
         if not fitting:
             raise MultigraftError(

@@ -38,7 +38,7 @@ def load_index(shard: Path) -> ShardIndex:
         MultigraftError: there is no such shard.
         RefusedShardError: not a tar that can be used.
     """
-    stamp = _stamp(shard)
+    stamp = stamp_of(shard)
     unsaved = _unsaved.get(shard)
     if unsaved is not None and unsaved.stamp == stamp:
         return unsaved
@@ -65,7 +65,7 @@ def store_index(shard: Path) -> ShardIndex:
 
 def make_index(shard: Path) -> ShardIndex:
     """Walk a shard: places, checksums and annotations of its samples."""
-    stamp = _stamp(shard)
+    stamp = stamp_of(shard)
     if stamp[0] == 0:
         return _Builder().index(stamp, [Problem("", "cut tar", "the file is empty")])
     with (
@@ -94,7 +94,12 @@ def parse_json(data: bytes) -> Any:
         raise BadSample("bad annotation", f"KEY.json is not JSON: {error}") from None
 
 
-def _stamp(shard: Path) -> tuple[int, int]:
+def stamp_of(shard: Path) -> tuple[int, int]:
+    """Bytes and modification time in nanoseconds.
+
+    Raises:
+        MultigraftError: there is no such shard.
+    """
     try:
         status = shard.stat()
     except OSError as error:

@@ -120,7 +120,12 @@ class _Process:
 
     def _exchange(self, header: dict[str, Any], data: bytes, deadline: float) -> Message:
         late = threading.Event()
-        timer = threading.Timer(deadline, lambda: (late.set(), self._process.kill()))
+
+        def end_it() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(deadline, end_it)
         timer.start()
         try:
             if self._process.stdin is None or self._process.stdout is None:

@@ -16,8 +16,8 @@ class Media:
     """`(pictures, 3, size, size)`."""
     times: NDArray[np.float32]
     """`(pictures,)`, real times of the frames in seconds; 0 for an image."""
-    features: NDArray[np.float32] | None = None
-    """`(pictures, tokens, width)` where stored features were read instead of frames."""
+    features: NDArray[np.float32] | NDArray[np.uint16] | None = None
+    """`(pictures, tokens, width)` where stored features were read instead of frames; uint16 holds bfloat16's bits."""
 
 
 class BadSample(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.data.annotation import Annotation, parse_record
-from multigraft.core.data.indexing import LARGEST_RECORD, RECORD_FIELD, load_index, parse_json
+from multigraft.core.data.indexing import LARGEST_RECORD, RECORD_FIELD, load_index, parse_json, stamp_of
 from multigraft.core.data.media import BadSample
 from multigraft.core.errors import MultigraftError
 
@@ -40,7 +40,7 @@ class Shard:
         if members.size[member] > largest:
             raise BadSample("too large", f"{field} has {members.size[member]} bytes, more than {largest}")
         try:
-            data = _open(self.path).read(int(members.offset[member]), int(members.size[member]))
+            data = _open(self.path, self.index.stamp).read(int(members.offset[member]), int(members.size[member]))
         except OSError as error:
             raise MultigraftError(f"cannot read the shard {self.path}: {error.strerror}") from None
         if zlib.crc32(data) != members.crc[member]:
@@ -107,11 +107,15 @@ class _OpenFile:
 
 
 @lru_cache(maxsize=_OPEN_FILES)
-def _open(path: Path) -> _OpenFile:
+def _open(path: Path, stamp: tuple[int, int]) -> _OpenFile:
     return _OpenFile(path)
 
 
-@lru_cache(maxsize=_OPEN_SHARDS)
 def open_shard(path: Path) -> Shard:
-    """The shard at a path; the most recently used ones and their indices stay in memory."""
+    """The shard at a path as it is now; the most recently used ones and their indices stay in memory."""
+    return _shard(path, stamp_of(path))
+
+
+@lru_cache(maxsize=_OPEN_SHARDS)
+def _shard(path: Path, stamp: tuple[int, int]) -> Shard:
     return Shard(path)

@@ -28,6 +28,8 @@ class TaskSource:
     shards: Sequence[Path]
     rows: Sequence[NDArray[np.int32]]
     """For each shard, the rows of its index that belong to the task."""
+    contents: Sequence[str]
+    """For each shard, the hash of its content when the rows were chosen."""
 
     @property
     def counts(self) -> list[int]:
@@ -40,8 +42,15 @@ class TaskSource:
         return sum(self.counts)
 
     def locate(self, place: Place) -> tuple[Shard, int]:
-        """The shard of an annotation, and its row there."""
-        return open_shard(self.shards[place.shard]), int(self.rows[place.shard][place.row])
+        """The shard of an annotation, and its row there.
+
+        Raises:
+            MultigraftError: the shard is gone, or holds something else by now.
+        """
+        shard = open_shard(self.shards[place.shard])
+        if shard.index.content != self.contents[place.shard]:
+            raise MultigraftError(f"the shard {shard.path} was changed while it was being read")
+        return shard, int(self.rows[place.shard][place.row])
 
 
 def open_source(name: str, task: Task, options: TaskOptions, split: str, root: Path, log: SkippedLog) -> TaskSource:
@@ -55,8 +64,10 @@ def open_source(name: str, task: Task, options: TaskOptions, split: str, root: P
     wanted = [options.annotations] if options.annotations else [name, kind]
     found: dict[str, list[NDArray[np.int32]]] = {each: [] for each in wanted}
     held: set[str] = set()
+    contents = []
     for path in shards:
         index = open_shard(path).index
+        contents.append(index.content)
         for problem in index.problems:
             log.note(Skipped(str(path), problem.key, "", problem.reason, problem.detail))
         held.update(_name_of(index, number) for number in np.unique(index.annotations.task))
@@ -64,7 +75,7 @@ def open_source(name: str, task: Task, options: TaskOptions, split: str, root: P
             found[each].append(_rows(index, each, options.sources))
     for rows in found.values():
         if any(map(len, rows)):
-            return TaskSource(name, task, options, split, shards, rows)
+            return TaskSource(name, task, options, split, shards, rows, contents)
     asked = " or ".join(repr(each) for each in wanted)
     sources = f" of the sources {', '.join(options.sources)}" if options.sources else ""
     raise MultigraftError(
@@ -77,7 +88,10 @@ def open_source(name: str, task: Task, options: TaskOptions, split: str, root: P
 def _shards(name: str, options: TaskOptions, split: str, root: Path) -> list[Path]:
     if split not in options.data:
         raise MultigraftError(f"task {name!r} has no split {split!r}; its `data` has {', '.join(options.data)}")
-    shards = [path for pattern in options.data[split] for path in expand(pattern, root)]
+    try:
+        shards = [path for pattern in options.data[split] for path in expand(pattern, root)]
+    except ValueError as error:
+        raise MultigraftError(f"task {name!r}, split {split!r}: {error}") from None
     missing = [path for path in shards if not path.is_file()]
     if missing or not shards:
         named = ", ".join(map(str, missing[:3])) or ", ".join(options.data[split])

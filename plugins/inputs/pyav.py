@@ -33,7 +33,8 @@ def probe(data: bytes) -> Clip:
         BadSample: `no pictures`, `broken video` or `truncated video`.
     """
     with _opened(data) as (container, stream):
-        times, hidden = [], False
+        times: list[float] = []
+        hidden = False
         for packet in container.demux(stream):
             if packet.is_corrupt:
                 raise BadSample("truncated video", f"packet {len(times)} is cut")
@@ -64,7 +65,7 @@ def decode_frames(data: bytes, clip: Clip, chosen: NDArray[np.intp]) -> list[NDA
                 frames.append(np.ascontiguousarray(np.rot90(picture, frame.rotation // 90)))
             if len(frames) == len(wanted):
                 return frames
-    raise BadSample("truncated video", f"{len(clip.times)} frames announced, {number + 1} decoded")
+    raise BadSample("truncated video", f"{len(clip.times)} frames announced, fewer decoded")
 
 
 @contextmanager

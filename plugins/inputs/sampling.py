@@ -14,13 +14,11 @@ def pick_frames(times: NDArray[np.float64], span: Span | None, options: VideoOpt
     Raises:
         BadSample: `empty span`.
     """
-    if span is None:
-        inside = np.arange(len(times))
-    else:
-        inside = np.flatnonzero((times >= span.start) & (times <= span.stop))
+    start, stop = (span.start, span.stop) if span else (times[0], times[-1])
+    inside = np.flatnonzero((times >= start) & (times <= stop))
     if not len(inside):
-        asked = f"{span.start:g} s to {span.stop:g} s" if span else "the clip"
-        raise BadSample("empty span", f"no frame in {asked}; frames are at {times[0]:g} s to {times[-1]:g} s")
+        where = f"frames are at {times[0]:g} s to {times[-1]:g} s"
+        raise BadSample("empty span", f"no frame in {start:g} s to {stop:g} s; {where}")
     within = times[inside]
     return inside[np.unique(_nearest(within, _wanted(within[0], within[-1], options)))]
 

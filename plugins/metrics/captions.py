@@ -5,10 +5,10 @@ from typing import Any
 
 from pycocoevalcap.bleu.bleu import Bleu as CocoBleu
 from pycocoevalcap.cider.cider import Cider as CocoCider
-from pycocoevalcap.meteor.meteor import Meteor as CocoMeteor
 from pycocoevalcap.rouge.rouge import Rouge as CocoRouge
 
 from multigraft.core.interfaces.metric import Metric, Prediction
+from multigraft.plugins.metrics.meteor_program import corpus_meteor
 from multigraft.plugins.metrics.options import BleuOptions, CaptionOptions, CiderOptions, MeteorOptions, RougeLOptions
 from multigraft.plugins.metrics.word_tokenizers import java, tokenizer
 
@@ -88,11 +88,9 @@ class Meteor(CaptionMetric):
         return super().compute() if java() else {}
 
     def _scores(self, references: Texts, outputs: Texts) -> dict[str, float]:
-        program = CocoMeteor()
         try:
-            return {"meteor": program.compute_score(_without_bars(references), _without_bars(outputs))[0]}
+            return {"meteor": corpus_meteor([(outputs[row][0], references[row]) for row in outputs])}
         except (OSError, ValueError) as error:
-            program.lock.release()  # it is still held after an error, and the program's end waits for it
             self._failure = f"Java could not run METEOR: {error}"
             return {}
 
@@ -100,11 +98,6 @@ class Meteor(CaptionMetric):
         """As for all caption metrics, and why there is no score."""
         reason = self._failure or ("" if java() else "no `java` on the PATH")
         return super().facts() | ({"missing": reason} if reason else {})
-
-
-def _without_bars(texts: Texts) -> Texts:
-    """METEOR's program parts its arguments by `|||`."""
-    return {row: [text.replace("|", "") for text in several] for row, several in texts.items()}
 
 
 def build_cider(options: CiderOptions) -> Cider:

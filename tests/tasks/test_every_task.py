@@ -1,0 +1,63 @@
+"""What holds for the options of all built-in tasks."""
+
+import subprocess
+import sys
+
+import pytest
+
+from multigraft.core.registry import default_registry
+
+REGISTRY = default_registry()
+KINDS = [name for name in REGISTRY.names("tasks") if "/" not in name]
+
+
+def options(kind, **given):
+    model = REGISTRY.options("tasks", kind)
+    return model.model_validate({"kind": kind, "data": ["a.tar"]} | given, context={"registry": REGISTRY})
+
+
+def test_all_are_here():
+    assert len(KINDS) == 8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults_name_components_that_exist(kind):
+    checked = options(kind)
+    assert REGISTRY.build("objectives", checked.objective)
+    assert all(REGISTRY.build("metrics", metric) for metric in checked.metrics)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_option_has_a_help_text(kind):
+    missing = [name for name, field in REGISTRY.options("tasks", kind).model_fields.items() if not field.description]
+    assert missing == []
+
+
+def test_prefixes_tell_tasks_apart():
+    prefixes = [options(kind).prefix for kind in KINDS]
+    assert len(set(prefixes)) == len(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "beams", "max_tokens", "candidates"),
+    [
+        ("image-captioning", {}, 3, 40, "none"),
+        ("video-captioning", {"beams": 5}, 5, 40, "none"),
+        ("two-image-statements", {"max_tokens": 4}, 1, 4, "choices"),
+        ("multiple-choice-video-question-answering", {"candidates": "none"}, 1, 20, "none"),
+        ("visual-question-answering", {}, 1, 20, "none"),
+    ],
+)
+def test_decoding_keeps_the_defaults_of_its_task_where_nothing_is_said(kind, given, beams, max_tokens, candidates):
+    decoding = options(kind, decoding=given).decoding
+    assert (decoding.beams, decoding.max_tokens, decoding.candidates) == (beams, max_tokens, candidates)
+
+
+def test_options_import_nothing_heavy():
+    modules = [REGISTRY.find("tasks", kind).component.config.partition(":")[0] for kind in KINDS]
+    modules += ["multigraft.plugins.metrics.options", "multigraft.plugins.loggers.options"]
+    heavy = (
+        f"import sys, {', '.join(modules)}; print([m for m in ('torch', 'transformers', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,6 +1,8 @@
 """A recipe as written: YAML nodes with their places, `--set` overrides put in, plain values out."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from multigraft.core.config.problems import COMMAND_LINE, Problem, RecipeError
 from multigraft.core.config.yaml_nodes import compose, faults, values
 
 _OVERRIDE = "--set "
+_UNQUOTED_BRACE = re.compile(r".*[^\s,:\[{]\{$")
 Location = Sequence[str | int]
 
 
@@ -59,11 +62,16 @@ class Document:
         try:
             return compose(text, name)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            hint = f"{error.context or ''}".strip()
-            raise RecipeError([self._at(mark, "", f"not YAML: {error.problem}", hint)] if mark else []) from error
+            raise RecipeError([self._syntax_problem(error)]) from None
         except yaml.YAMLError as error:
-            raise RecipeError([Problem(str(self.path), 1, 1, "", f"not YAML: {error}")]) from error
+            raise RecipeError([Problem(str(self.path), 1, 1, "", f"not YAML: {error}")]) from None
+
+    def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
+        mark = error.problem_mark or error.context_mark or yaml.Mark(str(self.path), 0, 0, 0, None, 0)
+        problem = self._at(mark, "", f"not YAML: {error.problem}", error.context or "")
+        if _UNQUOTED_BRACE.match(problem.source[: problem.col]):
+            return replace(problem, hint='in a list, put quotes around text with braces: "shards/a-{000..007}.tar"')
+        return problem
 
     def _refuse_faults(self) -> None:
         problems = [self._at(node.start_mark, "", message, hint) for node, message, hint in faults(self.root)]

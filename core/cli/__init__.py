@@ -1,0 +1,71 @@
+"""The command line: `multigraft VERB`. Verbs are imported when called."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import multigraft
+from multigraft.core.cli.lazy import LazyGroup, registry_of
+from multigraft.core.errors import MultigraftError
+
+_BAD_INPUT = 2
+_INTERRUPTED = 130
+
+
+class _Root(LazyGroup):
+    """Turns what a user can mend into a message and exit code 2, and Ctrl-C into 130."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except MultigraftError as error:
+            click.echo(str(error), err=True)
+            sys.exit(_BAD_INPUT)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            context.exit(_INTERRUPTED)
+
+
+@click.group(
+    cls=_Root,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: multigraft train quickstart --run runs/first",
+)
+@click.option(
+    "--plugin",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    is_eager=True,
+    metavar="FILE",
+    help="Load a plugin file.",
+)
+@click.option("--no-plugin", multiple=True, is_eager=True, metavar="NAME", help="Leave out a plugin or a distribution.")
+@click.version_option(multigraft.__version__, prog_name="multigraft")
+@click.pass_context
+def cli(context: click.Context, plugin: tuple[Path, ...], no_plugin: tuple[str, ...]) -> None:
+    """Train one frozen vision-language trunk on many tasks at once, and choose what the tasks share."""
+    registry_of(context)
+    if context.invoked_subcommand is None:
+        _print_verbs(context)
+
+
+def _print_verbs(context: click.Context) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("verb", "what it does", title="multigraft VERB --help tells more", title_justify="left")
+    for name, text in cli.commands_below(context).items():
+        table.add_row(name, text)
+    Console().print(table)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    cli(prog_name="multigraft")

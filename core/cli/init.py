@@ -1,0 +1,31 @@
+"""`multigraft init [FILE]`."""
+
+from pathlib import Path
+
+import click
+
+from multigraft.core.cli.lazy import registry_of
+from multigraft.core.errors import MultigraftError
+
+_STARTER = "starter"
+
+
+@click.command(epilog="Example: multigraft init my-recipe.yaml")
+@click.argument("file", type=click.Path(path_type=Path), default="recipe.yaml")
+@click.pass_context
+def init(context: click.Context, file: Path) -> None:
+    """Write a recipe with every key, its help and its default to FILE (recipe.yaml)."""
+    from multigraft.core.config.loading import load_recipe
+    from multigraft.core.config.writing import write_template
+
+    registry = registry_of(context)
+    text = write_template(load_recipe(_STARTER, (), registry), registry)
+    head = f"# A recipe of multigraft, with every key. Look it over with: multigraft check {file}\n"
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(head + text)
+    except FileExistsError:
+        raise MultigraftError(f"{file} is there already; give another name: multigraft init FILE") from None
+    except OSError as error:
+        raise MultigraftError(f"{file} cannot be written: {error.strerror}") from error
+    click.echo(str(file))

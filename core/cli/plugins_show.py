@@ -1,0 +1,79 @@
+"""`multigraft plugins show NAME`."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from multigraft.core.cli.lazy import registry_of, with_json
+from multigraft.core.cli.plugins_list import plugin_facts
+from multigraft.core.errors import MultigraftError
+from multigraft.core.nearest import did_you_mean
+from multigraft.core.plugin_loading import PluginRecord
+from multigraft.core.registry import Registration, Registry, missing_requirement
+
+
+@click.command("show", epilog="Example: multigraft plugins show multigraft")
+@click.argument("name")
+@with_json
+@click.pass_context
+def show_plugin(context: click.Context, name: str, as_json: bool) -> None:
+    """Show the components of plugin NAME: options with their help, source, and what is missing for them."""
+    registry = registry_of(context)
+    plugin = _find(name, registry)
+    components = [_component_facts(one, registry) for one in _registrations(plugin, registry)]
+    if as_json:
+        click.echo(json.dumps({**plugin_facts(plugin), "components": components}, indent=2))
+        return
+    click.echo(f"{plugin.name} {plugin.version} ({plugin.state}) from {plugin.distribution or plugin.source}")
+    if plugin.error:
+        click.echo(plugin.error)
+    for facts in components:
+        click.echo("\n".join(_lines(facts)))
+
+
+def _find(name: str, registry: Registry) -> PluginRecord:
+    for plugin in registry.plugins:
+        if plugin.name == name:
+            return plugin
+    hint = did_you_mean(name, [plugin.name for plugin in registry.plugins])
+    raise MultigraftError(f"no plugin named {name!r} is installed; {hint}")
+
+
+def _registrations(plugin: PluginRecord, registry: Registry) -> Iterator[Registration]:
+    for kind in dict.fromkeys(kind for kind, _ in plugin.components):
+        yield from (one for one in registry.registrations(kind) if one.plugin is plugin)
+
+
+def _component_facts(registration: Registration, registry: Registry) -> dict[str, Any]:
+    component = registration.component
+    facts = {
+        "kind": registration.kind,
+        "name": registry.shortest_name(registration),
+        "version": component.version,
+        "build": component.build,
+        "missing": missing_requirement(component),
+    }
+    try:
+        model = registry.options(registration.kind, registration.full_name)
+    except MultigraftError as error:
+        return {**facts, "error": str(error)}
+    line = inspect.getsourcelines(model)[1]
+    options = {name: field.description or "" for name, field in model.model_fields.items() if name != "kind"}
+    return {
+        **facts,
+        "help": inspect.getdoc(model),
+        "source": f"{inspect.getsourcefile(model)}:{line}",
+        "options": options,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    yield f"\n{facts['kind']}: {facts['name']} (version {facts['version']})"
+    for key in ("help", "missing", "error", "source"):
+        if facts.get(key):
+            yield f"  {facts[key]}"
+    for name, text in facts.get("options", {}).items():
+        yield f"    {name}: {' '.join(text.split())}"

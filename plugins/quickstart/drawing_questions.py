@@ -23,10 +23,7 @@ def _others(concepts: Sequence[Concept], draw: random.Random) -> list[tuple[Conc
     largest = max(sum(other.group == group for other in ordered) for group in PHRASES)
     half = len(ordered) // 2
     shift = draw.randint(min(largest, half), max(len(ordered) - largest, half))
-    return [
-        (concept, ordered[(place + shift) % len(ordered)].group)
-        for place, concept in enumerate(ordered)
-    ]
+    return [(concept, ordered[(place + shift) % len(ordered)].group) for place, concept in enumerate(ordered)]
 
 
 def yes_no_questions(concepts: Sequence[Concept], rounds: int, draw: random.Random) -> list[tuple[Concept, str, str]]:

@@ -26,9 +26,11 @@ _LEVELS = {
     "tour": "BabyAI-GoToLocalS6N4-v0",
 }
 _TILE = 18
-_STOPS = 4
+_TOUR = ((1 / 6, 1 / 6), (1 / 3, 1 / 8), (1 / 3, 1 / 8), (1 / 6, 1 / 8))
+"""Share and walk of each leg of a tour: its four stops are in view at 0, 1/3, 2/3 and 1 of the film."""
 _ATTEMPTS = 500
-_LONGEST_WALK = {"go-to": 12, "pick-up": 12, "open": 12, "put-next": 8, "tour": 6}
+_LONGEST_WALK = {"go-to": 13, "pick-up": 13, "open": 13, "put-next": 8, "tour": 6}
+"""In frames."""
 
 
 @dataclass(frozen=True)
@@ -137,21 +139,23 @@ def _mission(level: Any, plan: Plan, draw: random.Random) -> Episode | None:
 
 def _tour(level: Any, plan: Plan, draw: random.Random) -> Episode | None:
     things = _unique_things(level)
-    if len(things) < _STOPS:
+    if len(things) < len(_TOUR):
         return None
-    stops = tuple(draw.sample(things, _STOPS))
+    stops = tuple(draw.sample(things, len(_TOUR)))
     legs = []
-    for stop in stops:
-        start = _see(level)
+    for number, (stop, (share, walk)) in enumerate(zip(stops, _TOUR, strict=True)):
         steps = _follow(level, _instruction(plan.kind, (stop,)))
-        if steps is None:
+        if not steps:
             return None
-        legs.append(Leg((start, *(frame for _, frame in steps)), 1 / _STOPS, 0.5 / _STOPS))
+        views = [frame for _, frame in steps]
+        legs.append(Leg(tuple(views[-1:] if number == 0 else views), share, walk))
     return Episode(plan, tuple(legs), "", stops)
 
 
 def play(plan: Plan) -> Episode:
     """Play rooms drawn from the plan's seed until one fits the plan and the walks are short.
+
+    A tour begins in front of its first stop.
 
     Raises:
         MultigraftError: no room fitted.
@@ -167,7 +171,7 @@ def play(plan: Plan) -> Episode:
             episode = carry_out(level, plan, draw)
         except (AssertionError, DisappearedBoxError):
             continue
-        if episode and all(len(leg.frames) <= _LONGEST_WALK[plan.kind] + 1 for leg in episode.legs):
+        if episode and all(len(leg.frames) <= _LONGEST_WALK[plan.kind] for leg in episode.legs):
             return episode
     raise MultigraftError(
         f"BabyAI {plan.kind} {plan.target}: the scripted expert found no room in {_ATTEMPTS} attempts; "

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 from multigraft.plugins.quickstart.drawings import Concept
 
-_WEAK_WORDS = frozenset(
-    """a and at of the in on to with without for up face hot cold red green blue orange black white brown yellow small
-    big large behind symbol open closed new old full left right pointing sign high low first second third one two three
-    four five six seven eight nine ten eleven twelve thirty front facing lower no half part double light japanese
-    european electric police snow nose ball sweet fried hand roller mountain human suspension water""".split()
+_WEAK = (
+    "a and at of the in on to with without for up face hot cold red green blue orange black white brown "
+    "yellow small big large behind symbol open closed new old full left right pointing sign high low "
+    "first second third one two three four five six seven eight nine ten eleven twelve thirty front "
+    "facing lower no half part double light japanese european electric police snow nose ball sweet fried "
+    "hand roller mountain human suspension water "
 )
+"""Words that make no concepts akin."""
 
 _SIBLINGS = (
     ("dog", "poodle"),
@@ -47,7 +49,7 @@ def strong_words(name: str) -> set[str]:
     """The words of a name that make it akin to others, plurals cut to singulars."""
     words = re.findall(r"[a-z]+", name.lower())
     singular = (word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
-    return {word for word in singular if len(word) > 1 and word not in _WEAK_WORDS}
+    return {word for word in singular if len(word) > 1 and word not in _WEAK.split()}
 
 
 def families(concepts: Sequence[Concept]) -> list[list[Concept]]:

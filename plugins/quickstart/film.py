@@ -9,20 +9,20 @@ from multigraft.plugins.quickstart.episode import Frame, Leg
 RATE = 4
 """Frames a second."""
 
-_STEP = 8
-
 
 def timed_frames(legs: Sequence[Leg]) -> list[Frame]:
     """Frames in order, each leg's last one held until its share of the film is over.
 
-    The film is as short as its walks allow, so that four or more frames spread evenly show every stop.
+    The film is as short as its walks allow, so that four or eight frames spread evenly from the first to the last
+    show every stop.
     """
-    needed = max(len(leg.frames) / leg.walk for leg in legs)
-    total = _STEP * math.ceil(needed / _STEP)
+    total = math.ceil(max(len(leg.frames) / leg.walk for leg in legs))
     film: list[Frame] = []
+    gone = 0.0
     for leg in legs:
-        length = round(leg.share * total)
-        film += [*leg.frames, *[leg.frames[-1]] * (length - len(leg.frames))]
+        gone += leg.share
+        film += leg.frames
+        film += [leg.frames[-1]] * (round(gone * total) - len(film))
     return film
 
 

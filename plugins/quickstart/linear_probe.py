@@ -48,7 +48,7 @@ def fit_linear_probe(x: Tensor, y: Sequence[str], classes: Sequence[str], decay:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return LinearProbe(tuple(classes), mean, scale, weight.detach(), bias.detach())
 
 

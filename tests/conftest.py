@@ -1,6 +1,56 @@
 """What all tests share."""
 
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
 from hypothesis import settings
+from PIL import Image
 
 settings.register_profile("multigraft", deadline=None, derandomize=True)
 settings.load_profile("multigraft")
+
+
+@pytest.fixture(scope="session")
+def picture_file():
+    """Bytes of a picture of one colour."""
+
+    def make(colour=(200, 30, 30), size=(40, 30), form="PNG", mode="RGB", **options):
+        stream = BytesIO()
+        Image.new(mode, size, colour).save(stream, form, **options)
+        return stream.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clip_file():
+    """Bytes of a real video; frame number n is a grey of brightness 4 n."""
+    import av
+
+    def make(frames=30, form="mp4", codec="libx264", rate=30, size=(64, 48), **options):
+        stream = BytesIO()
+        with av.open(stream, "w", format=form) as container:
+            video = container.add_stream(codec, rate=rate, options={"g": "12", **options})
+            video.width, video.height = size
+            video.pix_fmt = "yuv420p"
+            for number in range(frames):
+                grey = np.full((size[1], size[0], 3), 4 * number, np.uint8)
+                container.mux(video.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(video.encode())
+        return stream.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def thirdparty_folder(tmp_path_factory):
+    """A folder for PYTHONPATH into which pip built and installed the distribution tests/thirdparty/multigraft-sample."""
+    source = Path(__file__).parent / "thirdparty" / "multigraft-sample"
+    folder = tmp_path_factory.mktemp("thirdparty")
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", folder, source], check=True)
+    return folder

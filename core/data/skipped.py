@@ -47,8 +47,7 @@ class SkippedLog:
         self.bad = 0
         """Bad ones among them."""
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                self._remember(Skipped(**json.loads(line)))
+            self._read_again(path)
 
     @property
     def listed(self) -> tuple[Skipped, ...]:
@@ -103,6 +102,21 @@ class SkippedLog:
     def _over(self) -> bool:
         return self.drawn > 0 and self.bad / self.drawn > self._limit
 
+    def _read_again(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        for line in text.splitlines():
+            try:
+                self._remember(Skipped(**json.loads(line)))
+            except (ValueError, TypeError):  # a line cut short by a crash
+                continue
+        if text and not text.endswith("\n"):
+            self._append("\n")
+
+    def _append(self, text: str) -> None:
+        if self._path is not None:
+            with self._path.open("ab", buffering=0) as file:
+                file.write(text.encode("utf-8", "replace"))
+
     def _remember(self, entry: Skipped) -> bool:
         name = (entry.shard, entry.key, entry.annotation, entry.reason)
         if name in self._listed:
@@ -112,7 +126,5 @@ class SkippedLog:
         return True
 
     def _add(self, entry: Skipped) -> None:
-        if self._remember(entry) and self._path is not None:
-            line = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
-            with self._path.open("ab", buffering=0) as file:
-                file.write(line.encode("utf-8", "replace"))
+        if self._remember(entry):
+            self._append(json.dumps(asdict(entry), ensure_ascii=False) + "\n")

@@ -107,13 +107,13 @@ class TarWalk:
 
     def _checked(self, name: str) -> str:
         name = name.removeprefix("./")
-        if name.startswith("/") or ".." in name.split("/") or "\\" in name or not name:
-            raise RefusedShardError(f"{self.name}: the member name {name!r} leaves the folder or is empty")
+        if name.startswith("/") or ".." in name.split("/") or not name or not name.isprintable():
+            raise RefusedShardError(f"{self.name}: the member name {name!r} is empty, unprintable or leaves the folder")
         return name
 
 
 def _text(data: bytes) -> str:
-    return data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+    return data.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
 
 
 def _plain_name(header: bytes) -> str:
@@ -141,7 +141,7 @@ def _pax(data: bytes) -> dict[str, str]:
         length, _, _ = data.partition(b" ")
         if not length.isdigit() or not 0 < int(length) <= len(data):
             return records
-        name, _, value = data[len(length) + 1 : int(length) - 1].decode("utf-8", "surrogateescape").partition("=")
+        name, _, value = data[len(length) + 1 : int(length) - 1].decode("utf-8", "backslashreplace").partition("=")
         records[name] = value
         data = data[int(length) :]
     return records

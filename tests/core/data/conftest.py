@@ -1,0 +1,96 @@
+"""Small real shards, a task that echoes its annotation, and streams over both."""
+
+import pytest
+from multigraft.core.config.recipe import DataSection
+from multigraft.core.config.sections import TaskOptions
+from multigraft.core.data.annotation import Annotation, Record
+from multigraft.core.data.batch import Example
+from multigraft.core.data.media import BadSample
+from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.data.source import open_source
+from multigraft.core.data.stream import Share, Stream
+from multigraft.core.interfaces.picture import Transform
+from multigraft.core.interfaces.task import Task
+from multigraft.plugins.samplers.weighted import WeightedSampler
+
+
+class EchoTask(Task):
+    """Needs a text; its target is drawn."""
+
+    def example(self, annotation, draw):
+        if not annotation.text:
+            raise BadSample("missing field", "text")
+        return Example(annotation.text, str(draw.random()) if draw else "fixed")
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """Write samples `(key, annotations, media)` to shards in the test's folder."""
+
+    def write(samples, prefix="a", per_shard=4):
+        with ShardWriter(tmp_path, prefix, per_shard) as writer:
+            for key, annotations, media in samples:
+                writer.write(key, Record(id=key, annotations=tuple(annotations)), media)
+        return sorted(tmp_path.glob(f"{prefix}-*.tar"))
+
+    return write
+
+
+@pytest.fixture
+def questions():
+    """Samples without media: `counts` gives the annotations of each task, laid out one a sample."""
+
+    def make(**counts):
+        return [
+            (f"{task}{number}", [Annotation(id=f"{task}/{number}", task=task, text=f"{task} {number}")], {})
+            for task, count in counts.items()
+            for number in range(count)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def open_task(tmp_path):
+    """Open a task over the shards of the test's folder."""
+
+    def make(name, log=None, split="train", **options):
+        shards = [path.name for path in sorted(tmp_path.glob("a-*.tar"))]
+        options = TaskOptions(kind="echo", **{"data": {"train": shards}, **options})
+        return open_source(name, EchoTask(), options, split, tmp_path, log or SkippedLog(None, 1.0))
+
+    return make
+
+
+@pytest.fixture
+def make_stream():
+    """A stream over sources, equal shares unless told."""
+
+    def make(sources, weights=None, log=None, media=None, batch=4, rank=0, world=1, seed=0, window=2, threads=2):
+        named = {source.name: source for source in sources}
+        return Stream(
+            named,
+            WeightedSampler(weights or dict.fromkeys(named, 1), batch),
+            SampleReader(media),
+            log or SkippedLog(None, 1.0),
+            seed=seed,
+            batch=batch,
+            window=window,
+            threads=threads,
+            share=Share(rank, world),
+        )
+
+    return make
+
+
+@pytest.fixture
+def transform():
+    return Transform(16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+@pytest.fixture
+def section(tmp_path):
+    """How to read: one decoding process."""
+    return DataSection(root=str(tmp_path), processes=1)

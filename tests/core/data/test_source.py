@@ -1,0 +1,55 @@
+import pytest
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.order import Place
+from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.errors import MultigraftError
+
+
+def texts(source):
+    places = [Place(0, shard, row) for shard, count in enumerate(source.counts) for row in range(count)]
+    return [shard.annotation(row).id for shard, row in map(source.locate, places)]
+
+
+@pytest.fixture
+def mixed(pack):
+    notes = [
+        Annotation(id="1", task="first", text="a", source="x"),
+        Annotation(id="2", task="echo", text="b", source="y"),
+        Annotation(id="3", task="echo", text="c", source="x"),
+    ]
+    return pack([("k", notes, {})])
+
+
+def test_a_task_takes_annotations_of_its_name_else_of_its_kind(mixed, open_task):
+    assert texts(open_task("first")) == ["1"]
+    assert texts(open_task("second")) == ["2", "3"]
+
+
+def test_annotations_and_sources_can_be_chosen(mixed, open_task):
+    assert texts(open_task("first", annotations="echo")) == ["2", "3"]
+    assert texts(open_task("second", sources=["x"])) == ["3"]
+
+
+def test_no_annotation_for_a_task_says_what_there_is(mixed, open_task):
+    with pytest.raises(
+        MultigraftError, match=r"task 't', split 'train': .* for the task 'none'; .* echo \(x, y\), first"
+    ):
+        open_task("t", annotations="none")
+
+
+def test_missing_shards_and_splits_are_named(mixed, open_task):
+    with pytest.raises(MultigraftError, match=r"split 'train': 2 of 2 shards are missing: .*no-0\.tar"):
+        open_task("t", data={"train": ["no-{0..1}.tar"]})
+    with pytest.raises(MultigraftError, match="has no split 'test'; its `data` has train"):
+        open_task("first", split="test")
+    with pytest.raises(MultigraftError, match="split 'train': .* brace without its partner"):
+        open_task("t", data={"train": ["no-{0..1.tar"]})
+
+
+def test_a_cut_shard_is_listed_and_its_first_samples_are_used(pack, questions, open_task):
+    (path,) = pack(questions(vqa=4))
+    path.write_bytes(path.read_bytes()[: 2 * 1024 + 700])
+    log = SkippedLog(None, 0.01)
+    assert texts(open_task("vqa", log=log)) == ["vqa/0", "vqa/1"]
+    assert [(entry.shard, entry.key, entry.reason) for entry in log.listed] == [(str(path), "vqa2", "cut tar")]
+    log.finish()

@@ -48,7 +48,7 @@ def clip_file():
 
 @pytest.fixture(scope="session")
 def thirdparty_folder(tmp_path_factory):
-    """A folder for PYTHONPATH into which pip built and installed the distribution tests/thirdparty/multigraft-sample."""
+    """A folder for PYTHONPATH into which pip installed the distribution tests/thirdparty/multigraft-sample."""
     source = Path(__file__).parent / "thirdparty" / "multigraft-sample"
     folder = tmp_path_factory.mktemp("thirdparty")
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]

@@ -1,0 +1,19 @@
+"""`first-letter-groups`: a group for each first letter of the tasks' names."""
+
+from multigraft.core.graft.part import Part
+from multigraft.core.graft.site import Site
+from multigraft.core.interfaces.sharing import Owner, Sharing
+from multigraft_sample.options import FirstLetterGroupsOptions
+
+
+class FirstLetterGroups(Sharing):
+    """`group:v` owns the tensors of `vqa` and `video`."""
+
+    def owner(self, task: str, site: Site, part: Part) -> Owner:
+        """The group of the task's first letter, at the site."""
+        return Owner(f"group:{task[0]}", site.name)
+
+
+def build(options: FirstLetterGroupsOptions, tasks: tuple[str, ...]) -> FirstLetterGroups:
+    """The rule of a recipe."""
+    return FirstLetterGroups()

@@ -15,7 +15,7 @@ def corpus_meteor(rows: Sequence[tuple[str, Sequence[str]]]) -> float:
         ValueError: the program answers with something else than a number.
     """
     with as_file(files("pycocoevalcap.meteor") / METEOR_JAR) as jar:
-        command = ["java", "-jar", "-Xmx2G", jar.name, "-", "-", "-stdio", "-l", "en", "-norm"]
+        command = ["java", "-Dfile.encoding=UTF-8", "-Xmx2G", "-jar", jar.name, "-", "-", "-stdio", "-l", "en", "-norm"]
         with Popen(command, cwd=jar.parent, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, encoding="utf-8") as program:
             statistics = [_answer(program, ["SCORE", *references, output]) for output, references in rows]
             scores = [_answer(program, ["EVAL", *statistics])] + [_answer(program) for _ in rows]

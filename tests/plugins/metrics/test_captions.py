@@ -1,6 +1,7 @@
 """Check values are those of pycocoevalcap 1.2 itself."""
 
 import os
+import random
 import shutil
 
 import pytest
@@ -66,6 +67,13 @@ def test_nothing_is_printed(repeating, scores, capfd):
 def test_punctuation_and_case_do_not_count(cider, row, scores):
     rows = [row("A dog, running.", "a dog running"), row("Two cats!", "two cats")]
     assert scores(cider, rows)["cider"] == pytest.approx((7.5 + 5.0) / 2)
+
+
+def test_the_score_is_the_same_to_the_last_bit_whatever_the_order(row, scores):
+    words = random.Random(0)
+    rows = [row(*(" ".join(words.choices("abcdefgh", k=6)) for _ in range(3))) for _ in range(60)]
+    forward, backward = build_cider(CiderOptions(kind="cider")), build_cider(CiderOptions(kind="cider"))
+    assert scores(forward, rows) == scores(backward, reversed(rows))
 
 
 def test_facts_name_the_tokenizer_and_the_corpus(cider, repeating, scores):

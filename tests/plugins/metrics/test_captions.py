@@ -72,8 +72,8 @@ def test_punctuation_and_case_do_not_count(cider, row, scores):
 def test_the_score_is_the_same_to_the_last_bit_whatever_the_order(row, scores):
     words = random.Random(0)
     rows = [row(*(" ".join(words.choices("abcdefgh", k=6)) for _ in range(3))) for _ in range(60)]
-    forward, backward = build_cider(CiderOptions(kind="cider")), build_cider(CiderOptions(kind="cider"))
-    assert scores(forward, rows) == scores(backward, reversed(rows))
+    orders = [words.sample(rows, len(rows)) for _ in range(8)]
+    assert len({scores(build_cider(CiderOptions(kind="cider")), order)["cider"] for order in orders}) == 1
 
 
 def test_facts_name_the_tokenizer_and_the_corpus(cider, repeating, scores):

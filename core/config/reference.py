@@ -35,8 +35,13 @@ class Registered:
 
         registry = default_registry()
         names = registry.names(self.component_kind)
-        models = [registry.options(self.component_kind, name) for name in names]
-        return {"anyOf": [{"enum": names}, *(handler(model.__pydantic_core_schema__) for model in models)]}
+        variants = []
+        for name in names:
+            model = registry.options(self.component_kind, name)
+            full_name = registry.find(self.component_kind, name).full_name
+            kind = {"kind": {"enum": [name, full_name]}}
+            variants.append({"properties": kind, "allOf": [handler(model.__pydantic_core_schema__)]})
+        return {"anyOf": [{"enum": names}, *variants]}
 
     def _validate(self, value: Any, info: ValidationInfo) -> Options:
         if isinstance(value, Options):

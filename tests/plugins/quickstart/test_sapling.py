@@ -1,0 +1,89 @@
+"""The sapling's text tells nothing about held-out concepts; its tokenizer loses nothing."""
+
+import random
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from multigraft.plugins.quickstart.drawings import GROUPS
+from multigraft.plugins.quickstart.held_out import held_out_names, held_out_words, tells
+from multigraft.plugins.quickstart.sapling_data import make_sapling
+from multigraft.plugins.quickstart.sapling_text import sapling_texts, training_texts
+from multigraft.plugins.quickstart.word_list import general_words, sentence
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return sapling_texts(30_000, 0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sapling")
+    make_sapling(folder, 3000, 0)
+    return folder
+
+
+def test_no_held_out_concept_stands_beside_the_word_of_a_group(texts):
+    names = [f" {name} " for name in held_out_names(0)]
+    with_group = [f" {text} ".replace("?", " ?") for text in texts if set(text.split()) & set(GROUPS.values())]
+
+    assert with_group
+    assert not [text for text in with_group if any(name in text for name in names)]
+
+
+def test_words_of_held_out_concepts_are_in_no_general_sentence():
+    words, draw = general_words(held_out_words(0)), random.Random(1)
+    used = {word for kind in words.values() for word in kind}
+
+    assert not used & held_out_words(0)
+    assert len(used) > 5000
+    assert len({sentence(words, draw) for _ in range(100)}) > 95
+
+
+def test_names_of_held_out_concepts_are_never_said_in_drawing_texts():
+    drawings = [text for (source, _), found in training_texts(0).items() if source == "openmoji" for text in found]
+    said = {text.removeprefix("gqa: what is this? ") for text in drawings if "what is this? " in text}
+
+    assert len(said) > 500
+    assert not said & held_out_names(0)
+
+
+def test_telling_texts_are_recognised_in_singular_and_plural():
+    name = sorted(name for name in held_out_names(0) if name.isalpha() and not name.endswith("s"))[0]
+
+    assert tells(f"a {name} is an animal", 0)
+    assert tells(f"animals such as {name}s", 0)
+    assert not tells(f"a {name}", 0)
+
+
+def test_every_task_has_its_texts(texts):
+    prefixes = {text.split(":")[0] for text in texts if ": " in text}
+
+    assert {"vqa", "gqa", "nlvr", "caption", "video-mc", "video-qa", "video-caption"} <= prefixes
+    assert len(texts) == 30_000
+
+
+def test_the_tokenizer_loads_in_transformers_and_gives_texts_back(folder):
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        **{"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"},
+    )
+    special = tokenizer.convert_tokens_to_ids(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+
+    assert special == [0, 1, 2, 3, 4]
+    assert len(tokenizer) <= 4000
+    for text in ("vqa: what color is the shape? red", "zebra ☃ 42"):
+        assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+    assert tokenizer("a <mask> shape")["input_ids"].count(4) == 1
+
+
+def test_shards_hold_texts_without_media_and_are_the_same_every_time(folder, samples, tmp_path):
+    make_sapling(tmp_path, 3000, 0)
+    for name in ("sapling/train-000000.tar", "tokenizer.json", "manifest.json"):
+        assert (folder / name).read_bytes() == (tmp_path / name).read_bytes()
+
+    read = samples(folder / "sapling/train-000000.tar") + samples(folder / "sapling/validation-000000.tar")
+    rows = [row for record, media in read for row in record.annotations if not media]
+    assert len(rows) == 3000
+    assert {(row.task, row.type) for row in rows} == {("text-denoising", "text")}

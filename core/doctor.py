@@ -1,6 +1,7 @@
 """What is wrong with the plugins that are installed, and how to mend it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -99,7 +100,8 @@ def heavy_imports_of(plugin: PluginRecord) -> list[str]:
     options = [] if from_file else [component.config for _, component in plugin.components]
     command = [sys.executable, "-m", _PROBE, plugin.source, *dict.fromkeys(options)]
     try:
-        return list(json.loads(subprocess.check_output(command, stderr=subprocess.DEVNULL)))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return list(json.loads(subprocess.check_output(command, stderr=subprocess.DEVNULL, env=environment)))
     except subprocess.CalledProcessError:
         return []  # what cannot be imported is a finding of the conformance checks
 

@@ -87,7 +87,7 @@ class Registry:
             return found[0]
         if found:
             full_names = " or ".join(repr(one.full_name) for one in found)
-            raise ComponentError(f"several plugins have a {noun(kind)} named {name!r}", f"write {full_names}")
+            raise ComponentError(f"several plugins bring the {noun(kind)} {name!r}", f"write {full_names}")
         self._refuse_name_of_absent_plugin(name)
         hint = "; ".join([did_you_mean(name, self.names(kind)), *self._absent_plugins()])
         raise ComponentError(f"no {noun(kind)} named {name!r}", hint)

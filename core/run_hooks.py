@@ -31,7 +31,9 @@ class RunHookRelay:
 
 
 def _name_owner(error: BaseException, caller: pluggy.HookCaller) -> None:
-    running = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
+    running = {
+        id(frame.f_code) for frame, _ in traceback.walk_tb(error.__traceback__)
+    }  # equal code is not the same code
     for implementation in caller.get_hookimpls():
-        if getattr(implementation.function, "__code__", None) in running:
+        if id(getattr(implementation.function, "__code__", None)) in running:
             error.add_note(f"raised by plugin {implementation.plugin_name!r} in its hook {caller.name}")

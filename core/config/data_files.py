@@ -26,10 +26,9 @@ def missing_files(recipe: Recipe, document: Document) -> Iterator[Problem]:
             for index, pattern in enumerate(patterns):
                 message = _missing(pattern, root)
                 if message:
-                    location = ("tasks", name, "data", split, index)
-                    if isinstance(document.data["tasks"][name].get("data"), list):
-                        location = ("tasks", name, "data", index)
-                    yield document.problem(location, message, _hint(recipe))
+                    short = isinstance(document.data["tasks"][name].get("data"), list)
+                    key = ("data",) if short else ("data", split)
+                    yield document.problem(("tasks", name, *key, index), message, _hint(recipe))
 
 
 def _missing(pattern: str, root: Path) -> str:

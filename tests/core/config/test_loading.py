@@ -44,7 +44,8 @@ def test_problems_deep_in_nested_options_have_their_place(problems):
 
 
 def test_a_merged_value_is_pointed_at_where_it_is_written(problems):
-    text = "x: &x {steps: many}\ntrunk: {backbone: sapling}\ntrain: {<<: *x}\ntasks: {v: {kind: image-captioning, data: [a]}}"
+    task = "{kind: image-captioning, data: [a.tar]}"
+    text = f"x: &x {{steps: many}}\ntrunk: {{backbone: sapling}}\ntrain: {{<<: *x}}\ntasks: {{v: {task}}}"
     assert [(p.line, p.path) for p in problems(text)] == [(1, "x"), (1, "train.steps")]
 
 

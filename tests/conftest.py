@@ -1,7 +1,9 @@
 """What all tests share."""
 
+import struct
 import subprocess
 import sys
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +24,20 @@ def picture_file():
         stream = BytesIO()
         Image.new(mode, size, colour).save(stream, form, **options)
         return stream.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def png_header():
+    """Bytes of a PNG that promises a size and holds next to nothing."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    def make(width, height):
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 10)) + chunk(b"IEND", b"")
 
     return make
 

@@ -33,19 +33,19 @@ def inspect(shard: Path, as_json: bool) -> None:
 
 
 def _print(found: dict[str, Any], console: Console) -> None:
-    console.print(f"{escape(found['shard'])}: {found['samples']:,} samples, {found['bytes']:,} bytes", highlight=False)
+    click.echo(f"{found['shard']}: {found['samples']:,} samples, {found['bytes']:,} bytes")
     for name in ("fields", "annotations"):
         if found[name]:
             console.print(_table(name.capitalize(), found[name]))
     for record in found["records"]:
-        console.print(f"{record['key']} ({', '.join(record['fields'])})", style="bold", markup=False, highlight=False)
+        click.echo(f"{record['key']} ({', '.join(record['fields'])})")
         if record["annotation"]:
-            console.print(f"  {json.dumps(record['annotation'], ensure_ascii=False)}", markup=False, highlight=False)
+            click.echo(f"  {json.dumps(record['annotation'], ensure_ascii=False)}")
     problems = found["problems"]
     if problems:
-        console.print(_table(f"{len(problems)} problems", problems[:_SHOWN]))
+        console.print(_table(f"Problems: {len(problems)}", problems[:_SHOWN]))
     if len(problems) > _SHOWN:
-        console.print("--json lists them all")
+        click.echo("--json lists them all")
 
 
 def _table(title: str, rows: Sequence[dict[str, Any]]) -> Table:

@@ -26,6 +26,7 @@ from multigraft.core.interfaces.picture import Transform
 _START_SECONDS = 120.0
 _BAD_UNTIL_REPLACED = 20
 """Native decoders leak the bytes of bad media: after so many a process is replaced."""
+_EXIT_SECONDS = 5.0
 _TAIL = 400
 
 
@@ -138,14 +139,20 @@ class _Process:
             timer.cancel()
 
     def _why(self, late: bool, deadline: float) -> BadSample:
-        self._process.kill()
-        code = self._process.wait()
+        code = self._exit_status()
         self._errors.seek(0)
         said = self._errors.read().decode("utf-8", "replace").strip()[-_TAIL:]
         self.end()
         if late:
             return BadSample("deadline passed", f"not decoded after {deadline:g} s")
         return BadSample("decoder crashed", f"exit status {code}; {said}")
+
+    def _exit_status(self) -> int:
+        try:
+            return self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
     def end(self) -> None:
         self._process.kill()

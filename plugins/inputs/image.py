@@ -43,7 +43,7 @@ class ImageInput(Input):
         except Image.DecompressionBombError as error:
             raise BadSample("too large", str(error)) from None
         except Exception as error:
-            raise BadSample("broken image", str(error)) from None
+            raise _broken(error) from None
         if image.width * image.height > self._max_pixels:
             raise BadSample("too large", f"{image.width} x {image.height} pixels, more than {self._max_pixels}")
         return image
@@ -67,8 +67,11 @@ def _rgb(image: Image.Image) -> Image.Image:
             return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
         return _eight_bits(turned).convert("RGB")
     except Exception as error:
-        cut = "truncated" in str(error)
-        raise BadSample("truncated image" if cut else "broken image", str(error)) from None
+        raise _broken(error) from None
+
+
+def _broken(error: Exception) -> BadSample:
+    return BadSample("truncated image" if "truncated" in str(error).lower() else "broken image", str(error))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -1,6 +1,7 @@
 """Small real shards, a task that echoes its annotation, and streams over both."""
 
 import pytest
+
 from multigraft.core.config.recipe import DataSection
 from multigraft.core.config.sections import TaskOptions
 from multigraft.core.data.annotation import Annotation, Record

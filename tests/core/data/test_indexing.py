@@ -5,6 +5,7 @@ import tarfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.index import index_path
 from multigraft.core.data.indexing import load_index, make_index
@@ -137,7 +138,7 @@ def test_a_bad_annotation_leaves_its_neighbours_usable(tmp_path):
     notes = [{"id": "1", "task": "t", "weight": -1}, {"id": "2", "task": "t"}]
     path = tar_of(tmp_path / "x.tar", ("a.json", json.dumps({"id": "a", "annotations": notes}).encode()))
     shard = Shard(path)
-    with pytest.raises(BadSample, match="bad annotation: annotations.0.weight"):
+    with pytest.raises(BadSample, match=r"bad annotation: annotations.0.weight"):
         shard.annotation(0)
     assert shard.annotation(1).id == "2"
 

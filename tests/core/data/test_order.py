@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+
 from multigraft.core.data.order import Order
 from multigraft.core.data.seeding import permutation, seeded
 

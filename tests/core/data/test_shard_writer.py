@@ -3,6 +3,7 @@ import tarfile
 
 import pytest
 import webdataset
+
 from multigraft.core.data.annotation import Annotation, Record
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.errors import MultigraftError
@@ -69,13 +70,17 @@ def test_fields_are_lower_case_extensions(tmp_path, field):
         writer.write("key", record("key"), {field: b""})
 
 
-def test_an_error_leaves_no_half_shard(tmp_path):
-    with pytest.raises(RuntimeError), ShardWriter(tmp_path, "part", 1) as writer:
+def write_two_and_fail(folder, per_shard):
+    with ShardWriter(folder, "part", per_shard) as writer:
         writer.write("one", record("one"), {})
         writer.write("two", record("two"), {})
         raise RuntimeError
-    assert [path.name for path in sorted(tmp_path.glob("*.tar"))] == ["part-000000.tar", "part-000001.tar"]
-    with pytest.raises(RuntimeError), ShardWriter(tmp_path / "b", "part", 5) as writer:
-        writer.write("one", record("one"), {})
-        raise RuntimeError
+
+
+def test_an_error_leaves_no_half_shard(tmp_path):
+    with pytest.raises(RuntimeError):
+        write_two_and_fail(tmp_path / "a", 1)
+    assert [path.name for path in sorted((tmp_path / "a").glob("*.tar"))] == ["part-000000.tar", "part-000001.tar"]
+    with pytest.raises(RuntimeError):
+        write_two_and_fail(tmp_path / "b", 5)
     assert list((tmp_path / "b").iterdir()) == []

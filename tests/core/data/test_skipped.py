@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from multigraft.core.data.skipped import Skipped, SkippedLog, TooManyBadSamples
 
 BAD = Skipped("a.tar", "k", "1", "not an image", "begins with b'<html'")

@@ -1,4 +1,5 @@
 import pytest
+
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.order import Place
 from multigraft.core.data.skipped import SkippedLog
@@ -42,7 +43,7 @@ def test_missing_shards_and_splits_are_named(mixed, open_task):
         open_task("t", data={"train": ["no-{0..1}.tar"]})
     with pytest.raises(MultigraftError, match="has no split 'test'; its `data` has train"):
         open_task("first", split="test")
-    with pytest.raises(MultigraftError, match="split 'train': .* brace without its partner"):
+    with pytest.raises(MultigraftError, match=r"split 'train': .* brace without its partner"):
         open_task("t", data={"train": ["no-{0..1.tar"]})
 
 

@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.skipped import SkippedLog, TooManyBadSamples
 from multigraft.core.errors import MultigraftError
@@ -111,7 +112,7 @@ def test_a_task_of_bad_samples_alone_ends_with_the_list_too(pack, open_task, mak
 
 
 def test_a_batch_smaller_than_the_ranks_is_refused(sources, make_stream):
-    with pytest.raises(MultigraftError, match="`train.batch: 2` gives some of the 3 processes no sample"):
+    with pytest.raises(MultigraftError, match=r"`train.batch: 2` gives some of the 3 processes no sample"):
         make_stream(sources, batch=2, world=3)
 
 

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.batch import IGNORED, Example, Sample, Segment
+from multigraft.core.data.collate import collate
+from multigraft.core.data.media import Media
+
+
+class CharacterBackbone:
+    """Tokens are characters; 1 ends a text."""
+
+    def tokenize(self, texts, limit=None):
+        rows = [[*text.encode()[: limit - 1], 1] for text in texts]
+        width = max(map(len, rows))
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+        return ids, ids != 0
+
+    def tokenize_targets(self, texts, limit=None):
+        ids, mask = self.tokenize(texts, limit)
+        return ids.masked_fill(~mask, IGNORED)
+
+
+def picture(value):
+    return Media("image", np.full((1, 3, 4, 4), value, np.uint8), np.zeros(1, np.float32))
+
+
+def clip(*values):
+    frames = np.stack([np.full((3, 4, 4), value, np.uint8) for value in values])
+    return Media("video", frames, np.arange(len(values), dtype=np.float32) / 2)
+
+
+def sample(task, text, *media, target="no", weight=1.0):
+    return Sample(task, Annotation(id=text, task=task), Example(text, target, weight), media, "a.tar#k")
+
+
+@pytest.fixture
+def batch():
+    samples = [
+        sample("b", "one", clip(5, 6)),
+        sample("a", "twelve", picture(1), picture(2), weight=0.5),
+        sample("b", "2", picture(3), clip(7, 8, 9), target="maybe"),
+        sample("a", "xy"),
+    ]
+    return collate(samples, CharacterBackbone(), {"a": 5, "b": 9}, {"a": 9, "b": 9}, ["a", "b"])
+
+
+def test_rows_are_sorted_by_task_and_stay_in_order_within_it(batch):
+    assert [each.example.text for each in batch.samples] == ["twelve", "xy", "one", "2"]
+    assert batch.segments == (Segment("a", 0, 2), Segment("b", 2, 4))
+    assert batch.weights.tolist() == [0.5, 1.0, 1.0, 1.0]
+
+
+def test_texts_are_cut_by_task_and_padded_over_all(batch):
+    assert batch.text_ids.tolist()[0] == [*b"twel", 1]
+    assert batch.text_mask.sum(1).tolist() == [5, 3, 4, 2]
+    assert batch.text_mask.dtype == torch.bool
+    assert batch.target_ids.tolist()[0] == [*b"no", 1, IGNORED, IGNORED, IGNORED]
+    assert batch.target_ids.tolist()[3] == [*b"maybe", 1]
+
+
+def test_pictures_of_a_kind_lie_end_to_end(batch):
+    images, videos = batch.visuals
+    assert (images.kind, images.rows.tolist()) == ("image", [0, 3])
+    assert (images.slot.tolist(), images.order.tolist()) == ([0, 0, 1], [0, 1, 0])
+    assert images.pixels[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert (videos.kind, videos.rows.tolist()) == ("video", [2, 3])
+    assert (videos.slot.tolist(), videos.order.tolist()) == ([0, 0, 1, 1, 1], [0, 1, 0, 1, 2])
+    assert videos.pixels[:, 0, 0, 0].tolist() == [5, 6, 7, 8, 9]
+    assert videos.times.tolist() == [0.0, 0.5, 0.0, 0.5, 1.0]
+    assert videos.pixels.dtype == torch.uint8
+
+
+def test_two_clips_of_a_row_are_numbered_on():
+    both = collate([sample("a", "x", clip(1, 2), clip(3))], CharacterBackbone(), {"a": 9}, {"a": 9}, ["a"])
+    assert both.visuals[0].order.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_stored_features_keep_their_values(dtype):
+    values = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    bits = values.view(torch.uint16).numpy() if dtype == torch.bfloat16 else values.numpy()
+    media = Media("image", None, np.zeros(2, np.float32), bits)
+    batch = collate([sample("a", "x", media)], CharacterBackbone(), {"a": 9}, {"a": 9}, ["a"])
+    assert batch.visuals[0].pixels is None
+    assert torch.equal(batch.visuals[0].features, values)
+
+
+def test_text_alone_has_no_visuals():
+    batch = collate([sample("a", "x")], CharacterBackbone(), {"a": 9}, {"a": 9}, ["a"])
+    assert batch.visuals == ()

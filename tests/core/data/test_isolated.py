@@ -1,0 +1,140 @@
+import importlib
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from multigraft.core.data.isolated import IsolatedDecoders, Job
+from multigraft.core.data.media import BadSample
+from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.input import Input, Span
+
+TROUBLE = '''
+import os, sys, time
+import numpy as np
+from multigraft.core.data.media import BadSample, Media
+from multigraft.core.interfaces.input import Input
+
+class Trouble(Input):
+    """Does what its bytes say."""
+    kind, extensions, isolated = "video", ("do",), True
+
+    def decode(self, data, transform, span):
+        word = data.decode()
+        if word == "hang":
+            time.sleep(600)
+        if word == "crash":
+            print("native code fell over", file=sys.stderr, flush=True)
+            os.abort()
+        if word == "bad":
+            raise BadSample("broken video", "as asked")
+        if word == "fail":
+            raise ZeroDivisionError("as asked")
+        os.write(1, b"native chatter on standard output")
+        seen = np.full((2, 3, transform.size, transform.size), "torch" in sys.modules, np.uint8)
+        return Media("video", seen, np.array([0, span.start if span else os.getpid() % 1000], np.float32))
+
+    def fingerprint(self):
+        return "trouble"
+'''
+
+
+@pytest.fixture
+def trouble(tmp_path, monkeypatch):
+    (tmp_path / "trouble_input.py").write_text(TROUBLE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "trouble_input", raising=False)
+    return importlib.import_module("trouble_input").Trouble()
+
+
+@pytest.fixture
+def decoders(trouble):
+    pool = IsolatedDecoders({0: trouble}, processes=1, deadline=1.0)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def decode(decoders, transform):
+    def run(word, span=None, origin=None):
+        return decoders.decode(Job(0, transform, span, origin or word), word.encode())
+
+    return run
+
+
+def test_frames_come_back_from_a_process_without_torch(decode):
+    media = decode("go", Span(1.5, 2.0))
+    assert (media.kind, media.frames.shape, media.frames.dtype) == ("video", (2, 3, 16, 16), np.uint8)
+    assert media.frames.max() == 0
+    assert media.times.tolist() == [0.0, 1.5]
+
+
+def test_a_hang_ends_at_the_deadline_and_the_next_clip_is_decoded(decode):
+    before = decode("go").times[1]
+    with pytest.raises(BadSample, match="deadline passed: not decoded after 1 s"):
+        decode("hang")
+    assert decode("go").times[1] != before
+
+
+def test_a_crash_is_a_bad_sample_that_says_what_was_printed(decode):
+    with pytest.raises(BadSample, match=r"decoder crashed: exit status -6; native code fell over"):
+        decode("crash")
+    assert decode("go").frames is not None
+
+
+def test_bytes_that_hung_are_not_tried_again(decode):
+    with pytest.raises(BadSample, match="deadline passed"):
+        decode("hang", origin="x.tar#k.mp4")
+    start = time.monotonic()
+    with pytest.raises(BadSample, match="deadline passed"):
+        decode("hang", origin="x.tar#k.mp4")
+    assert time.monotonic() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("word", "message"), [("bad", "broken video: as asked"), ("fail", "decoder failed: ZeroDivisionError")]
+)
+def test_what_an_input_raises_arrives_as_a_bad_sample(decode, word, message):
+    with pytest.raises(BadSample, match=message):
+        decode(word)
+
+
+def test_a_process_that_saw_many_bad_clips_is_replaced(decode):
+    before = decode("go").times[1]
+    for _ in range(20):
+        with pytest.raises(BadSample):
+            decode("bad")
+    assert decode("go").times[1] != before
+
+
+def test_several_threads_share_the_processes(decoders, transform):
+    results = []
+
+    def work():
+        results.append(decoders.decode(Job(0, transform, None, "go"), b"go").kind)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == ["video"] * 6
+
+
+class NotImportable(Input):
+    kind, extensions = "video", ("do",)
+
+    def decode(self, data, transform, span):
+        raise NotImplementedError
+
+    def fingerprint(self):
+        return ""
+
+
+def test_an_input_that_the_process_cannot_import_is_a_clear_error(transform, monkeypatch):
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if "tests" not in path])
+    pool = IsolatedDecoders({0: NotImportable()}, 1, 1.0)
+    with pytest.raises(MultigraftError, match=r"(?s)a decoding process does not start: .*Error: No module"):
+        pool.decode(Job(0, transform, None, "x"), b"")

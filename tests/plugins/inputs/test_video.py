@@ -1,0 +1,151 @@
+import struct
+from io import BytesIO
+
+import av
+import numpy as np
+import pytest
+
+from multigraft.core.data.media import BadSample
+from multigraft.core.interfaces.input import Span
+from multigraft.plugins.inputs.options import VideoOptions
+from multigraft.plugins.inputs.sampling import pick_frames
+from multigraft.plugins.inputs.video import build
+
+CONTAINERS = [("mp4", "libx264"), ("mov", "libx264"), ("matroska", "libx264"), ("avi", "mpeg4"), ("webm", "libvpx-vp9")]
+
+
+@pytest.fixture
+def decode(transform):
+    def run(data, span=None, **options):
+        return build(VideoOptions(kind="video", **options)).decode(data, transform(), span)
+
+    return run
+
+
+def numbers(media):
+    """Which frames these are: frame n of the clip is a grey of 4 n."""
+    return [round(float(frame.mean()) / 4) for frame in media.frames]
+
+
+def reason_of(decode, data, **options):
+    with pytest.raises(BadSample) as error:
+        decode(data, **options)
+    return error.value.reason
+
+
+@pytest.mark.parametrize("decoder", ["decord", "pyav"])
+@pytest.mark.parametrize(("form", "codec"), [*CONTAINERS, ("mpegts", "libx264")])
+def test_frames_are_spread_over_the_clip_both_ends_included(decode, clip_file, form, codec, decoder):
+    finest = {"qmin": "1", "qmax": "1"} if codec == "mpeg4" else {}
+    media = decode(clip_file(31, form, codec, **finest), decoder=decoder, frames=4)
+    assert (media.kind, media.frames.shape, media.frames.dtype) == ("video", (4, 3, 16, 16), np.uint8)
+    assert numbers(media) == [0, 10, 20, 30]
+    assert media.times == pytest.approx([0, 1 / 3, 2 / 3, 1], abs=0.002)
+
+
+def test_a_clip_shorter_than_asked_gives_each_frame_once(decode, clip_file):
+    assert numbers(decode(clip_file(3), frames=8)) == [0, 1, 2]
+    assert numbers(decode(clip_file(1), frames=8)) == [0]
+    assert numbers(decode(clip_file(31), frames=1)) == [15]
+
+
+def test_a_span_is_kept_to(decode, clip_file):
+    media = decode(clip_file(31), Span(0.5, 0.8), frames=4)
+    assert numbers(media) == [15, 18, 21, 24]
+    assert media.times == pytest.approx([0.5, 0.6, 0.7, 0.8], abs=0.001)
+    assert reason_of(decode, clip_file(31), span=Span(5, 6)) == "empty span"
+
+
+def test_fps_sampling_is_uniform_where_it_would_be_too_many(decode, clip_file):
+    clip = clip_file(31)
+    assert numbers(decode(clip, sampling="fps", fps=3, frames=8)) == [0, 10, 20, 30]
+    assert numbers(decode(clip, sampling="fps", fps=30, frames=3)) == [0, 15, 30]
+
+
+def test_sampling_goes_by_time_and_not_by_number():
+    times = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 10.0])
+    chosen = pick_frames(times, None, VideoOptions(kind="video", frames=3))
+    assert chosen.tolist() == [0, 4, 5]
+
+
+def with_rotation(data):
+    """The same mp4, its track's display matrix set to a quarter turn."""
+    place = data.index(b"tkhd") + 4 + 40
+    matrix = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    return data[:place] + matrix + data[place + 36 :]
+
+
+def test_both_decoders_turn_a_clip_the_same_way(clip_file, transform):
+    stream = BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=30)
+        video.width, video.height, video.pix_fmt = 64, 32, "yuv420p"
+        picture = np.zeros((32, 64, 3), np.uint8)
+        picture[:16, :32] = 255
+        for _ in range(4):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(video.encode())
+    turned = with_rotation(stream.getvalue())
+    corners = []
+    for decoder in ("decord", "pyav"):
+        frames = build(VideoOptions(kind="video", decoder=decoder, frames=1)).decode(turned, transform(), None).frames
+        corners.append([round(float(frames[0, 0, y, x]) / 255) for y in (3, 12) for x in (3, 12)])
+    assert corners[0] == corners[1] == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(("form", "codec"), CONTAINERS)
+@pytest.mark.parametrize("share", [0.5, 0.97])
+def test_a_clip_cut_off_is_never_taken_for_a_short_one(decode, clip_file, form, codec, share):
+    data = clip_file(31, form, codec)
+    assert reason_of(decode, data[: int(len(data) * share)]) == "truncated video"
+
+
+def test_a_cut_clip_with_its_header_first(decode, clip_file):
+    data = clip_file(31, movflags="faststart")
+    assert reason_of(decode, data[: len(data) // 2]) == "truncated video"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (b"<html>", "not a video"),
+        (bytes(5000), "not a video"),
+        (b"\0\0\0\x08ftyp", "truncated video"),
+    ],
+)
+def test_what_is_no_video_is_refused_before_any_decoder_sees_it(decode, data, reason):
+    assert reason_of(decode, data) == reason
+
+
+def test_sound_alone_has_no_pictures(decode):
+    stream = BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    assert reason_of(decode, stream.getvalue()) == "no pictures"
+
+
+def test_size_and_length_are_checked_before_decoding(decode, clip_file):
+    clip = clip_file(31)
+    assert reason_of(decode, clip, max_pixels=64 * 48 - 1) == "too large"
+    assert reason_of(decode, clip, max_seconds=0.9) == "too long"
+
+
+@pytest.mark.parametrize("decoder", ["decord", "pyav"])
+def test_a_hole_in_the_middle_is_named(decode, clip_file, decoder):
+    data = bytearray(clip_file(31, crf="1", size=(128, 96)))
+    start = data.index(b"mdat") + 4
+    data[start : start + 1200] = bytes(1200)
+    assert reason_of(decode, bytes(data), decoder=decoder) in ("broken video", "truncated video")
+
+
+def test_sampling_is_part_of_the_fingerprint():
+    prints = {
+        build(VideoOptions(kind="video", **options)).fingerprint()
+        for options in ({}, {"frames": 4}, {"sampling": "fps"}, {"sampling": "fps", "fps": 2})
+    }
+    assert len(prints) == 4

@@ -1,0 +1,94 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from multigraft.core.errors import MultigraftError
+from multigraft.core.registry import load_registry
+
+sizes = st.dictionaries(st.sampled_from("abcdefghij"), st.integers(1, 10**7), min_size=1, max_size=8)
+kinds = st.sampled_from([
+    "proportional", "equal", {"kind": "temperature", "value": 2.5}, "round-robin", "weights",
+])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def build():
+    registry = load_registry()
+
+    def make(options, sizes, batch):
+        options = {"kind": options} if isinstance(options, str) else options
+        model = registry.options("samplers", options["kind"])
+        return registry.build("samplers", model(**options), sizes=sizes, batch=batch, seed=0)
+
+    return make
+
+
+def options_of(kind, sizes):
+    return (
+        {"kind": "weights", "weights": {task: 1 / size for task, size in sizes.items()}} if kind == "weights" else kind
+    )
+
+
+@given(kinds, sizes, st.integers(1, 64), st.integers(0, 10**7))
+def test_numbers_sum_to_the_batch_and_never_fall(build, kind, sizes, batch, step):
+    sampler = build(options_of(kind, sizes), sizes, batch)
+    assert sampler.consumed(0) == dict.fromkeys(sizes, 0)
+    for each in (0, 1, step):
+        assert sum(sampler.consumed(each).values()) == each * batch
+        assert min(sampler.counts(each).values()) >= 0
+        assert sum(sampler.counts(each).values()) == batch
+
+
+@given(sizes, st.integers(1, 64), st.integers(0, 10**6), st.sampled_from([1.0, 1.5, 2.0, 10.0]))
+def test_shares_are_kept_to_within_two_samples_at_every_step(build, sizes, batch, step, value):
+    sampler = build({"kind": "temperature", "value": value}, sizes, batch)
+    weights = {task: size ** (1 / value) for task, size in sizes.items()}
+    for task, count in sampler.consumed(step).items():
+        assert abs(count - step * batch * weights[task] / sum(weights.values())) < 2
+
+
+def test_each_kind_gives_the_shares_it_says(build):
+    sizes = {"vqa": 9000, "caption": 1000}
+    ten_thousand = {
+        "proportional": {"vqa": 9000, "caption": 1000},
+        "equal": {"vqa": 5000, "caption": 5000},
+        "round-robin": {"vqa": 5000, "caption": 5000},
+    }
+    for kind, expected in ten_thousand.items():
+        assert build(kind, sizes, 100).consumed(100) == expected
+    assert build({"kind": "temperature", "value": 2}, sizes, 100).consumed(100) == {"vqa": 7500, "caption": 2500}
+    weights = {"kind": "weights", "weights": {"vqa": 0, "caption": 3}}
+    assert build(weights, sizes, 100).consumed(100) == {"vqa": 0, "caption": 10000}
+
+
+def test_round_robin_gives_whole_batches_in_turn(build):
+    sampler = build("round-robin", {"a": 5, "b": 500, "c": 50}, 8)
+    assert [sampler.counts(step) for step in range(4)] == [
+        {"a": 8, "b": 0, "c": 0}, {"a": 0, "b": 8, "c": 0}, {"a": 0, "b": 0, "c": 8}, {"a": 8, "b": 0, "c": 0},
+    ]  # fmt: skip
+
+
+def test_tasks_are_spread_over_steps_and_not_bunched(build):
+    sampler = build("equal", {"a": 1, "b": 1, "c": 1}, 2)
+    assert all(max(sampler.counts(step).values()) == 1 for step in range(60))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"vqa": 1, "captoin": 2}, "no task 'captoin'; the tasks are vqa, caption; did you mean 'caption'"),
+        ({"vqa": 1}, "none for caption; 0 leaves a task out"),
+    ],
+)
+def test_weights_name_every_task_and_no_other(build, weights, message):
+    with pytest.raises(MultigraftError, match=message):
+        build({"kind": "weights", "weights": weights}, {"vqa": 1, "caption": 1}, 4)
+
+
+@pytest.mark.parametrize("weights", [{}, {"vqa": -1.0}, {"vqa": 0.0}])
+def test_weights_are_not_negative_and_not_all_zero(weights):
+    from multigraft.plugins.samplers.options import WeightsOptions
+
+    with pytest.raises(ValidationError):
+        WeightsOptions(kind="weights", weights=weights)

@@ -1,4 +1,5 @@
 import importlib
+import subprocess
 import sys
 import threading
 import time
@@ -121,6 +122,16 @@ def test_several_threads_share_the_processes(decoders, transform):
     for thread in threads:
         thread.join()
     assert results == ["video"] * 6
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["core.data.isolated_worker", "plugins.inputs.video", "plugins.inputs.image", "plugins.samplers.options",
+     "core.cli.data_inspect", "core.data.summary"],
+)  # fmt: skip
+def test_what_decodes_or_only_looks_does_not_import_torch(module):
+    code = f"import sys, multigraft.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 class NotImportable(Input):

@@ -93,6 +93,29 @@ def test_both_decoders_turn_a_clip_the_same_way(clip_file, transform):
     assert corners[0] == corners[1] == [0, 1, 0, 0]
 
 
+def cut_by_edit_list(data, first, hidden):
+    """The packets from frame `first` on, copied; an edit list hides the first `hidden` of them."""
+    stream = BytesIO()
+    options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
+    with av.open(BytesIO(data)) as source, av.open(stream, "w", format="mp4", options=options) as target:
+        copy = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None and packet.pts >= first * packet.duration:
+                packet.pts -= (first + hidden) * packet.duration
+                packet.dts -= (first + hidden) * packet.duration
+                packet.stream = copy
+                target.mux(packet)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("decoder", ["decord", "pyav"])
+def test_frames_that_an_edit_list_hides_are_not_counted(decode, clip_file, decoder):
+    clip = cut_by_edit_list(clip_file(40, bf="0"), first=12, hidden=4)
+    media = decode(clip, decoder=decoder, frames=2)
+    assert numbers(media) == [16, 39]
+    assert media.times == pytest.approx([0, 23 / 30], abs=0.001)
+
+
 @pytest.mark.parametrize(("form", "codec"), CONTAINERS)
 @pytest.mark.parametrize("share", [0.5, 0.97])
 def test_a_clip_cut_off_is_never_taken_for_a_short_one(decode, clip_file, form, codec, share):

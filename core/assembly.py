@@ -48,16 +48,15 @@ def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False
     return Trunk(backbone, encoder)
 
 
-def build_model(recipe: Recipe, registry: Registry, trunk: Trunk) -> Model:
-    """Plan the graft of a recipe over a trunk. Its tensors exist after `allocate`."""
-    tasks = tuple(recipe.tasks)
-    graft = Graft(tasks, Bank(recipe.train.seed))
+def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequence[str] | None = None) -> Model:
+    """Plan the graft of a recipe over a trunk, for some or all of its tasks. Its tensors exist after `allocate`."""
+    graft = Graft(tuple(tasks or recipe.tasks), Bank(recipe.train.seed))
     _add_overlays(graft, recipe, trunk.backbone)
-    for method in _methods(recipe, registry, trunk, tasks):
+    for method in _methods(recipe, registry, trunk):
         add_method(graft, method)
     prompt = _add_prompt(graft, recipe, registry, trunk)
     objectives: dict[str, Objective] = {
-        name: registry.build("objectives", task.objective) for name, task in recipe.tasks.items()
+        name: registry.build("objectives", recipe.tasks[name].objective) for name in graft.tasks
     }
     heads = {
         name: placement
@@ -65,7 +64,9 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk) -> Model:
         if (placement := _add_head(graft, name, objective, trunk.backbone.width))
     }
     if not graft.bank.entries:
-        raise MultigraftError("this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt")
+        raise MultigraftError(
+            "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
+        )
     return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompt)
 
 
@@ -99,12 +100,12 @@ def _add_overlays(graft: Graft, recipe: Recipe, backbone: Backbone) -> None:
 _WITH_BIAS = ("norm", "projection")
 
 
-def _methods(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: tuple[str, ...]) -> list[Method]:
+def _methods(recipe: Recipe, registry: Registry, trunk: Trunk) -> list[Method]:
     sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder else ())
     methods: list[Method] = []
     for options in recipe.graft.adapters:
         adapter: Adapter = registry.build("adapters", options)
-        sharing = _sharing(registry, options.sharing or recipe.graft.sharing, tasks)
+        sharing = _sharing(registry, options.sharing or recipe.graft.sharing, recipe)
         name = options.name or options.kind.split("/")[-1]
         if any(method.name == name for method in methods):
             raise MultigraftError(f"two adapters are called '{name}'; give one of them a `name`")
@@ -117,14 +118,12 @@ def _selected(sites: Sequence[Site], adapter: Adapter, options: AdapterOptions) 
     return tuple(select([site for site in sites if site.kind in adapter.kinds], wanted))
 
 
-def _sharing(registry: Registry, options: Options, tasks: tuple[str, ...]) -> Sharing:
-    rule: Sharing = registry.build("sharing", options, tasks=tasks)
+def _sharing(registry: Registry, options: Options, recipe: Recipe) -> Sharing:
+    rule: Sharing = registry.build("sharing", options, tasks=tuple(recipe.tasks))
     return rule
 
 
-def _add_prompt(
-    graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk
-) -> ModulePlacement[nn.Module] | None:
+def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> ModulePlacement[nn.Module] | None:
     options, encoder, backbone = recipe.trunk.prompt, trunk.encoder, trunk.backbone
     if options is None or encoder is None:
         return None
@@ -132,7 +131,7 @@ def _add_prompt(
     with torch.device("meta"):
         generator: PromptGenerator = registry.build("prompt_generators", options, shape=shape)
     parts = ModuleParts(generator.initial, generator.frozen)
-    return add_module(graft, "prompt", generator, parts, _sharing(registry, options.sharing, graft.tasks))
+    return add_module(graft, "prompt", generator, parts, _sharing(registry, options.sharing, recipe))
 
 
 class _OwnTask(Sharing):

@@ -10,9 +10,10 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
 def expand(pattern: str, root: Path) -> list[Path]:
-    """The shards that a pattern names: a path, a brace list (`{000..007}`, `{a,b}`), or a folder with `*.tar` in it.
+    """The shards that a pattern names: a path, a brace list (`{000..007}`, `{a,b}`), `*` in a file's name, or a folder
+    with `*.tar` in it.
 
-    Relative patterns start at `root`. Paths are given whether or not they exist; a folder gives its shards, sorted.
+    Relative patterns start at `root`. Paths are given whether or not they exist; `*` and folders give the shards there, sorted.
 
     Raises:
         ValueError: braces that are open or empty, or a range that runs backwards.
@@ -41,4 +42,6 @@ def _members(text: str) -> list[str]:
 
 
 def _shards(path: Path) -> list[Path]:
+    if "*" in path.name:
+        return sorted(path.parent.glob(path.name))
     return sorted(path.glob("*.tar")) if path.is_dir() else [path]

@@ -54,9 +54,7 @@ class Scorer:
         groups: dict[str, list[Prediction]] = {}
         for prediction in predictions:
             groups.setdefault(name(prediction), []).append(prediction)
-        return {
-            group: self._measured(rows, self.metrics()[:1]) for group, rows in sorted(groups.items()) if group
-        }
+        return {group: self._measured(rows, self.metrics()[:1]) for group, rows in sorted(groups.items()) if group}
 
 
 def predict(

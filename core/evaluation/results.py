@@ -116,4 +116,3 @@ def read_predictions(path: Path) -> list[Prediction]:
 def write_results(run: Run) -> None:
     """`results.json`."""
     write_json(run.folder / "results.json", run.results)
-

@@ -74,6 +74,13 @@ class Graft:
         """Every placement, in the order of sites."""
         return (placement for placements in self.sites.values() for placement in placements)
 
+    def keys_of(self, task: str) -> set[Key]:
+        """Everything that one task uses."""
+        keys = {key for placement in self.placements() for key in placement.keys[task].values()}
+        for module in self.modules.values():
+            keys.update(module.keys.get(task, {}).values())
+        return keys | set(self.bank.adopted)
+
 
 def runs(placement: "Placement | ModulePlacement[M]", segments: Sequence[Segment]) -> list[Segment]:
     """Neighbouring segments with the same tensors joined; `task` is that of the first."""

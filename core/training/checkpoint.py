@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from multigraft.core.config.dump import dump_recipe
+from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
 from multigraft.core.files import write_folder
 from multigraft.core.graft.files import load_graft, save_graft
@@ -56,7 +56,12 @@ def latest(run_folder: Path) -> Path:
 def graft_facts(run: Run) -> dict[str, Any]:
     """What `graft.json` says of where a graft belongs."""
     plugins = {plugin.name: plugin.version for plugin in run.registry.plugins if plugin.state == "loaded"}
-    return {"trunk": run.trunk.fingerprints(), "recipe": dump_recipe(run.recipe), "plugins": plugins}
+    return {
+        "trunk": run.trunk.fingerprints(),
+        "tasks": list(run.recipe.tasks),
+        "recipe": dump_recipe(run.recipe),
+        "plugins": plugins,
+    }
 
 
 def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer) -> Path:

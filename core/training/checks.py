@@ -22,10 +22,14 @@ def check_graft_acts(model: Model, batch: Batch) -> None:
     grafted = _hidden(model, batch, calls, calls)
     missed = sorted(set(model.graft.sites) - calls.seen)
     if missed:
-        raise MultigraftError(f"the trunk never called the sites {_listed(missed)}; its `sites()` and its layers differ")
+        raise MultigraftError(
+            f"the trunk never called the sites {_listed(missed)}; its `sites()` and its layers differ"
+        )
     plain = _hidden(model, batch, calls, PlainCalls())
     if model.graft.sites and torch.equal(grafted, plain):
-        raise MultigraftError("after a step the graft's adapters change no output; is an adapter's `apply` the identity?")
+        raise MultigraftError(
+            "after a step the graft's adapters change no output; is an adapter's `apply` the identity?"
+        )
 
 
 def _hidden(model: Model, batch: Batch, own: GraftCalls, at_sites: SiteCalls) -> torch.Tensor:

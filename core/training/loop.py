@@ -79,7 +79,9 @@ class Trainer:
         if size < len(samples):
             whole = [name for name, objective in self.run.model.objectives.items() if not objective.splittable]
             if whole:
-                raise MultigraftError(f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches")
+                raise MultigraftError(
+                    f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
+                )
         order = {name: number for number, name in enumerate(self.run.recipe.tasks)}
         ordered = sorted(samples, key=lambda sample: order[sample.task])
         return (ordered[start : start + size] for start in range(0, len(ordered), size))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.assembly import allocate, build_model, build_trunk, count
-from multigraft.core.config.dump import dump_recipe
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.run_data import RunData
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.stream import Share

@@ -1,0 +1,24 @@
+"""`multigraft export RUN`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from multigraft.core.cli.lazy import registry_of, with_json
+
+
+@click.command(epilog="Example: multigraft export runs/first --task vqa --to vqa-graft")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--task", required=True, help="Which of the recipe's tasks.")
+@click.option("--to", "target", type=click.Path(path_type=Path), help="New folder [default: RUN/export-TASK].")
+@with_json
+@click.pass_context
+def export(context: click.Context, run: Path, task: str, target: Path | None, as_json: bool) -> None:
+    """Take what one task needs out of RUN, into a folder that `predict` can use alone."""
+    from multigraft.core.training.export import export_task
+    from multigraft.core.training.saved import open_saved
+
+    registry = registry_of(context)
+    made = export_task(open_saved(run, registry), task, target or run / f"export-{task}", registry)
+    click.echo(json.dumps({"folder": str(made)}) if as_json else str(made))

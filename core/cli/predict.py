@@ -1,0 +1,46 @@
+"""`multigraft predict RUN`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from multigraft.core.cli.lazy import registry_of, with_json
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(
+    epilog="""Examples:
+
+      multigraft predict runs/first --task vqa --image shapes.png --text "what color is the shape?"
+
+      multigraft predict runs/first --task statements --image a.png --image b.png --text "both are animals"
+
+      multigraft predict runs/first --task videos --video clip.mp4 --text "what was done?" """
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--task", required=True, help="Which of the recipe's tasks.")
+@click.option("--image", "images", type=_FILE, multiple=True, help="A picture; may be repeated, order counts.")
+@click.option("--video", "videos", type=_FILE, multiple=True, help="A video.")
+@click.option("--text", default="", help="Question or statement, without the task's prefix.")
+@click.option("--choice", "choices", multiple=True, help="A possible answer; may be repeated.")
+@with_json
+@click.pass_context
+def predict(
+    context: click.Context,
+    run: Path,
+    task: str,
+    images: tuple[Path, ...],
+    videos: tuple[Path, ...],
+    text: str,
+    choices: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Answer one question with the graft in RUN, the folder of a run or an exported one."""
+    from multigraft.core.evaluation.serving import Question, answer
+    from multigraft.core.training.saved import open_saved
+
+    registry = registry_of(context)
+    output = answer(open_saved(run, registry), Question(task, text, (*images, *videos), choices), registry)
+    click.echo(json.dumps({"task": task, "output": output}) if as_json else output)

@@ -1,0 +1,88 @@
+"""`multigraft train RECIPE`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
+from multigraft.core.errors import MultigraftError
+
+
+@click.command(
+    epilog="""Examples:
+
+      multigraft train quickstart --run runs/first
+
+      multigraft train my.yaml --set train.steps=100 --dry-run
+
+      multigraft train --resume runs/first"""
+)
+@click.argument("recipe", required=False)
+@click.option("--run", "folder", type=click.Path(path_type=Path), help="Folder of the run [default: runs/RECIPE].")
+@click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this folder.")
+@click.option("--dry-run", is_flag=True, help="Make two real steps and write nothing.")
+@with_overrides
+@with_json
+@click.pass_context
+def train(
+    context: click.Context,
+    recipe: str | None,
+    folder: Path | None,
+    resume: Path | None,
+    dry_run: bool,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Train the graft of RECIPE, a file or the name of a shipped recipe, and score it on held-out data.
+
+    Data are made first where the recipe says how. The last line on stdout is the folder of the run.
+    """
+    from multigraft.core.cli.making import make_data
+    from multigraft.core.config.loading import load_recipe
+    from multigraft.core.training import session
+
+    registry = registry_of(context)
+    _check_arguments(recipe, folder, resume, dry_run)
+    name = str(resume / "recipe.yaml") if resume else str(recipe)
+    loaded = load_recipe(name, overrides, registry)
+    make_data(loaded, registry)
+    if dry_run:
+        losses = session.rehearse(loaded, registry)
+        click.echo(json.dumps({"losses": losses}) if as_json else _lines(losses))
+        return
+    target = resume or folder or Path("runs") / Path(name).stem
+    results = session.train(loaded, registry, target, resume=resume is not None)
+    _show(results, target, as_json)
+
+
+def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | None, dry_run: bool) -> None:
+    if (recipe is None) == (resume is None):
+        raise click.UsageError("give a recipe, or a run to `--resume`, and not both")
+    if resume and (folder or dry_run):
+        raise click.UsageError("`--resume` goes neither with `--run` nor with `--dry-run`")
+    target = folder or Path("runs") / Path(str(recipe)).stem
+    if not resume and not dry_run and (target / "recipe.yaml").exists():
+        raise MultigraftError(
+            f"{target} holds a run already; go on with it by `multigraft train --resume {target}`, "
+            "or name another folder with `--run`"
+        )
+
+
+def _lines(losses: dict[str, float]) -> str:
+    return "\n".join(f"{task}: loss {loss:.4f}" for task, loss in losses.items())
+
+
+def _show(results: dict[str, Any], folder: Path, as_json: bool) -> None:
+    from multigraft.core.cli.score_table import score_table
+
+    if as_json:
+        click.echo(json.dumps({"run": str(folder), **results}))
+        return
+    from rich.console import Console
+
+    Console(file=sys.stderr).print(score_table(results))
+    click.echo(f"Next: multigraft report {folder}", err=True)
+    click.echo(str(folder))

@@ -1,0 +1,37 @@
+"""Exporting: one task's part of a graft, in a folder that `predict` can use alone."""
+
+from pathlib import Path
+
+from multigraft.core.assembly import allocate, build_model, build_trunk
+from multigraft.core.config.writing import dump_recipe
+from multigraft.core.errors import MultigraftError
+from multigraft.core.files import write_folder
+from multigraft.core.graft.files import load_graft, read_facts, save_graft
+from multigraft.core.registry import Registry
+from multigraft.core.training.saved import Saved
+
+
+def export_task(saved: Saved, task: str, to: Path, registry: Registry) -> Path:
+    """Write what `task` needs of a saved graft to a new folder.
+
+    Raises:
+        MultigraftError: no such task, or the folder is there already.
+    """
+    import torch
+
+    saved.require(task)
+    if to.exists():
+        raise MultigraftError(f"{to} is there already; name a new folder")
+    trunk = build_trunk(saved.recipe, registry)
+    model = build_model(saved.recipe, registry, trunk, saved.tasks)
+    allocate(model, torch.device("cpu"))
+    load_graft(saved.graft, model.graft.bank, trunk.fingerprints())
+    facts = {**read_facts(saved.graft), "tasks": [task]}
+
+    def fill(folder: Path) -> None:
+        save_graft(folder / "graft", model.graft.bank, facts, model.graft.keys_of(task))
+        (folder / "recipe.yaml").write_text(dump_recipe(saved.recipe))
+
+    to.parent.mkdir(parents=True, exist_ok=True)
+    write_folder(to, fill)
+    return to

@@ -1,0 +1,47 @@
+"""What was trained and saved: the folder of a run, or an exported one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from multigraft.core.config.loading import load_recipe
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.graft.files import GraftError, read_facts
+from multigraft.core.nearest import did_you_mean
+from multigraft.core.registry import Registry
+from multigraft.core.training.checkpoint import checkpoints
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A graft on disk with its recipe."""
+
+    folder: Path
+    graft: Path
+    """Folder with `graft.json`."""
+    recipe: Recipe
+    tasks: tuple[str, ...]
+    """The tasks it can do; fewer than the recipe's after an export."""
+
+    def require(self, task: str) -> None:
+        """Refuse a task that the graft cannot do.
+
+        Raises:
+            GraftError: with the tasks there are.
+        """
+        if task not in self.tasks:
+            raise GraftError(f"{self.folder} has no task {task!r}; {did_you_mean(task, self.tasks)}")
+
+
+def open_saved(folder: Path, registry: Registry) -> Saved:
+    """Find the newest graft of a run folder, or that of an exported folder.
+
+    Raises:
+        GraftError: there is none.
+    """
+    recipe_file = folder / "recipe.yaml"
+    places = [*(path / "graft" for path in checkpoints(folder)[-1:]), folder / "graft"]
+    graft = next((place for place in places if (place / "graft.json").is_file()), None)
+    if graft is None or not recipe_file.is_file():
+        raise GraftError(f"{folder} is neither the folder of a run with a checkpoint nor an exported one")
+    recipe = load_recipe(recipe_file, (), registry)
+    return Saved(folder, graft, recipe, tuple(read_facts(graft)["tasks"]))

@@ -4,6 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from multigraft.core.component import Command, Component, RecipeFolder
 from multigraft.core.hookspecs import hookimpl
+from multigraft.plugins.history import batch_loaded as batch_loaded
+from multigraft.plugins.history import checkpoint_loaded as checkpoint_loaded
+from multigraft.plugins.history import checkpoint_saving as checkpoint_saving
+from multigraft.plugins.history import evaluated as evaluated
+from multigraft.plugins.history import loss_computed as loss_computed
+from multigraft.plugins.history import run_ended as run_ended
+from multigraft.plugins.history import run_started as run_started
+from multigraft.plugins.history import step_ended as step_ended
 
 _PLUGINS = "multigraft.plugins"
 
@@ -18,8 +26,10 @@ def _components(folder: str, names: dict[str, tuple[str, str]], **common: object
 def register_visual_encoders() -> Iterable[Component]:
     """open_clip and timm models."""
     yield from _components(
-        "encoders", {"open-clip": ("OpenClipOptions", "open_clip_encoder:build")},
-        requires=("open_clip",), extra="multigraft[open-clip]",
+        "encoders",
+        {"open-clip": ("OpenClipOptions", "open_clip_encoder:build")},
+        requires=("open_clip",),
+        extra="multigraft[open-clip]",
     )
     yield from _components(
         "encoders", {"timm": ("TimmOptions", "timm_encoder:build")}, requires=("timm",), extra="multigraft[timm]"
@@ -29,11 +39,14 @@ def register_visual_encoders() -> Iterable[Component]:
 @hookimpl
 def register_backbones() -> Iterable[Component]:
     """BART, T5 and the small trunk of the quickstart."""
-    return _components("backbones", {
-        "bart": ("BartOptions", "bart:build"),
-        "t5": ("T5Options", "t5:build"),
-        "sapling": ("SaplingOptions", "sapling:build"),
-    })
+    return _components(
+        "backbones",
+        {
+            "bart": ("BartOptions", "bart:build"),
+            "t5": ("T5Options", "t5:build"),
+            "sapling": ("SaplingOptions", "sapling:build"),
+        },
+    )
 
 
 @hookimpl
@@ -51,22 +64,28 @@ def register_adapters() -> Iterable[Component]:
 @hookimpl
 def register_sharing() -> Iterable[Component]:
     """Who owns what."""
-    return _components("sharing", {
-        "single": ("SingleOptions", "single:build"),
-        "half-shared": ("HalfSharedOptions", "half_shared:build"),
-        "per-task": ("PerTaskOptions", "per_task:build"),
-        "groups": ("GroupsOptions", "groups:build"),
-        "hypernetwork": ("HypernetworkOptions", "hypernetwork:build"),
-    })
+    return _components(
+        "sharing",
+        {
+            "single": ("SingleOptions", "single:build"),
+            "half-shared": ("HalfSharedOptions", "half_shared:build"),
+            "per-task": ("PerTaskOptions", "per_task:build"),
+            "groups": ("GroupsOptions", "groups:build"),
+            "hypernetwork": ("HypernetworkOptions", "hypernetwork:build"),
+        },
+    )
 
 
 @hookimpl
 def register_objectives() -> Iterable[Component]:
     """Losses."""
-    return _components("objectives", {
-        "generation": ("GenerationOptions", "generation:build"),
-        "classification": ("ClassificationOptions", "classification:build"),
-    })
+    return _components(
+        "objectives",
+        {
+            "generation": ("GenerationOptions", "generation:build"),
+            "classification": ("ClassificationOptions", "classification:build"),
+        },
+    )
 
 
 @hookimpl
@@ -97,37 +116,47 @@ def register_tasks() -> Iterable[Component]:
 @hookimpl
 def register_metrics() -> Iterable[Component]:
     """Scores; caption scores come from pycocoevalcap."""
-    return _components("metrics", {
-        "exact-match": ("ExactMatchOptions", "exact_match:build"),
-        "vqa-accuracy": ("VqaAccuracyOptions", "vqa_accuracy:build"),
-        "accuracy-by-type": ("AccuracyByTypeOptions", "accuracy_by_type:build"),
-        "consistency": ("ConsistencyOptions", "consistency:build"),
-        "cider": ("CiderOptions", "captions:build_cider"),
-        "bleu": ("BleuOptions", "captions:build_bleu"),
-        "rouge-l": ("RougeLOptions", "captions:build_rouge_l"),
-        "meteor": ("MeteorOptions", "captions:build_meteor"),
-    })
+    return _components(
+        "metrics",
+        {
+            "exact-match": ("ExactMatchOptions", "exact_match:build"),
+            "vqa-accuracy": ("VqaAccuracyOptions", "vqa_accuracy:build"),
+            "accuracy-by-type": ("AccuracyByTypeOptions", "accuracy_by_type:build"),
+            "consistency": ("ConsistencyOptions", "consistency:build"),
+            "cider": ("CiderOptions", "captions:build_cider"),
+            "bleu": ("BleuOptions", "captions:build_bleu"),
+            "rouge-l": ("RougeLOptions", "captions:build_rouge_l"),
+            "meteor": ("MeteorOptions", "captions:build_meteor"),
+        },
+    )
 
 
 @hookimpl
 def register_samplers() -> Iterable[Component]:
     """How a batch is shared out among the tasks."""
-    return _components("samplers", {
-        "proportional": ("ProportionalOptions", "weighted:build_proportional"),
-        "temperature": ("TemperatureOptions", "weighted:build_temperature"),
-        "equal": ("EqualOptions", "weighted:build_equal"),
-        "weights": ("WeightsOptions", "weighted:build_weights"),
-        "round-robin": ("RoundRobinOptions", "round_robin:build"),
-    })
+    return _components(
+        "samplers",
+        {
+            "proportional": ("ProportionalOptions", "weighted:build_proportional"),
+            "temperature": ("TemperatureOptions", "weighted:build_temperature"),
+            "equal": ("EqualOptions", "weighted:build_equal"),
+            "weights": ("WeightsOptions", "weighted:build_weights"),
+            "round-robin": ("RoundRobinOptions", "round_robin:build"),
+        },
+    )
 
 
 @hookimpl
 def register_loggers() -> Iterable[Component]:
     """Files always, TensorBoard behind an extra."""
-    yield from _components("loggers", {"jsonl": ("JsonLinesOptions", "jsonl:build"), "csv": ("CsvOptions", "csv_file:build")})
     yield from _components(
-        "loggers", {"tensorboard": ("TensorBoardOptions", "tensorboard:build")},
-        requires=("tensorboard",), extra="multigraft[tensorboard]",
+        "loggers", {"jsonl": ("JsonLinesOptions", "jsonl:build"), "csv": ("CsvOptions", "csv_file:build")}
+    )
+    yield from _components(
+        "loggers",
+        {"tensorboard": ("TensorBoardOptions", "tensorboard:build")},
+        requires=("tensorboard",),
+        extra="multigraft[tensorboard]",
     )
 
 
@@ -141,4 +170,6 @@ def register_recipes() -> Iterable[RecipeFolder]:
 def register_commands() -> Iterable[Command]:
     """Commands that make the data of our own recipes."""
     yield Command(("data", "quickstart"), f"{_PLUGINS}.quickstart.command:quickstart", "Make the quickstart's shards")
-    yield Command(("data", "sapling"), f"{_PLUGINS}.quickstart.command:sapling", "Make the text shards of configs/sapling.yaml")
+    yield Command(
+        ("data", "sapling"), f"{_PLUGINS}.quickstart.command:sapling", "Make the text shards of configs/sapling.yaml"
+    )

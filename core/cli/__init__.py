@@ -21,15 +21,19 @@ class _Root(LazyGroup):
         try:
             return super().main(*args, **extra)
         except MultigraftError as error:
-            click.echo(str(error), err=True)
+            _tell(str(error), error)
             sys.exit(_BAD_INPUT)
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+        except KeyboardInterrupt as error:
+            _tell("stopped", error)
             context.exit(_INTERRUPTED)
+
+
+def _tell(message: str, error: BaseException) -> None:
+    click.echo("\n".join([message, *getattr(error, "__notes__", ())]), err=True)
 
 
 @click.group(

@@ -1,0 +1,69 @@
+"""`init`, `check` and `show`."""
+
+import json
+
+from multigraft.core.config.loading import load_recipe
+from multigraft.core.registry import load_registry
+
+
+def test_init_writes_a_recipe_that_is_valid(run, tmp_path):
+    outcome = run("init", "mine.yaml")
+    assert (outcome.exit_code, outcome.stdout) == (0, "mine.yaml\n")
+    registry = load_registry()
+    assert load_recipe(tmp_path / "mine.yaml", (), registry) == load_recipe("starter", (), registry)
+
+
+def test_init_does_not_overwrite(run, recipe):
+    before = recipe.read_text()
+    outcome = run("init", recipe)
+    assert outcome.exit_code == 2
+    assert "is there already" in outcome.stderr
+    assert recipe.read_text() == before
+
+
+def test_check_of_a_recipe_that_is_well(run, recipe):
+    assert run("check", recipe).stdout == f"{recipe}: no problems found\n"
+    assert json.loads(run("check", recipe, "--json").stdout) == {"recipe": str(recipe), "problems": []}
+
+
+def test_check_tells_every_problem(run, recipe):
+    outcome = run("check", recipe, "--set", "train.steps=0", "--set", "train.batch=0")
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert [line for line in outcome.stderr.splitlines() if line.startswith("command line")] == [
+        "command line: train.batch: 0 should be greater than or equal to 1",
+        "command line: train.steps: 0 should be greater than or equal to 1",
+    ]
+
+
+def test_check_finds_files_that_are_missing(run, recipe, tmp_path):
+    (tmp_path / "a.tar").unlink()
+    outcome = run("check", "recipe.yaml", "--set", "tasks.vqa.target_limit=5", "--json")
+    (problem,) = json.loads(outcome.stdout)["problems"]
+    assert outcome.exit_code == 2
+    assert (problem["line"], problem["col"], problem["path"]) == (3, 49, "tasks.vqa.data.0")
+    assert problem["message"] == "no file a.tar"
+
+
+def test_check_names_an_empty_folder_and_counts_missing_shards(run, recipe, tmp_path):
+    (tmp_path / "shards").mkdir()
+    patterns = '{train: [shards, "b-{0..4}.tar"], test: ["c-{0.tar"]}'
+    outcome = run("check", recipe, "--set", f"tasks.vqa.data={patterns}")
+    assert "tasks.vqa.data.train.0: no *.tar in the folder shards" in outcome.stderr
+    assert "tasks.vqa.data.train.1: no file b-0.tar and 4 more" in outcome.stderr
+    assert "tasks.vqa.data.test.0: 'c-{0.tar' has a brace without its partner" in outcome.stderr
+
+
+def test_data_that_the_recipe_makes_need_not_be_there_yet(run, recipe, tmp_path):
+    (tmp_path / "a.tar").unlink()
+    assert run("check", recipe, "--set", "data.make=data quickstart").exit_code == 0
+
+
+def test_show_fills_in_defaults(run, recipe):
+    assert json.loads(run("show", recipe, "--json").stdout)["train"]["steps"] == 1000
+    assert "  steps: 5\n" in run("show", recipe, "--set", "train.steps=5").stdout
+
+
+def test_a_recipe_that_is_not_there(run):
+    outcome = run("show", "nothing.yaml")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.startswith("no recipe 'nothing.yaml': no such file")

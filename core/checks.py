@@ -14,7 +14,9 @@ from multigraft.core.config.recipe import Recipe
 from multigraft.core.registry import Registry, missing_requirement
 
 CHECKS = ("multigraft.core.checks:requirements", "multigraft.core.checks:data_files")
-"""`module:function`, imported one after the other; the dear ones last."""
+"""`module:function`: checks of a recipe's shape, which import nothing heavy."""
+DEEP_CHECKS = ("multigraft.core.deep_checks:graft", "multigraft.core.deep_checks:shards")
+"""Checks that build the graft on the meta device and open shards; made where the shape is well."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Subject:
 Check = Callable[[Subject], Iterable[Problem]]
 
 
-def check_recipe(path: Path | str, overrides: Iterable[str], registry: Registry) -> Recipe:
+def check_recipe(path: Path | str, overrides: Iterable[str], registry: Registry, deep: bool = True) -> Recipe:
     """The recipe, if nothing is wrong with it.
 
     Raises:
@@ -38,10 +40,11 @@ def check_recipe(path: Path | str, overrides: Iterable[str], registry: Registry)
     """
     document = read_document(path, tuple(overrides), registry)
     subject = Subject(validate(document, registry), document, registry)
-    checks: list[Check] = [import_name(name) for name in CHECKS]
-    problems = [problem for check in checks for problem in check(subject)]
-    if problems:
-        raise RecipeError(problems)
+    for stage in (CHECKS, DEEP_CHECKS if deep else ()):
+        checks: list[Check] = [import_name(name) for name in stage]
+        problems = [problem for check in checks for problem in check(subject)]
+        if problems:
+            raise RecipeError(problems)
     return subject.recipe
 
 

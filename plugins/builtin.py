@@ -1,6 +1,7 @@
 """The built-in plugin: hook implementations only. It imports nothing heavy and uses what any third party may use."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from multigraft.core.component import Command, Component, RecipeFolder
 from multigraft.core.hookspecs import hookimpl
@@ -9,9 +10,12 @@ from multigraft.plugins.history import checkpoint_loaded as checkpoint_loaded
 from multigraft.plugins.history import checkpoint_saving as checkpoint_saving
 from multigraft.plugins.history import evaluated as evaluated
 from multigraft.plugins.history import loss_computed as loss_computed
-from multigraft.plugins.history import run_ended as run_ended
+from multigraft.plugins.history import note_resuming
 from multigraft.plugins.history import run_started as run_started
 from multigraft.plugins.history import step_ended as step_ended
+
+if TYPE_CHECKING:
+    from multigraft.core.training.run import Run
 
 _PLUGINS = "multigraft.plugins"
 
@@ -158,6 +162,17 @@ def register_loggers() -> Iterable[Component]:
         requires=("tensorboard",),
         extra="multigraft[tensorboard]",
     )
+
+
+@hookimpl
+def run_ended(run: "Run", error: BaseException | None) -> None:
+    """Say how a run that was stopped goes on; put bounds beside the scores of one on the quickstart's data."""
+    if error is not None:
+        note_resuming(run, error)
+    elif (run.recipe.data.make or "").startswith("data quickstart"):
+        from multigraft.plugins.quickstart.run_bounds import add_bounds
+
+        add_bounds(run)
 
 
 @hookimpl

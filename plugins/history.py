@@ -71,8 +71,7 @@ def checkpoint_loaded(run: "Run", state: Mapping[str, Any]) -> None:
         run.results[_KEY] = state[_STATE]
 
 
-@hookimpl
-def run_ended(run: "Run", error: BaseException | None) -> None:
+def note_resuming(run: "Run", error: BaseException) -> None:
     """Say how a run that was stopped goes on."""
-    if error is not None and any((run.folder / "checkpoints").glob("*")):
+    if any((run.folder / "checkpoints").glob("*")):
         error.add_note(f"go on from the last checkpoint: multigraft train --resume {run.folder}")

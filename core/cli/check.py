@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.config.problems import RecipeError
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.registry import Registry
 
 _BAD_INPUT = 2
 
@@ -14,17 +17,46 @@ _BAD_INPUT = 2
 @click.command(epilog="Example: multigraft check quickstart --set train.steps=100")
 @click.argument("recipe")
 @with_overrides
+@click.option("--shape", is_flag=True, help="Look at the recipe's keys and files only, and build nothing.")
 @with_json
 @click.pass_context
-def check(context: click.Context, recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Find every problem of RECIPE, a file or the name of a shipped recipe; exit code 2 if there is one."""
+def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape: bool, as_json: bool) -> None:
+    """Find every problem of RECIPE, a file or the name of a shipped recipe; exit code 2 if there is one.
+
+    Opens its shards, plans its graft without loading weights, and says what would be trained and how much memory that
+    takes.
+    """
     from multigraft.core.checks import check_recipe
 
+    registry = registry_of(context)
     try:
-        check_recipe(recipe, overrides, registry_of(context))
+        checked = check_recipe(recipe, overrides, registry, deep=not shape)
     except RecipeError as error:
         if not as_json:
             raise
         click.echo(json.dumps({"recipe": recipe, "problems": [asdict(one) for one in error.problems]}, indent=2))
         context.exit(_BAD_INPUT)
-    click.echo(json.dumps({"recipe": recipe, "problems": []}) if as_json else f"{recipe}: no problems found")
+    facts = {} if shape else _facts(checked, registry)
+    if as_json:
+        click.echo(json.dumps({"recipe": recipe, "problems": [], **facts}))
+        return
+    click.echo(f"{recipe}: no problems found")
+    if facts:
+        click.echo(_lines(facts))
+
+
+def _facts(recipe: Recipe, registry: Registry) -> dict[str, Any]:
+    from multigraft.core.planning import plan
+
+    planned = plan(recipe, registry)
+    return {"parameters": planned.parameters.to_json(), "memory": planned.memory}
+
+
+def _lines(facts: dict[str, Any]) -> str:
+    parameters, memory = facts["parameters"], facts["memory"]
+    rows = [
+        f"trained {parameters['trainable']:,} of {parameters['total']:,} parameters ({parameters['percent']:.2f} %)"
+    ]
+    rows += [f"  {owner}: {numbers:,}" for owner, numbers in parameters["by_owner"].items()]
+    sizes = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in memory.items())
+    return "\n".join([*rows, f"memory, about, in MiB: {sizes}"])

@@ -1,22 +1,51 @@
 """`multigraft show RECIPE`."""
 
 import json
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 
+if TYPE_CHECKING:
+    from multigraft.core.config.recipe import Recipe
+    from multigraft.core.planning import Plan
+    from multigraft.core.registry import Registry
+
 
 @click.command(epilog="Example: multigraft show quickstart --set train.steps=100")
 @click.argument("recipe")
 @with_overrides
+@click.option("--shape", is_flag=True, help="Print the recipe alone, and plan nothing.")
 @with_json
 @click.pass_context
-def show(context: click.Context, recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Print RECIPE, a file or the name of a shipped recipe, with all defaults filled in."""
+def show(context: click.Context, recipe: str, overrides: tuple[str, ...], shape: bool, as_json: bool) -> None:
+    """Print RECIPE, a file or the name of a shipped recipe, with all defaults filled in, and who owns what.
+
+    No weights are loaded: the graft is planned on the meta device. The recipe goes to stdout, the owners to stderr;
+    with --json all of it goes to stdout.
+    """
     from multigraft.core.config.loading import load_recipe
     from multigraft.core.config.writing import dump_recipe
 
-    loaded = load_recipe(recipe, overrides, registry_of(context))
-    text = json.dumps(loaded.model_dump(mode="json"), indent=2) if as_json else dump_recipe(loaded).rstrip("\n")
-    click.echo(text)
+    registry = registry_of(context)
+    loaded = load_recipe(recipe, overrides, registry)
+    planned = None if shape else _planned(loaded, registry)
+    if as_json:
+        facts = planned.to_json() if planned else {}
+        click.echo(json.dumps({"recipe": loaded.model_dump(mode="json"), **facts}, indent=2))
+        return
+    click.echo(dump_recipe(loaded).rstrip("\n"))
+    if planned:
+        from rich.console import Console
+
+        from multigraft.core.cli.owner_table import owner_table
+
+        Console(file=sys.stderr).print(owner_table(planned))
+
+
+def _planned(recipe: "Recipe", registry: "Registry") -> "Plan":
+    from multigraft.core.planning import plan
+
+    return plan(recipe, registry)

@@ -8,7 +8,7 @@ from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.order import Order
-from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.reader import MediaReader, SampleReader
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
 from multigraft.core.data.stream import Share, Stream
@@ -36,7 +36,7 @@ class RunData:
         self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
         self.inputs: list[Input] = [registry.build("inputs", options) for options in recipe.inputs]
         self._decoder = MediaDecoder(self.inputs, transform, recipe.data) if transform else None
-        self.reader = SampleReader(self._decoder)
+        self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
 
     def source(self, task: str, split: str) -> TaskSource:
@@ -52,8 +52,11 @@ class RunData:
         splits = [(name, split) for name, task in self.recipe.tasks.items() for split in task.data]
         sources = [self.source(name, split) for name, split in splits]
         home = encode_features(sources, encoder, self.inputs, self.recipe.data, self.root / FEATURES, progress)
-        store = FeatureStore(home, feature_fingerprint(encoder, self.inputs), self.inputs)
-        self.reader = SampleReader(store)
+        self.use(FeatureStore(home, feature_fingerprint(encoder, self.inputs), self.inputs))
+
+    def use(self, media: MediaReader | None) -> None:
+        """Read media from there from now on."""
+        self.media, self.reader = media, SampleReader(media)
 
     def training_sources(self) -> dict[str, TaskSource]:
         """The sources that training draws from."""
@@ -74,9 +77,14 @@ class RunData:
             seed=train.seed,
             batch=train.batch,
             window=self.recipe.data.window,
-            threads=self.recipe.data.threads,
+            threads=self.threads,
             share=share,
         )
+
+    @property
+    def threads(self) -> int:
+        """Threads that read ahead: those that decode pictures, and one waiting for each process that decodes videos."""
+        return self.recipe.data.threads + self.recipe.data.processes
 
     def has_kind(self, task: str, split: str, kind: str) -> bool:
         """Whether a task's samples have media of a kind, by the fields of its first annotation."""

@@ -79,7 +79,7 @@ def task_predictions(
         reader or run.data.reader,
         run.data.log,
         limit=limit,
-        threads=run.recipe.data.threads,
+        threads=run.data.threads,
         share=Share(accelerator.process_index, accelerator.num_processes),
     )
     own = list(predict(run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device))

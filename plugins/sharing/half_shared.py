@@ -25,7 +25,7 @@ class HalfShared(Sharing):
         if shared and len(shared) < len(parts):
             return None
         which = "every part" if shared else "no part"
-        return f"half-shared {self.patterns} shares {which} of {list(parts)}; use `single` or `per-task`, or name others"
+        return f"half-shared {self.patterns} shares {which} of {list(parts)}; use `single` or `per-task`"
 
     def _shares(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.patterns)

@@ -21,9 +21,24 @@ def test_init_does_not_overwrite(run, recipe):
     assert recipe.read_text() == before
 
 
-def test_check_of_a_recipe_that_is_well(run, recipe):
-    assert run("check", recipe).stdout == f"{recipe}: no problems found\n"
-    assert json.loads(run("check", recipe, "--json").stdout) == {"recipe": str(recipe), "problems": []}
+def test_check_of_a_recipe_whose_shape_is_well(run, recipe):
+    assert run("check", "--shape", recipe).stdout == f"{recipe}: no problems found\n"
+    answer = json.loads(run("check", "--shape", recipe, "--json").stdout)
+    assert answer == {"recipe": str(recipe), "problems": []}
+
+
+def test_check_plans_the_graft_and_opens_the_shards(run, recipe):
+    outcome = run("check", recipe)
+    assert outcome.exit_code == 2
+    assert "this recipe trains nothing" in outcome.stderr
+    assert "tasks.vqa.data" in outcome.stderr
+
+
+def test_check_counts_parameters_and_memory(run):
+    facts = json.loads(run("check", "quickstart", "--json").stdout)
+    assert facts["problems"] == []
+    assert facts["parameters"]["by_owner"]["task:vqa"] == 15 * (24 * 192 + 24)
+    assert facts["memory"]["total"] == sum(facts["memory"][name] for name in ("trunk", "graft", "activations"))
 
 
 def test_check_tells_every_problem(run, recipe):
@@ -55,12 +70,12 @@ def test_check_names_an_empty_folder_and_counts_missing_shards(run, recipe, tmp_
 
 def test_data_that_the_recipe_makes_need_not_be_there_yet(run, recipe, tmp_path):
     (tmp_path / "a.tar").unlink()
-    assert run("check", recipe, "--set", "data.make=data quickstart").exit_code == 0
+    assert run("check", "--shape", recipe, "--set", "data.make=data quickstart").exit_code == 0
 
 
 def test_show_fills_in_defaults(run, recipe):
-    assert json.loads(run("show", recipe, "--json").stdout)["train"]["steps"] == 1000
-    assert "  steps: 5\n" in run("show", recipe, "--set", "train.steps=5").stdout
+    assert json.loads(run("show", "--shape", recipe, "--json").stdout)["recipe"]["train"]["steps"] == 1000
+    assert "  steps: 5\n" in run("show", "--shape", recipe, "--set", "train.steps=5").stdout
 
 
 def test_a_recipe_that_is_not_there(run):

@@ -1,0 +1,77 @@
+"""What a recipe would build: its parameters, who owns them, and the memory they take. On the meta device."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from multigraft.core.assembly import Trunk, build_model, build_trunk, count
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.graft.bank import Bank
+from multigraft.core.graft.count import ParameterTable
+from multigraft.core.registry import Registry
+
+_FP32 = 4
+_OPTIMIZED = 4
+"""Copies of a trained tensor: value, gradient and two moments."""
+
+
+@dataclass(frozen=True)
+class OwnerRow:
+    """The tensors of one part with one task scope."""
+
+    part: str
+    owner: str
+    shapes: tuple[tuple[int, ...], ...]
+    tensors: int
+    numbers: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe's graft before it exists."""
+
+    parameters: ParameterTable
+    owners: tuple[OwnerRow, ...]
+    memory: dict[str, int]
+    """Bytes: `trunk`, `graft` with its optimizer, `activations` (a rough figure), `total`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `show --json` prints it."""
+        owners = [{**vars(row), "shapes": [list(shape) for shape in row.shapes]} for row in self.owners]
+        return {"parameters": self.parameters.to_json(), "owners": owners, "memory": self.memory}
+
+
+def plan(recipe: Recipe, registry: Registry) -> Plan:
+    """Plan a recipe's graft without loading or allocating anything."""
+    trunk = build_trunk(recipe, registry, on_meta_device=True)
+    model = build_model(recipe, registry, trunk)
+    table = count(model)
+    return Plan(table, _owner_rows(model.graft.bank), _memory(recipe, trunk, table))
+
+
+def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:
+    groups: dict[tuple[str, str], list[tuple[int, ...]]] = {}
+    for key, entry in bank.entries.items():
+        part = key.part.split(".")[0] if key in bank.adopted else key.part
+        groups.setdefault((part, key.owner.task_scope), []).append(entry.part.shape)
+    return tuple(
+        OwnerRow(part, owner, tuple(sorted(set(shapes)))[:4], len(shapes), sum(map(prod, shapes)))
+        for (part, owner), shapes in groups.items()
+    )
+
+
+def _memory(recipe: Recipe, trunk: Trunk, table: ParameterTable) -> dict[str, int]:
+    graft = table.trainable * _FP32 * _OPTIMIZED
+    frozen = table.total_with_encoder * _FP32 - table.trainable * _FP32
+    rough = _activations(recipe, trunk)
+    return {"trunk": frozen, "graft": graft, "activations": rough, "total": frozen + graft + rough}
+
+
+def _activations(recipe: Recipe, trunk: Trunk) -> int:
+    """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1)."""
+    layers = len({(site.stack, site.layer) for site in trunk.backbone.sites() if site.layer is not None})
+    text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
+    prompts = trunk.encoder.tokens if trunk.encoder else 0
+    rows = recipe.train.micro_batch or recipe.train.batch
+    wide = 1 if recipe.train.precision == "bf16" else 2
+    return 34 * wide * rows * (text + prompts) * trunk.backbone.width * layers

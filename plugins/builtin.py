@@ -184,7 +184,10 @@ def register_recipes() -> Iterable[RecipeFolder]:
 @hookimpl
 def register_commands() -> Iterable[Command]:
     """Commands that make the data of our own recipes."""
-    yield Command(("data", "quickstart"), f"{_PLUGINS}.quickstart.command:quickstart", "Make the quickstart's shards")
-    yield Command(
-        ("data", "sapling"), f"{_PLUGINS}.quickstart.command:sapling", "Make the text shards of configs/sapling.yaml"
-    )
+    helps = {
+        "quickstart": "Make the quickstart's shards",
+        "sapling": "Make the text shards of configs/sapling.yaml",
+        "sapling-weights": "Write the backbone of a run of configs/sapling.yaml as 16-bit weights",
+    }
+    for name, text in helps.items():
+        yield Command(("data", name), f"{_PLUGINS}.quickstart.command:{name.replace('-', '_')}", text)

@@ -12,7 +12,7 @@ class PretrainedOptions(BackboneOptions):
 
     weights: str
     """`hub:ID`, `path:DIR`, or `random`, which must be said."""
-    architecture: dict[str, Any] = {}
+    architecture: dict[str, Any] = Field(default_factory=dict)
     """Fields of the model's transformers config; with `random`, over the family's defaults."""
     tokenizer: str | None = None
     """`hub:ID` or `path:DIR`; if left out, that of the weights."""

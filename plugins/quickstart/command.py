@@ -67,6 +67,18 @@ def sapling(folder: Path, rows: int, seed: int, as_json: bool) -> None:
     _show(manifest, as_json, folder)
 
 
+@click.command(epilog="Example: multigraft data sapling-weights runs/sapling sapling-weights")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_context
+def sapling_weights(context: click.Context, run: Path, folder: Path) -> None:
+    """Write the backbone trained in RUN, by configs/sapling.yaml, to FOLDER as 16-bit safetensors."""
+    from multigraft.core.registry import default_registry
+    from multigraft.plugins.quickstart.sapling_weights import write_sapling
+
+    click.echo(str(write_sapling(run, folder, context.find_root().obj or default_registry())))
+
+
 def _show(manifest: dict[str, Any], as_json: bool, folder: Path) -> None:
     for facts in manifest["sources"].values():
         _credits(facts["attribution"])

@@ -3,33 +3,62 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from multigraft.core.data.files import written_whole
+from multigraft.core.errors import MultigraftError
+
+
+@contextmanager
+def writing(path: Path, hint: str = "") -> Iterator[None]:
+    """Tell what the system says when `path` cannot be written, such as no space left.
+
+    Raises:
+        MultigraftError: instead of the system's own error.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MultigraftError(f"{path} cannot be written: {reason}{hint and f'; {hint}'}") from error
 
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a folder under a temporary name, sync it to disk, and rename it; on an error nothing is left behind."""
+    """Fill a new folder under a temporary name, sync it to disk, and rename it; on an error nothing is left behind."""
     temporary = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
         fill(temporary)
         sync_tree(temporary)
-    except BaseException:
+        temporary.rename(folder)
+        sync(folder.parent)
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
-    sync(folder.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text under a temporary name, then rename.
+
+    Raises:
+        MultigraftError: the system refuses, such as for no space left.
+    """
+    with writing(path), written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON under a temporary name, then rename."""
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    """Write JSON under a temporary name, then rename.
+
+    Raises:
+        MultigraftError: as `write_text`.
+    """
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def sync_tree(folder: Path) -> None:

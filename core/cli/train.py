@@ -38,8 +38,12 @@ def train(
 ) -> None:
     """Train the graft of RECIPE, a file or the name of a shipped recipe, and score it on held-out data.
 
-    Data are made first where the recipe says how. The last line on stdout is the folder of the run.
+    Data are made first where the recipe says how. Ctrl-C finishes the step under way and saves it; `--resume` goes on
+    with the very next sample. A run goes on with the recipe that it began with; what does not decide what is trained,
+    such as train.steps, may be changed by `--set`. The last line on stdout is the folder of the run.
     """
+    from accelerate import PartialState
+
     from multigraft.core.cli.making import make_data
     from multigraft.core.config.loading import load_recipe
     from multigraft.core.training import session
@@ -48,14 +52,20 @@ def train(
     _check_arguments(recipe, folder, resume, dry_run)
     name = str(resume / "recipe.yaml") if resume else str(recipe)
     loaded = load_recipe(name, overrides, registry)
-    make_data(loaded, registry)
+    processes = PartialState()
+    with processes.main_process_first():
+        make_data(loaded, registry, dry_run)
+    target = resume or folder or Path("runs") / Path(name).stem
     if dry_run:
         losses = session.rehearse(loaded, registry)
-        click.echo(json.dumps({"losses": losses}) if as_json else _lines(losses))
-        return
-    target = resume or folder or Path("runs") / Path(name).stem
-    results = session.train(loaded, registry, target, resume=resume is not None)
-    _show(results, target, as_json)
+        text = json.dumps({"losses": losses}) if as_json else _lines(losses)
+    else:
+        results = session.train(loaded, registry, target, resume=resume is not None)
+        text = json.dumps({"run": str(target), **results}) if as_json else str(target)
+        if processes.is_main_process and not as_json:
+            _show(results, target)
+    if processes.is_main_process:
+        click.echo(text)
 
 
 def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | None, dry_run: bool) -> None:
@@ -63,6 +73,8 @@ def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | Non
         raise click.UsageError("give a recipe, or a run to `--resume`, and not both")
     if resume and (folder or dry_run):
         raise click.UsageError("`--resume` goes neither with `--run` nor with `--dry-run`")
+    if resume and not (resume / "recipe.yaml").is_file():
+        raise MultigraftError(f"{resume} is not the folder of a run: it has no recipe.yaml")
     target = folder or Path("runs") / Path(str(recipe)).stem
     if not resume and not dry_run and (target / "recipe.yaml").exists():
         raise MultigraftError(
@@ -75,14 +87,10 @@ def _lines(losses: dict[str, float]) -> str:
     return "\n".join(f"{task}: loss {loss:.4f}" for task, loss in losses.items())
 
 
-def _show(results: dict[str, Any], folder: Path, as_json: bool) -> None:
-    from multigraft.core.cli.score_table import score_table
-
-    if as_json:
-        click.echo(json.dumps({"run": str(folder), **results}))
-        return
+def _show(results: dict[str, Any], folder: Path) -> None:
     from rich.console import Console
+
+    from multigraft.core.cli.score_table import score_table
 
     Console(file=sys.stderr).print(score_table(results))
     click.echo(f"Next: multigraft report {folder}", err=True)
-    click.echo(str(folder))

@@ -7,6 +7,7 @@ from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
+from multigraft.core.data.media import BadSample
 from multigraft.core.data.order import Order
 from multigraft.core.data.reader import MediaReader, SampleReader
 from multigraft.core.data.skipped import SkippedLog
@@ -87,11 +88,16 @@ class RunData:
         return self.recipe.data.threads + self.recipe.data.processes
 
     def has_kind(self, task: str, split: str, kind: str) -> bool:
-        """Whether a task's samples have media of a kind, by the fields of its first annotation."""
+        """Whether a task's samples have media of a kind, by the fields of its first readable annotation."""
         source = self.source(task, split)
-        shard, row = source.locate(Order(source.counts, 0, task, 1).unshuffled(0))
-        endings = {field.rpartition(".")[2] for field in shard.annotation(row).media}
-        return any(each.kind == kind and endings & set(each.extensions) for each in self.inputs)
+        order = Order(source.counts, 0, task, 1)
+        for shard, row in (source.locate(order.unshuffled(position)) for position in range(order.size)):
+            try:
+                endings = {field.rpartition(".")[2] for field in shard.annotation(row).media}
+            except BadSample:
+                continue
+            return any(each.kind == kind and endings & set(each.extensions) for each in self.inputs)
+        return False
 
     def close(self) -> None:
         """End the decoding processes."""

@@ -18,6 +18,9 @@ Frames = Callable[[Media, random.Random], list[int]]
 """Which frames of a video are seen, in which order."""
 
 
+_ATTEMPTS = 20
+
+
 @dataclass(frozen=True)
 class Control:
     """What a control does to a sample's media."""
@@ -75,8 +78,13 @@ class ControlledReader(SampleReader):
         return sample
 
     def _donor(self, source: TaskSource, draw: random.Random) -> Sample | Skipped:
+        """Any sample of the task; a bad one is drawn again."""
         order = Order(source.counts, 0, source.name, 1)
-        return self._reader.read(source, order.unshuffled(draw.randrange(order.size)), None)
+        for _ in range(_ATTEMPTS):
+            donor = self._reader.read(source, order.unshuffled(draw.randrange(order.size)), None)
+            if isinstance(donor, Sample):
+                break
+        return donor
 
 
 def _pick(media: Media, frames: Frames, draw: random.Random) -> Media:

@@ -120,4 +120,5 @@ def _keep_finished(beams: _Beams, ids: Tensor, scores: Tensor, length: int, deco
 
 def _settled(beams: _Beams, length: int, decoding: Decoding) -> Tensor:
     """`(rows,)`, whether the best running beam scores no better than the worst finished one."""
-    return beams.best_scores[:, -1] >= beams.scores[:, 0] / length**decoding.length_penalty
+    settled: Tensor = beams.best_scores[:, -1] >= beams.scores[:, 0] / length**decoding.length_penalty
+    return settled

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from multigraft.core.assembly import build_trunk
+from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.evaluation import evaluation_samples
-from multigraft.core.data.files import written_whole
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.stream import Share
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.evaluate import Scorer, predict
-from multigraft.core.files import write_json
+from multigraft.core.files import write_json, write_text, writing
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.nearest import did_you_mean
 from multigraft.core.training.run import Run
@@ -58,7 +59,7 @@ def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
     chosen = CONTROLS[control]
     saved = run.model.graft.bank.snapshot() if chosen.untrained else {}
     if chosen.untrained:
-        run.model.graft.bank.restart()
+        _set_back(run)
     scores: dict[str, Any] = {}
     for name, options in run.recipe.tasks.items():
         if split in options.data and (chosen.frames is None or run.data.has_kind(name, split, "video")):
@@ -67,6 +68,15 @@ def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
             scores[name] = Scorer(options, run.registry).scores(rows)
     run.model.graft.bank.restore(saved)
     return scores
+
+
+def _set_back(run: Run) -> None:
+    """Give the graft its start values; those of a trunk that is trained in place come from a fresh one."""
+    bank = run.model.graft.bank
+    bank.restart()
+    if bank.adopted:
+        fresh = dict(build_trunk(run.recipe, run.registry).backbone.model.named_parameters(prefix="backbone"))
+        bank.restore({key: fresh[key.part] for key in bank.adopted})
 
 
 def task_predictions(
@@ -101,16 +111,28 @@ def check_controls(names: Iterable[str]) -> None:
             raise MultigraftError(f"no control named {name!r}; {did_you_mean(name, CONTROLS)}")
 
 
+def check_split(recipe: Recipe, split: str) -> None:
+    """Refuse a split that no task has.
+
+    Raises:
+        MultigraftError: with the nearest name.
+    """
+    known = list(dict.fromkeys(name for task in recipe.tasks.values() for name in task.data))
+    if split not in known:
+        raise MultigraftError(f"no task has a split {split!r}; {did_you_mean(split, known)}")
+
+
 def write_predictions(path: Path, rows: Iterable[Prediction]) -> None:
     """`predictions/TASK.jsonl`, one row an annotation."""
-    path.parent.mkdir(exist_ok=True)
-    with written_whole(path) as temporary, temporary.open("w") as file:
-        file.writelines(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows)
+    with writing(path):
+        path.parent.mkdir(exist_ok=True)
+    write_text(path, "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in rows))
 
 
 def read_predictions(path: Path) -> list[Prediction]:
     """The rows that `write_predictions` wrote."""
-    return [Prediction.from_json(json.loads(line)) for line in path.read_text().splitlines()]
+    with path.open(encoding="utf-8") as lines:
+        return [Prediction.from_json(json.loads(line)) for line in lines]
 
 
 def write_results(run: Run) -> None:

@@ -1,6 +1,7 @@
 """The bank: every tensor of a graft, one parameter for each (owner, part)."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.part import Part
 from multigraft.core.interfaces.sharing import Owner
+
+_SCOPE = re.compile(r"shared|(task|group):[\w-]+")
 
 
 @dataclass(frozen=True, order=True)
@@ -34,6 +37,18 @@ class Entry:
     """Whether it stands in for a tensor of the trunk, which is then counted only once."""
 
 
+def check_scope(scope: str) -> None:
+    """Hold a task scope against the forms there are; files are named by it.
+
+    Raises:
+        MultigraftError: it is none of them.
+    """
+    if not _SCOPE.fullmatch(scope):
+        raise MultigraftError(
+            f"task scope {scope!r} is not `shared`, `task:NAME` or `group:NAME`, NAME of letters, digits, `-` and `_`"
+        )
+
+
 class Bank:
     """Declared first, on no device; then allocated with start values drawn from (seed, owner, part)."""
 
@@ -44,7 +59,12 @@ class Bank:
         self._values: dict[Key, Tensor] = {}
 
     def declare(self, key: Key, part: Part, overlay: bool = False) -> None:
-        """Make room for a tensor; equal keys are one tensor and must agree on the shape."""
+        """Make room for a tensor; equal keys are one tensor and must agree on the shape.
+
+        Raises:
+            MultigraftError: they do not, or the owner's scope is none that a file can be named by.
+        """
+        check_scope(key.owner.task_scope)
         known = self.entries.setdefault(key, Entry(part, overlay))
         if known.part.shape != part.shape:
             raise MultigraftError(
@@ -109,7 +129,7 @@ def hash_tensors(tensors: Iterable[Tensor]) -> str:
     """A short hash of tensors' bytes, in the given order."""
     digest = hashlib.blake2b(digest_size=8)
     for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

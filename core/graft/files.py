@@ -1,16 +1,17 @@
 """Saved grafts: one safetensors file a task scope, and `graft.json`."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, no_grad
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.bank import Bank, Key, hash_tensors
+from multigraft.core.graft.bank import Bank, Key, check_scope, hash_tensors
 
 FORMAT = 1
 
@@ -35,38 +36,63 @@ def save_graft(folder: Path, bank: Bank, facts: Mapping[str, Any], keys: Iterabl
     (folder / "graft.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
+class GraftFacts(BaseModel):
+    """The form of `graft.json`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: int
+    seed: int
+    trunk: dict[str, str]
+    """Fingerprints."""
+    tasks: list[str]
+    """The tasks it can do."""
+    recipe: str
+    plugins: dict[str, str]
+    """Versions."""
+    frozen: dict[str, str]
+    """Hashes of the random tensors that are made again, not saved."""
+    tensors: dict[str, dict[str, list[int]]]
+    """Shapes, by task scope and name."""
+
+
 def read_facts(folder: Path) -> dict[str, Any]:
     """What `graft.json` says.
 
     Raises:
-        GraftError: there is none, or it is of another format.
+        GraftError: there is none, it is of another format, or damaged.
     """
     try:
-        facts: dict[str, Any] = json.loads((folder / "graft.json").read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        facts = json.loads((folder / "graft.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise GraftError(f"{folder} holds no graft: {error}") from None
-    if facts.get("format") != FORMAT:
-        raise GraftError(f"{folder}: graft format {facts.get('format')!r}; this version reads {FORMAT}")
-    return facts
+    found = facts.get("format") if isinstance(facts, dict) else None
+    if found != FORMAT:
+        raise GraftError(f"{folder}: graft format {found!r}; this version reads {FORMAT}")
+    try:
+        return GraftFacts.model_validate(facts).model_dump()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise GraftError(f"{folder / 'graft.json'} is damaged: {'; '.join(lines)}") from None
 
 
 def load_graft(folder: Path, bank: Bank, trunk: Mapping[str, str]) -> None:
     """Fill an allocated bank from a saved graft.
 
     Raises:
-        GraftError: another trunk, missing or unknown tensors, other shapes, or other frozen tensors.
+        GraftError: another trunk, missing or unknown tensors, other shapes or types, or other frozen tensors; the bank
+            is as it was then.
     """
     facts = read_facts(folder)
-    _check_trunk(folder, facts.get("trunk", {}), trunk)
-    _check_frozen(folder, facts.get("frozen", {}), bank)
+    _check_trunk(folder, facts["trunk"], trunk)
+    _check_frozen(folder, facts["frozen"], bank)
     values = {key.text: value for key, value in bank.trained().items()}
     stored = _read_tensors(folder, facts["tensors"])
     _check_names(folder, stored, values)
+    for name, tensor in stored.items():
+        _check_tensor(folder, name, tensor, values[name])
     with no_grad():
         for name, tensor in stored.items():
-            if tensor.shape != values[name].shape:
-                shapes = f"{tuple(tensor.shape)}, not {tuple(values[name].shape)}"
-                raise GraftError(f"{folder}: tensor {name} has shape {shapes}")
             values[name].copy_(tensor)
 
 
@@ -79,23 +105,34 @@ def _name(key: Key) -> str:
     return f"{key.owner.site_scope}/{key.part}"
 
 
-def _read_tensors(folder: Path, listing: Mapping[str, Any]) -> dict[str, Tensor]:
+def _read_tensors(folder: Path, listing: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for scope in listing:
+    for scope, shapes in listing.items():
+        check_scope(scope)
         path = folder / scope_file(scope)
         try:
-            tensors.update({f"{scope}/{name}": value for name, value in load_file(path).items()})
+            found = load_file(path)
         except (OSError, SafetensorError) as error:
             raise GraftError(f"{path} cannot be read: {error}") from None
+        if {name: list(value.shape) for name, value in found.items()} != shapes:
+            raise GraftError(f"{path} does not hold the tensors that graft.json lists for it")
+        tensors.update({f"{scope}/{name}": value for name, value in found.items()})
     return tensors
 
 
+def _check_tensor(folder: Path, name: str, stored: Tensor, wanted: Tensor) -> None:
+    if stored.shape != wanted.shape:
+        raise GraftError(f"{folder}: tensor {name} has shape {tuple(stored.shape)}, not {tuple(wanted.shape)}")
+    if stored.dtype != wanted.dtype:
+        raise GraftError(f"{folder}: tensor {name} is {stored.dtype}, not {wanted.dtype}")
+
+
 def _check_trunk(folder: Path, saved: Mapping[str, str], here: Mapping[str, str]) -> None:
-    for part, fingerprint in here.items():
-        if saved.get(part) != fingerprint:
+    for part in dict.fromkeys([*here, *saved]):
+        if saved.get(part) != here.get(part):
             raise GraftError(
-                f"{folder}: this graft belongs to another trunk. Its {part} was {saved.get(part)}; "
-                f"here it is {fingerprint}"
+                f"{folder}: this graft belongs to another trunk. Its {part} was {saved.get(part, 'none')}; "
+                f"here it is {here.get(part, 'none')}"
             )
 
 

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 class SiteCalls(Protocol):
     """The graft's side of a forward pass. Rows of every tensor are the batch's rows, in its order."""
 
-    training: bool
+    @property
+    def training(self) -> bool:
+        """Whether dropout acts."""
+        ...
 
     def linear(self, site: str, module: nn.Linear, x: Tensor) -> Tensor:
         """Run a projection: `(rows, tokens, width_in)` to `(rows, tokens, width_out)`."""

@@ -2,31 +2,25 @@
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
+from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from multigraft.core.config.recipe import Recipe
 from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import write_folder
-from multigraft.core.graft.files import load_graft, save_graft
+from multigraft.core.files import write_folder, writing
+from multigraft.core.graft.files import load_graft, read_facts, save_graft
 from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
+from multigraft.core.training.resuming import check_data_go_on, check_recipe_goes_on, check_steps_left, data_facts
 from multigraft.core.training.run import Run
 
 _DIGITS = 8
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands."""
-
-    step: int
-    """Steps made."""
-    plugins: dict[str, Any]
-    """What plugins put aside at `checkpoint_saving`."""
 
 
 def checkpoint_folder(run_folder: Path, step: int) -> Path:
@@ -41,18 +35,6 @@ def checkpoints(run_folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def latest(run_folder: Path) -> Path:
-    """The newest checkpoint.
-
-    Raises:
-        MultigraftError: there is none.
-    """
-    found = checkpoints(run_folder)
-    if not found:
-        raise MultigraftError(f"{run_folder} has no checkpoint; is it the folder of a run?")
-    return found[-1]
-
-
 def graft_facts(run: Run) -> dict[str, Any]:
     """What `graft.json` says of where a graft belongs."""
     plugins = {plugin.name: plugin.version for plugin in run.registry.plugins if plugin.state == "loaded"}
@@ -65,34 +47,75 @@ def graft_facts(run: Run) -> dict[str, Any]:
 
 
 def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer) -> Path:
-    """Write a checkpoint under a temporary name, sync and rename it; then drop old ones beyond `train.keep`."""
+    """Write a checkpoint under a temporary name, sync and rename it; then drop old ones beyond `train.keep`.
+
+    Raises:
+        MultigraftError: it cannot be written; those before it stay as they are.
+    """
     plugins: dict[str, Any] = {}
     run.registry.hooks.checkpoint_saving(run=run, step=step, state=plugins)
+    state = {"step": step, "data": data_facts(run.data), "plugins": plugins}
 
     def fill(folder: Path) -> None:
         save_graft(folder / "graft", run.model.graft.bank, graft_facts(run))
-        state = folder / "state"
-        state.mkdir()
-        save_file(optimizer_tensors(optimizer, run.model.graft.bank), state / "optimizer.safetensors")
-        (state / "state.json").write_text(json.dumps({"step": step, "plugins": plugins}) + "\n")
+        (folder / "state").mkdir()
+        save_file(optimizer_tensors(optimizer, run.model.graft.bank), folder / "state" / "optimizer.safetensors")
+        (folder / "state" / "state.json").write_text(json.dumps(state) + "\n")
 
     target = checkpoint_folder(run.folder, step)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_folder(target, fill)
+    with writing(target, _last_one(run.folder)):
+        for partial in target.parent.glob(".*.partial"):
+            shutil.rmtree(partial)
+        write_folder(target, fill)
     for old in checkpoints(run.folder)[: -run.recipe.train.keep]:
         shutil.rmtree(old)
     return target
 
 
-def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer) -> Progress:
-    """Fill graft and optimizer from a checkpoint.
+def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer) -> int:
+    """Fill graft and optimizer from a checkpoint; returns the steps made.
 
     Raises:
-        MultigraftError: it does not fit this recipe or trunk.
+        MultigraftError: it is damaged, or does not fit this recipe, trunk or data.
     """
+    check_recipe_goes_on(_recipe_of(folder / "graft", run), run.recipe)
+    state = _read_state(folder / "state" / "state.json")
+    check_steps_left(state["step"], run.recipe)
+    check_data_go_on(state["data"], run.data)
     load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints())
-    load_optimizer_tensors(optimizer, run.model.graft.bank, load_file(folder / "state" / "optimizer.safetensors"))
-    state = json.loads((folder / "state" / "state.json").read_text())
-    progress = Progress(int(state["step"]), dict(state["plugins"]))
-    run.registry.hooks.checkpoint_loaded(run=run, step=progress.step, state=progress.plugins)
-    return progress
+    _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
+    run.registry.hooks.checkpoint_loaded(run=run, step=state["step"], state=state["plugins"])
+    return int(state["step"])
+
+
+def _last_one(run_folder: Path) -> str:
+    found = checkpoints(run_folder)
+    return f"{found[-1]} is whole and the run goes on from there" if found else "the run has no checkpoint before it"
+
+
+def _recipe_of(graft: Path, run: Run) -> Recipe:
+    try:
+        written = yaml.safe_load(read_facts(graft)["recipe"])
+        return Recipe.model_validate(written, context={"registry": run.registry})
+    except (yaml.YAMLError, ValidationError) as error:
+        raise MultigraftError(f"{graft}: its recipe is none of this version of multigraft: {error}") from None
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state = json.loads(path.read_text())
+        if isinstance(state["step"], int) and isinstance(state["plugins"], dict) and isinstance(state["data"], dict):
+            return state  # type: ignore[no-any-return]
+        reason = "it has keys of other types"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = repr(error)
+    raise MultigraftError(f"{path} is damaged: {reason}; remove that checkpoint to go on from the one before it")
+
+
+def _load_optimizer(path: Path, run: Run, optimizer: torch.optim.Optimizer) -> None:
+    try:
+        load_optimizer_tensors(optimizer, run.model.graft.bank, load_file(path))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise MultigraftError(
+            f"{path} is damaged: {error}; remove that checkpoint to go on from the one before it"
+        ) from None

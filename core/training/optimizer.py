@@ -56,9 +56,23 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, bank: Bank) -> dict[str,
 
 
 def load_optimizer_tensors(optimizer: torch.optim.Optimizer, bank: Bank, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` gave."""
-    for key, parameter in bank.trained().items():
-        if f"{key.text}#step" in tensors:
-            own = {name: tensors[f"{key.text}#{name}"] for name in _STATE}
-            moved = {name: value if name == "step" else value.to(parameter.device) for name, value in own.items()}
-            optimizer.state[parameter] = moved
+    """Put back what `optimizer_tensors` gave.
+
+    Raises:
+        ValueError: tensors lack, are too many, or have other shapes.
+    """
+    trained = {key.text: parameter for key, parameter in bank.trained().items()}
+    known = {f"{key}#{name}" for key in trained for name in _STATE}
+    if unknown := sorted(tensors.keys() - known):
+        raise ValueError(f"no trained tensor for {unknown[0]}")
+    for key, parameter in trained.items():
+        own = {name: tensors[f"{key}#{name}"] for name in _STATE if f"{key}#{name}" in tensors}
+        if own:
+            optimizer.state[parameter] = {name: _checked(own, name, key, parameter) for name in _STATE}
+
+
+def _checked(own: Mapping[str, Tensor], name: str, key: str, parameter: Tensor) -> Tensor:
+    wanted = torch.Size([]) if name == "step" else parameter.shape
+    if name not in own or own[name].shape != wanted:
+        raise ValueError(f"{key}#{name} is missing or has another shape than {tuple(wanted)}")
+    return own[name] if name == "step" else own[name].to(parameter.device)

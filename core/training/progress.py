@@ -26,17 +26,19 @@ class Progress:
         first: steps made before, in a run that is resumed.
         stream: where it shows them, sys.stderr if left out.
         clock: seconds, from any start.
+        shown: False in processes that leave it to another one.
     """
 
     def __init__(
         self, total_steps: int, tasks: Iterable[str], first: int = 0, stream: TextIO | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, shown: bool = True,
     ) -> None:  # fmt: skip
         self.total, self.first, self._clock = total_steps, first, clock
         self._losses = {task: RunningMean() for task in tasks}
         console = Console(file=stream or sys.stderr, highlight=False)
         live = console.is_terminal and not console.is_dumb_terminal
-        self._display: _Display = _Bar(console) if live else _Lines(console, max(1, total_steps // _LINES))
+        lines = _Lines(console, max(1, total_steps // _LINES))
+        self._display: _Display = (_Bar(console) if live else lines) if shown else _Nothing()
         self._started = clock()
 
     def __enter__(self) -> "Progress":
@@ -83,6 +85,22 @@ class _Display(Protocol):
     def show(self, step: int, total: int, facts: list[str]) -> None: ...
     def message(self, text: str) -> None: ...
     def close(self) -> None: ...
+
+
+class _Nothing:
+    """What a process shows that leaves it to another one."""
+
+    def open(self) -> None:
+        """Nothing."""
+
+    def show(self, step: int, total: int, facts: list[str]) -> None:
+        """Nothing."""
+
+    def message(self, text: str) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class _Lines:

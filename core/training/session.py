@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from multigraft.core.assembly import allocate, build_model, build_trunk, count
@@ -12,35 +13,40 @@ from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.run_data import RunData
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.stream import Share
-from multigraft.core.evaluation.results import evaluate_run, final_results, write_results
-from multigraft.core.files import write_json
+from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
+from multigraft.core.files import write_json, write_text, writing
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.registry import Registry
-from multigraft.core.training.checkpoint import latest, load_checkpoint, save_checkpoint
+from multigraft.core.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from multigraft.core.training.checks import check_graft_acts
+from multigraft.core.training.count_bar import CountBar
 from multigraft.core.training.environment import environment
 from multigraft.core.training.loop import Trainer, collated
 from multigraft.core.training.optimizer import make_optimizer, rate_at
-from multigraft.core.training.count_bar import CountBar
 from multigraft.core.training.progress import Progress
 from multigraft.core.training.run import Run
-from multigraft.core.training.scalars import Scalars, open_loggers
+from multigraft.core.training.scalars import open_loggers
+from multigraft.core.training.stopping import StopRequest
 
 
 @contextmanager
-def open_run(recipe: Recipe, registry: Registry, folder: Path, scalars: Scalars | None = None) -> Iterator[Run]:
-    """Build the trunk, the graft and the data of a recipe."""
+def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = False) -> Iterator[Run]:
+    """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
     from accelerate import Accelerator
 
     accelerator = Accelerator()
     trunk = build_trunk(recipe, registry)
     model = build_model(recipe, registry, trunk)
     allocate(model, accelerator.device)
-    on_disk = folder.is_dir()
-    log = SkippedLog(folder / "skipped.jsonl" if on_disk else None, recipe.data.bad_limit)
-    data = RunData(recipe, registry, trunk.encoder.transform if trunk.encoder else None, log)
-    run = Run(folder, recipe, registry, trunk, model, data, accelerator, scalars or Scalars({}))
-    run.results["parameters"] = count(model).to_json()
+    data = RunData(
+        recipe,
+        registry,
+        trunk.encoder.transform if trunk.encoder else None,
+        SkippedLog(folder / "skipped.jsonl", recipe.data.bad_limit),
+    )
+    wanted = recipe.loggers if logs and accelerator.is_main_process else []
+    run = Run(folder, recipe, registry, trunk, model, data, accelerator, open_loggers(wanted, registry, folder))
+    run.results.update(tasks={}, controls={}, parameters=count(model).to_json())
     try:
         if recipe.data.features and trunk.encoder:
             _store_features(run, trunk.encoder)
@@ -52,15 +58,17 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, scalars: Scalars 
 
 def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False) -> dict[str, Any]:
     """Train into a run folder, or go on with the very next sample of one; returns what results.json holds."""
-    folder.mkdir(parents=True, exist_ok=True)
+    check_controls(recipe.eval.controls)
+    final_split = recipe.eval.final_split or recipe.eval.split
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with open_run(recipe, registry, folder, open_loggers(recipe.loggers, registry, folder)) as run:
+    with open_run(recipe, registry, folder, logs=True) as run:
         error: BaseException | None = None
         try:
-            _start_folder(run, resume)
             _train(run, resume)
             run.results["seconds"] = {"train": time.monotonic() - started}
-            final_results(run, recipe.eval.final_split or recipe.eval.split, recipe.eval.controls)
+            final_results(run, final_split, recipe.eval.controls)
             run.results["seconds"]["total"] = time.monotonic() - started
         except BaseException as caught:
             error = caught
@@ -73,11 +81,13 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
 
 
 def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, float]:
-    """Real steps that write nothing; the losses of the last."""
-    with open_run(recipe, registry, Path("never-written")) as run:
+    """Real steps that write nothing: media are decoded, not read from stored features; the losses of the last."""
+    bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
+    with TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run:
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
+        share = Share(run.accelerator.process_index, run.accelerator.num_processes)
         losses: dict[str, float] = {}
-        for step, samples in enumerate(run.data.stream(Share()).batches(0, steps)):
+        for step, samples in enumerate(run.data.stream(share).batches(0, steps)):
             losses = trainer.step(step, samples)
             check_graft_acts(run.model, collated(samples, recipe, run.model, run.accelerator.device))
         return losses
@@ -89,33 +99,47 @@ def _store_features(run: Run, encoder: VisualEncoder) -> None:
         run.data.store_features(encoder, bar.update)
 
 
-def _start_folder(run: Run, resume: bool) -> None:
-    if run.is_main and not resume:
-        (run.folder / "recipe.yaml").write_text(dump_recipe(run.recipe))
-        write_json(run.folder / "environment.json", environment(run.registry))
-
-
 def _train(run: Run, resume: bool) -> None:
     recipe, accelerator = run.recipe, run.accelerator
     optimizer = make_optimizer(run.model.graft.bank, recipe.train.optimizer)
-    first = 0
-    if resume:
-        first = load_checkpoint(run, latest(run.folder), optimizer).step
-        run.scalars.resume(first)
+    found = checkpoints(run.folder) if resume else []
+    first = load_checkpoint(run, found[-1], optimizer) if found else 0
+    if run.is_main:
+        _begin_folder(run, first)
     stream = run.data.stream(Share(accelerator.process_index, accelerator.num_processes))
     trainer = Trainer(run, optimizer)
     run.registry.hooks.run_started(run=run)
-    with Progress(recipe.train.steps, list(recipe.tasks), first) as progress:
+    progress = Progress(recipe.train.steps, list(recipe.tasks), first, shown=run.is_main)
+    with progress, StopRequest(gentle=accelerator.num_processes == 1) as stop:
+        for line in _unscored(recipe):
+            progress.message(line)
         for step, samples in enumerate(stream.batches(first, recipe.train.steps), start=first):
             losses = trainer.step(step, samples)
-            if step == 0:
+            if step == first:
                 check_graft_acts(run.model, collated(samples, recipe, run.model, accelerator.device))
             _after_step(run, step + 1, losses, progress)
-            if _due(recipe.train.checkpoint_every, step + 1) or step + 1 == recipe.train.steps:
+            if _due(recipe.train.checkpoint_every, step + 1) or step + 1 == recipe.train.steps or stop.asked:
                 if run.is_main:
                     save_checkpoint(run, step + 1, optimizer)
                 accelerator.wait_for_everyone()
+            if stop.asked:
+                raise KeyboardInterrupt
     run.data.log.finish()
+
+
+def _unscored(recipe: Recipe) -> Iterator[str]:
+    """Which tasks will have no score, as they lack a split."""
+    for split in dict.fromkeys([recipe.eval.split, recipe.eval.final_split or recipe.eval.split]):
+        lacking = [name for name, task in recipe.tasks.items() if split not in task.data]
+        if lacking:
+            yield f"without scores, as there is no split {split!r} in `data`: {', '.join(lacking)}"
+
+
+def _begin_folder(run: Run, first: int) -> None:
+    """The recipe as it is now; what was logged after the checkpoint is cut away, to be logged again."""
+    write_text(run.folder / "recipe.yaml", dump_recipe(run.recipe))
+    write_json(run.folder / "environment.json", environment(run.registry))
+    run.scalars.resume(first)
 
 
 def _after_step(run: Run, step: int, losses: dict[str, float], progress: Progress) -> None:

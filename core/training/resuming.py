@@ -1,0 +1,94 @@
+"""Whether a run may go on: its recipe and its data must be those that it began with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from hashlib import blake2b
+from typing import Any
+
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.run_data import RunData
+from multigraft.core.errors import MultigraftError
+
+FREE = (
+    "train.steps", "train.micro_batch", "train.checkpoint_every", "train.keep", "train.log_every",
+    "eval.*", "loggers", "plugins.*", "trunk.encoder.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
+    "tasks.*.metrics", "tasks.*.decoding.*",
+    "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
+)  # fmt: skip
+"""Keys that may differ when a run goes on. Weights may have moved: their fingerprint is checked."""
+
+
+def check_recipe_goes_on(saved: Recipe, recipe: Recipe) -> None:
+    """Hold the recipe of a run against the one its checkpoint was made with.
+
+    Raises:
+        MultigraftError: a key differs that decides what is trained, with every such key.
+    """
+    before, now = (dict(_leaves(each.model_dump(mode="json"))) for each in (saved, recipe))
+    names = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
+    differing = [name for name in names if not _is_free(name)]
+    if differing:
+        lines = [f"  {name}: {_shown(before, name)} -> {_shown(now, name)}" for name in differing]
+        raise MultigraftError(
+            "a run goes on with the recipe that it began with; these keys have changed:\n"
+            + "\n".join(lines)
+            + "\nPut them back, or begin a new run with `--run`. Free to change: "
+            + ", ".join(FREE)
+        )
+
+
+def check_steps_left(made: int, recipe: Recipe) -> None:
+    """Refuse to go on with fewer steps than were made.
+
+    Raises:
+        MultigraftError: there are fewer.
+    """
+    if recipe.train.steps < made:
+        raise MultigraftError(f"the run has made {made} steps, and `train.steps` is {recipe.train.steps}")
+
+
+def data_facts(data: RunData) -> dict[str, Any]:
+    """What of the training data decides the order of samples: annotations of each task, and a hash of its shards."""
+    return {
+        name: {"annotations": source.size, "shards": _hash(source.contents)}
+        for name, source in data.training_sources().items()
+    }
+
+
+def check_data_go_on(saved: Mapping[str, Any], data: RunData) -> None:
+    """Hold the training data of a run against those its checkpoint was made with.
+
+    Raises:
+        MultigraftError: they differ.
+    """
+    now = data_facts(data)
+    changed = [name for name in now if saved.get(name) != now[name]]
+    if changed:
+        raise MultigraftError(
+            f"the training data of {', '.join(changed)} are not those that the run began with: "
+            f"{dict(saved)}, now {now}; put the shards back, or begin a new run"
+        )
+
+
+def _hash(texts: Sequence[str]) -> str:
+    return blake2b("".join(texts).encode(), digest_size=8).hexdigest()
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every value of a tree of mappings, by its dotted name; a list is a value."""
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            yield from _leaves(below, (*path, str(key)))
+    else:
+        yield ".".join(path), value
+
+
+def _is_free(name: str) -> bool:
+    parts = name.split(".")
+    if parts[0] == "tasks" and parts[2:3] == ["data"]:
+        return parts[3:] != ["train"]
+    return any(fnmatchcase(name, pattern) for pattern in FREE)
+
+
+def _shown(leaves: Mapping[str, Any], name: str) -> str:
+    return repr(leaves[name]) if name in leaves else "nothing"

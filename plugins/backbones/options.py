@@ -42,7 +42,7 @@ class T5Options(PretrainedOptions):
 
 
 class SaplingOptions(BackboneOptions):
-    """A BART of 3.6 M parameters that comes with multigraft; for quickstarts and tests."""
+    """A BART of 3.4 M parameters that comes with multigraft; for quickstarts and tests."""
 
     weights: str = "package"
     """`package` for the weights that come with multigraft, or `random`."""

@@ -1,4 +1,4 @@
-"""Parameters of CLIP-BART on the image suite, as VL-Adapter's reference code counts them (ylsung/VL_adapter 545fcbb)."""
+"""Parameters of CLIP-BART on the image suite, as the code of VL-Adapter counts them (ylsung/VL_adapter 545fcbb)."""
 
 import pytest
 

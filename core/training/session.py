@@ -64,33 +64,42 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
         folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with open_run(recipe, registry, folder, logs=True) as run:
-        error: BaseException | None = None
-        try:
+        with _ending(run):
             _train(run, resume)
             run.results["seconds"] = {"train": time.monotonic() - started}
             final_results(run, final_split, recipe.eval.controls)
             run.results["seconds"]["total"] = time.monotonic() - started
-        except BaseException as caught:
-            error = caught
-            raise
-        finally:
-            registry.hooks.run_ended(run=run, error=error)
-            if error is None and run.is_main:
-                write_results(run)
+        if run.is_main:
+            write_results(run)
         return run.results
 
 
 def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, float]:
     """Real steps that write nothing: media are decoded, not read from stored features; the losses of the last."""
     bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
-    with TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run:
+    with TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         share = Share(run.accelerator.process_index, run.accelerator.num_processes)
+        registry.hooks.run_started(run=run)
         losses: dict[str, float] = {}
         for step, samples in enumerate(run.data.stream(share).batches(0, steps)):
             losses = trainer.step(step, samples)
             check_graft_acts(run.model, collated(samples, recipe, run.model, run.accelerator.device))
+            registry.hooks.step_ended(run=run, step=step + 1, losses=losses)
         return losses
+
+
+@contextmanager
+def _ending(run: Run) -> Iterator[None]:
+    """Tell plugins when the run is over, well or not."""
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as caught:
+        error = caught
+        raise
+    finally:
+        run.registry.hooks.run_ended(run=run, error=error)
 
 
 def _store_features(run: Run, encoder: VisualEncoder) -> None:

@@ -1,17 +1,28 @@
-"""A tiny model over random weights, and hand-made samples of four tasks with images and videos."""
+"""A tiny model over random weights, hand-made samples of four tasks, and tiny real shards with a recipe for them."""
 
+import os
+import subprocess
+import sys
+from io import BytesIO
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
+
 from multigraft.core.assembly import allocate, build_model, build_trunk
+from multigraft.core.config.loading import load_recipe
 from multigraft.core.config.recipe import Recipe
-from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.data.batch import Example, Sample
 from multigraft.core.data.collate import collate
 from multigraft.core.data.media import Media
+from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.registry import load_registry
+from multigraft.core.training import session
+
+torch.set_num_threads(1)  # sums depend on it, and tests run side by side
 
 T5 = {
     "kind": "t5",
@@ -135,3 +146,143 @@ def batch_of():
 def tiny():
     """The tables above, for tests that choose from them."""
     return SimpleNamespace(T5=T5, BART=BART, TASKS=TASKS, SHARING=SHARING)
+
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220)}
+GROUND = (240, 240, 240)
+RECIPE = """
+trunk:
+  encoder: {{kind: timm, model: test_efficientnet, weights: random, size: 64}}
+  backbone:
+    kind: t5
+    weights: random
+    architecture:
+      {{vocab_size: 300, d_model: 16, d_kv: 8, d_ff: 24, num_layers: 2, num_heads: 2, dropout_rate: 0.1,
+       decoder_start_token_id: 0}}
+  prompt: {{kind: linear, tokens: 4, frame_tokens: 1, frames: 4}}
+tasks:
+  vqa:
+    kind: visual-question-answering
+    data: &pictures {{train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}}
+    decoding: {{max_tokens: 6}}
+  statements: {{kind: two-image-statements, data: *pictures}}
+  captions: {{kind: image-captioning, data: *pictures, metrics: [cider, exact-match], decoding: {{max_tokens: 8}}}}
+  videos:
+    kind: open-video-question-answering
+    data: {{train: [videos-train-*.tar], validation: [videos-validation-*.tar]}}
+    decoding: {{max_tokens: 6}}
+graft:
+  adapters: [{{kind: bottleneck, width: 4}}]
+  sharing: half-shared
+  train: {{norms: true}}
+train: {{steps: 2, batch: 8, sampler: equal, log_every: 1, optimizer: {{rate: 5.0e-3}}}}
+eval: {{batch: 16}}
+data: {{root: {root}}}
+"""
+
+
+def drawing(colour: str, number: int, shift: int = 0) -> Image.Image:
+    """A square or a circle of 16 pixels on a picture of 32."""
+    picture = Image.new("RGB", (32, 32), GROUND)
+    pen = ImageDraw.Draw(picture)
+    (pen.ellipse if number % 2 else pen.rectangle)((8 + shift, 8, 24 + shift, 24), fill=COLOURS[colour])
+    return picture
+
+
+def png(picture: Image.Image) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def film(colour: str, number: int, frames: int) -> bytes:
+    """H.264: the drawing moves to the right."""
+    import av
+
+    stream = BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=4)
+        video.width = video.height = 32
+        video.pix_fmt = "yuv420p"
+        for shift in range(frames):
+            container.mux(video.encode(av.VideoFrame.from_image(drawing(colour, number, shift))))
+        container.mux(video.encode())
+    return stream.getvalue()
+
+
+def picture_record(key: str, colour: str, other: str, number: int) -> Record:
+    form = ("square", "circle")[number % 2]
+    answers = (ScoredAnswer(text=colour), ScoredAnswer(text=f"dark {colour}", score=0.3))
+    truth = (ScoredAnswer(text=str(colour == other).lower()),)
+    question = Annotation(
+        id=f"{key}/vqa", task="vqa", type="colour", text="what colour?", answers=answers, media=("0.png",)
+    )
+    statement = Annotation(
+        id=f"{key}/both", task="statements", text=f"both are {colour}", answers=truth, media=("0.png", "1.png")
+    )
+    references = (f"a {colour} {form}", f"one {form}")
+    caption = Annotation(id=f"{key}/caption", task="captions", references=references, media=("0.png",))
+    return Record(id=key, source="drawings", annotations=(question, statement, caption))
+
+
+def video_record(key: str, colour: str) -> Record:
+    answers = (ScoredAnswer(text=colour),)
+    question = Annotation(id=f"{key}/colour", task="videos", text="which colour?", answers=answers, media=("mp4",))
+    return Record(id=key, source="films", annotations=(question,))
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory):
+    """A folder of shards: 12 annotations of each task for training, 10 for validation."""
+    folder = tmp_path_factory.mktemp("shards")
+    names = list(COLOURS)
+    for split, count in (("train", 12), ("validation", 10)):
+        with ShardWriter(folder, f"pictures-{split}", 6) as writer:
+            for number in range(count):
+                key, colour, other = f"{split}{number}", names[number % 3], names[number // 3 % 3]
+                media = {"0.png": png(drawing(colour, number)), "1.png": png(drawing(other, number + 1))}
+                writer.write(key, picture_record(key, colour, other, number), media)
+        with ShardWriter(folder, f"videos-{split}", 6) as writer:
+            for number in range(count):
+                key, colour = f"film-{split}{number}", names[number % 3]
+                writer.write(key, video_record(key, colour), {"mp4": film(colour, number, 5 + number % 4)})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recipe_file(shards, tmp_path_factory):
+    """A recipe for the shards, over a tiny random trunk with dropout; two steps."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(RECIPE.format(root=shards))
+    return path
+
+
+@pytest.fixture(scope="session")
+def train(registry, recipe_file):
+    """Train in this process; returns what results.json holds."""
+
+    def run(folder, *overrides, resume=False):
+        return session.train(load_recipe(recipe_file, overrides, registry), registry, folder, resume)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Run `multigraft ...` in a process of its own, with as many threads as this one: sums depend on them."""
+
+    def run(*arguments, **options):
+        words = [sys.executable, "-m", "multigraft", *map(str, arguments)]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads()), **options.pop("env", {})}
+        return subprocess.run(words, capture_output=True, text=True, env=environment, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(command, recipe_file, tmp_path_factory):
+    """A run folder that a process of its own has made, half-shared."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    outcome = command("train", recipe_file, "--run", folder)
+    assert outcome.returncode == 0, outcome.stderr
+    return SimpleNamespace(folder=folder, outcome=outcome)

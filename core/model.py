@@ -1,6 +1,6 @@
 """The way of a batch, top to bottom: media -> encoder -> prompt generator -> backbone with its graft -> objectives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -79,7 +79,7 @@ class _Shared:
     """Decoder states of the whole batch, made when first asked for."""
 
     def __init__(self, backbone: Backbone, encoded: Encoded, target_ids: Tensor, calls: GraftCalls) -> None:
-        self._make = lambda: backbone.decode(encoded, target_ids, calls)
+        self._make: Callable[[], Tensor] = lambda: backbone.decode(encoded, target_ids, calls)
         self._hidden: Tensor | None = None
 
     def hidden(self) -> Tensor:

@@ -62,7 +62,5 @@ def parse_record(value: Any) -> Record:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
         raise BadSample("bad annotation", f"{where}: {first['msg']}") from None
-    annotations = tuple(
-        a if a.source else a.model_copy(update={"source": record.source}) for a in record.annotations
-    )
+    annotations = tuple(a if a.source else a.model_copy(update={"source": record.source}) for a in record.annotations)
     return record.model_copy(update={"annotations": annotations})

@@ -20,7 +20,7 @@ class Media:
     """`(pictures, tokens, width)` where stored features were read instead of frames; uint16 holds bfloat16's bits."""
 
 
-class BadSample(Exception):
+class BadSample(Exception):  # noqa: N818 - the project's name for it
     """A sample that cannot be used. `reason` is a short, countable text; `detail` says what was seen."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -13,7 +13,8 @@ def expand(pattern: str, root: Path) -> list[Path]:
     """The shards that a pattern names: a path, a brace list (`{000..007}`, `{a,b}`), `*` in a file's name, or a folder
     with `*.tar` in it.
 
-    Relative patterns start at `root`. Paths are given whether or not they exist; `*` and folders give the shards there, sorted.
+    Relative patterns start at `root`. Paths are given whether or not they exist; `*` and folders give the shards
+    there, sorted.
 
     Raises:
         ValueError: braces that are open or empty, or a range that runs backwards.

@@ -1,7 +1,7 @@
 """Adapter: an adapter variant declares its parts for a site and applies them as a pure function.
 
-A component's `build(options) -> Adapter`; its options subclass `AdapterOptions`. An adapter stores nothing. Which tensor
-stands behind a part is the sharing rule's choice, and the engine calls `apply` once for each run of samples that
+A component's `build(options) -> Adapter`; its options subclass `AdapterOptions`. An adapter stores nothing. Which
+tensor stands behind a part is the sharing rule's choice, and the engine calls `apply` once for each run of samples that
 have the same owners, so `apply` only ever sees plain tensors.
 """
 

@@ -1,8 +1,8 @@
 """Objective: what one task's rows of a batch contribute to the loss, and how an answer is read off.
 
-A component's `build(options) -> Objective`. The engine divides the sum that `loss` gives by the denominator of the whole
-global batch, so micro-batches and ranks do not change the result and a task's gradient does not depend on what else
-is in the batch.
+A component's `build(options) -> Objective`. The engine divides the sum that `loss` gives by the denominator of the
+whole global batch, so micro-batches and ranks do not change the result and a task's gradient does not depend on what
+else is in the batch.
 """
 
 from abc import ABC, abstractmethod

@@ -1,7 +1,7 @@
 """PromptGenerator: visual tokens to a visual prompt.
 
-A component's `build(options, shape: PromptShape) -> PromptGenerator`; its options subclass `PromptOptions`. It is a plain
-module, built on the meta device and called functionally: its parameters are parts of the graft, with owners.
+A component's `build(options, shape: PromptShape) -> PromptGenerator`; its options subclass `PromptOptions`. It is a
+plain module, built on the meta device and called functionally: its parameters are parts of the graft, with owners.
 """
 
 from abc import ABC, abstractmethod

@@ -1,8 +1,8 @@
 """Sharing: who owns the tensor behind a part.
 
-A component's `build(options, tasks: tuple[str, ...]) -> Sharing`, with the names of the recipe's tasks. A sharing rule is
-a pure function (task, site, part) -> Owner. A tensor's identity is (owner, method, part name): equal owners of a part
-are one tensor.
+A component's `build(options, tasks: tuple[str, ...]) -> Sharing`, with the names of the recipe's tasks. A sharing rule
+is a pure function (task, site, part) -> Owner. A tensor's identity is (owner, method, part name): equal owners of a
+part are one tensor.
 """
 
 from abc import ABC, abstractmethod

@@ -12,7 +12,7 @@ from multigraft.core.interfaces.backbone import DecoderState
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """`(rows, tokens, width)` to `(rows, heads, tokens, head width)`."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return torch.unflatten(x, -1, (heads, -1)).transpose(1, 2)
 
 
 def attend(

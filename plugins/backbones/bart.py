@@ -26,6 +26,9 @@ from multigraft.plugins.backbones.text import TextCodec
 class BartBackbone(Backbone):
     """A frozen BART with its tokenizer."""
 
+    model: Any
+    """The transformers model; type checkers do not know its modules."""
+
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
         super().__init__()
         config = model.config

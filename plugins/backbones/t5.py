@@ -26,6 +26,9 @@ _MASKED = torch.finfo(torch.float32).min
 class T5Backbone(Backbone):
     """A frozen T5 with its tokenizer."""
 
+    model: Any
+    """The transformers model; type checkers do not know its modules."""
+
     def __init__(self, model: Any, tokenizer: Any) -> None:
         super().__init__()
         from transformers.models.t5.modeling_t5 import T5LayerNorm

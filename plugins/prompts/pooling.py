@@ -3,6 +3,7 @@
 from math import isqrt
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max_pool1d, adaptive_max_pool2d
 
@@ -16,7 +17,7 @@ def pool_tokens(tokens: Tensor, count: int, how: Pool) -> Tensor:
         return tokens
     flat = tokens.flatten(0, 1).transpose(1, 2)
     if isqrt(given) ** 2 == given and isqrt(count) ** 2 == count:
-        grid = flat.unflatten(2, (isqrt(given), isqrt(given)))
+        grid = torch.unflatten(flat, 2, (isqrt(given), isqrt(given)))
         pool = adaptive_max_pool2d if how == "max" else adaptive_avg_pool2d
         flat = pool(grid, isqrt(count)).flatten(2)
     else:

@@ -61,7 +61,10 @@ class _Pictures:
     def _features(self, shard: "Shard", sample: int, annotation: Annotation) -> Tensor:
         key = (shard.name, sample, annotation.media[0])
         if key not in self._rows:
-            stored = self._run.data.media.read(shard, sample, annotation.media[0], None).features
+            media = self._run.data.media
+            stored = media.read(shard, sample, annotation.media[0], None).features if media else None
+            if stored is None:
+                raise BadSample("missing field", "stored features")
             self._rows[key] = torch.from_numpy(stored.copy()).view(torch.bfloat16).float().mean((0, 1))
         return self._rows[key]
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from multigraft.core.config.sections import Decoding
 from multigraft.core.model import task_rows
 

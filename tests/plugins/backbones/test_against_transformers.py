@@ -2,9 +2,6 @@
 
 import pytest
 import torch
-from multigraft.core.interfaces.calls import PlainCalls
-from multigraft.plugins.backbones.bart import BartBackbone
-from multigraft.plugins.backbones.t5 import T5Backbone
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
@@ -12,6 +9,10 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+
+from multigraft.core.interfaces.calls import PlainCalls
+from multigraft.plugins.backbones.bart import BartBackbone
+from multigraft.plugins.backbones.t5 import T5Backbone
 
 SMALL_BART = {
     "vocab_size": 60, "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,

@@ -1,13 +1,14 @@
 """A mixed batch: samples of several tasks in contiguous segments, with different media and numbers of tokens."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.media import Media
+if TYPE_CHECKING:
+    from multigraft.core.data.annotation import Annotation
+    from multigraft.core.data.media import Media
 
 IGNORED = -100
 """Target id that counts in no loss."""
@@ -42,9 +43,9 @@ class Sample:
     """One decoded sample of the stream."""
 
     task: str
-    annotation: Annotation
+    annotation: "Annotation"
     example: Example
-    media: tuple[Media, ...]
+    media: "tuple[Media, ...]"
     origin: str
     """`SHARD#KEY`."""
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multigraft.core.config.recipe import Recipe
-from multigraft.core.data.run_data import RunData
 from multigraft.core.errors import MultigraftError
+
+if TYPE_CHECKING:
+    from multigraft.core.data.run_data import RunData
 
 FREE = (
     "train.steps", "train.micro_batch", "train.checkpoint_every", "train.keep", "train.log_every",
@@ -47,7 +49,7 @@ def check_steps_left(made: int, recipe: Recipe) -> None:
         raise MultigraftError(f"the run has made {made} steps, and `train.steps` is {recipe.train.steps}")
 
 
-def data_facts(data: RunData) -> dict[str, Any]:
+def data_facts(data: "RunData") -> dict[str, Any]:
     """What of the training data decides the order of samples: annotations of each task, and a hash of its shards."""
     return {
         name: {"annotations": source.size, "shards": _hash(source.contents)}
@@ -55,7 +57,7 @@ def data_facts(data: RunData) -> dict[str, Any]:
     }
 
 
-def check_data_go_on(saved: Mapping[str, Any], data: RunData) -> None:
+def check_data_go_on(saved: Mapping[str, Any], data: "RunData") -> None:
     """Hold the training data of a run against those its checkpoint was made with.
 
     Raises:

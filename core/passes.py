@@ -1,6 +1,7 @@
 """What an objective may ask of the model for the rows of its task."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +10,11 @@ from torch.func import functional_call
 from multigraft.core.config.sections import Decoding
 from multigraft.core.data.batch import Segment
 from multigraft.core.evaluation import decoding as decode
-from multigraft.core.graft.calls import GraftCalls
 from multigraft.core.graft.placement import ModulePlacement
 from multigraft.core.interfaces.backbone import Backbone, Encoded
+
+if TYPE_CHECKING:
+    from multigraft.core.graft.calls import GraftCalls
 
 
 class RowPasses:
@@ -23,7 +26,7 @@ class RowPasses:
         segment: Segment,
         encoded: Encoded,
         hidden: Callable[[], Tensor],
-        calls: GraftCalls,
+        calls: "GraftCalls",
         head: ModulePlacement[nn.Module] | None,
     ) -> None:
         self._backbone, self._segment, self._all_hidden, self._head = backbone, segment, hidden, head

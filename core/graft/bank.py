@@ -4,13 +4,16 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.part import Part
-from multigraft.core.interfaces.sharing import Owner
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.sharing import Owner
 
 _SCOPE = re.compile(r"shared|(task|group):[\w-]+")
 
@@ -19,7 +22,7 @@ _SCOPE = re.compile(r"shared|(task|group):[\w-]+")
 class Key:
     """Identity of a tensor: its owner and `METHOD.PART`."""
 
-    owner: Owner
+    owner: "Owner"
     part: str
 
     @property

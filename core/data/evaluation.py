@@ -1,21 +1,24 @@
 """The samples of an evaluation: a fixed order, nothing drawn, nothing replaced."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.data.source import TaskSource
 from multigraft.core.data.stream import Share
+
+if TYPE_CHECKING:
+    from multigraft.core.data.reader import SampleReader
+    from multigraft.core.data.source import TaskSource
 
 _AHEAD = 128
 
 
 def evaluation_samples(
-    source: TaskSource,
-    reader: SampleReader,
+    source: "TaskSource",
+    reader: "SampleReader",
     log: SkippedLog,
     *,
     limit: int | None = None,

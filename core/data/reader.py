@@ -2,23 +2,25 @@
 
 import random
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.order import Place
 from multigraft.core.data.seeding import seeded
-from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import Skipped
-from multigraft.core.data.source import TaskSource
 from multigraft.core.interfaces.input import Span
+
+if TYPE_CHECKING:
+    from multigraft.core.data.shard import Shard
+    from multigraft.core.data.source import TaskSource
 
 
 class MediaReader(Protocol):
     """Where media come from: decoded now, or stored features."""
 
-    def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
+    def read(self, shard: "Shard", sample: int, field: str, span: Span | None) -> Media:
         """One medium of a sample.
 
         Raises:
@@ -37,7 +39,7 @@ class SampleReader:
     def __init__(self, media: MediaReader | None) -> None:
         self._media = media
 
-    def read(self, source: TaskSource, place: Place, seed: int | None) -> Sample | Skipped:
+    def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
         on the annotation's id; without one, as in evaluation, nothing is drawn."""
         shard, row = source.locate(place)
@@ -53,7 +55,7 @@ class SampleReader:
             return Skipped(shard.name, key, name, error.reason, error.detail)
         return Sample(source.name, annotation, example, media, f"{shard.name}#{key}")
 
-    def _read_media(self, shard: Shard, sample: int, annotation: Annotation) -> tuple[Media, ...]:
+    def _read_media(self, shard: "Shard", sample: int, annotation: Annotation) -> tuple[Media, ...]:
         if self._media is None:
             return ()
         span = span_of(annotation)

@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.data.source import TaskSource
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.sampler import Sampler
+
+if TYPE_CHECKING:
+    from multigraft.core.data.reader import SampleReader
+    from multigraft.core.data.source import TaskSource
 
 _ATTEMPTS = 50
 _BATCHES_AHEAD = 2
@@ -39,9 +42,9 @@ class Stream:
 
     def __init__(
         self,
-        sources: Mapping[str, TaskSource],
+        sources: "Mapping[str, TaskSource]",
         sampler: Sampler,
-        reader: SampleReader,
+        reader: "SampleReader",
         log: SkippedLog,
         *,
         seed: int,

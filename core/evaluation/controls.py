@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from multigraft.core.data.order import Order, Place
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
-from multigraft.core.data.source import TaskSource
+
+if TYPE_CHECKING:
+    from multigraft.core.data.source import TaskSource
 
 Frames = Callable[[Media, random.Random], list[int]]
 """Which frames of a video are seen, in which order."""
@@ -62,7 +65,7 @@ class ControlledReader(SampleReader):
     def __init__(self, reader: SampleReader, control: Control, seed: int) -> None:
         self._reader, self._control, self._seed = reader, control, seed
 
-    def read(self, source: TaskSource, place: Place, seed: int | None) -> Sample | Skipped:
+    def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
         """The sample at a place under the control."""
         sample = self._reader.read(source, place, seed)
         if isinstance(sample, Skipped):
@@ -77,7 +80,7 @@ class ControlledReader(SampleReader):
             return replace(sample, media=tuple(_pick(each, self._control.frames, draw) for each in sample.media))
         return sample
 
-    def _donor(self, source: TaskSource, draw: random.Random) -> Sample | Skipped:
+    def _donor(self, source: "TaskSource", draw: random.Random) -> Sample | Skipped:
         """Any sample of the task; a bad one is drawn again."""
         order = Order(source.counts, 0, source.name, 1)
         for _ in range(_ATTEMPTS):

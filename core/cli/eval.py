@@ -31,9 +31,12 @@ def evaluate(context: click.Context, run: Path, controls: tuple[str, ...], split
     from rich.console import Console
 
     from multigraft.core.cli.score_table import score_table
+    from multigraft.core.training.processes import join_processes
     from multigraft.core.training.rescoring import rescore
 
     results = rescore(run, registry_of(context), split, controls)
+    if not join_processes().is_main_process:
+        return
     if as_json:
         click.echo(json.dumps(results))
     else:

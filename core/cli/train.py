@@ -1,14 +1,17 @@
 """`multigraft train RECIPE`."""
 
 import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.errors import MultigraftError
+
+if TYPE_CHECKING:
+    from multigraft.core.config.recipe import Recipe
+    from multigraft.core.registry import Registry
 
 
 @click.command(
@@ -18,7 +21,11 @@ from multigraft.core.errors import MultigraftError
 
       multigraft train my.yaml --set train.steps=100 --dry-run
 
-      multigraft train --resume runs/first"""
+      multigraft train --resume runs/first
+
+      accelerate launch --num_processes 2 -m multigraft train my.yaml --run runs/two
+
+      torchrun --nproc-per-node 2 -m -- multigraft train my.yaml --run runs/two"""
 )
 @click.argument("recipe", required=False)
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Folder of the run [default: runs/RECIPE].")
@@ -42,30 +49,17 @@ def train(
     with the very next sample. A run goes on with the recipe that it began with; what does not decide what is trained,
     such as train.steps, may be changed by `--set`. The last line on stdout is the folder of the run.
     """
-    from accelerate import PartialState
-
-    from multigraft.core.cli.making import make_data
     from multigraft.core.config.loading import load_recipe
-    from multigraft.core.training import session
+    from multigraft.core.training.processes import join_processes
 
     registry = registry_of(context)
     _check_arguments(recipe, folder, resume, dry_run)
     name = str(resume / "recipe.yaml") if resume else str(recipe)
-    loaded = load_recipe(name, overrides, registry)
-    processes = PartialState()
-    with processes.main_process_first():
-        make_data(loaded, registry, dry_run)
     target = resume or folder or Path("runs") / Path(name).stem
-    if dry_run:
-        losses = session.rehearse(loaded, registry)
-        text = json.dumps({"losses": losses}) if as_json else _lines(losses)
-    else:
-        results = session.train(loaded, registry, target, resume=resume is not None)
-        text = json.dumps({"run": str(target), **results}) if as_json else str(target)
-        if processes.is_main_process and not as_json:
-            _show(results, target)
-    if processes.is_main_process:
-        click.echo(text)
+    loaded = load_recipe(name, overrides, registry)
+    answer, lines = _rehearse(loaded, registry) if dry_run else _train(loaded, registry, target, resume is not None)
+    if join_processes().is_main_process:
+        click.echo(json.dumps(answer) if as_json else lines)
 
 
 def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | None, dry_run: bool) -> None:
@@ -83,14 +77,28 @@ def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | Non
         )
 
 
-def _lines(losses: dict[str, float]) -> str:
-    return "\n".join(f"{task}: loss {loss:.4f}" for task, loss in losses.items())
+def _rehearse(recipe: "Recipe", registry: "Registry") -> tuple[dict[str, Any], str]:
+    from multigraft.core.cli.making import make_data
+    from multigraft.core.training.session import rehearse
+
+    make_data(recipe, registry, write_nothing=True)
+    losses = rehearse(recipe, registry)
+    return {"losses": losses}, "\n".join(f"{task}: loss {loss:.4f}" for task, loss in losses.items())
 
 
-def _show(results: dict[str, Any], folder: Path) -> None:
+def _train(recipe: "Recipe", registry: "Registry", folder: Path, resume: bool) -> tuple[dict[str, Any], str]:
     from rich.console import Console
 
+    from multigraft.core.cli.making import make_data
     from multigraft.core.cli.score_table import score_table
+    from multigraft.core.training.processes import join_processes
+    from multigraft.core.training.session import train as train_graft
 
-    Console(file=sys.stderr).print(score_table(results))
-    click.echo(f"Next: multigraft report {folder}", err=True)
+    processes = join_processes()
+    with processes.main_process_first():
+        make_data(recipe, registry)
+    results = train_graft(recipe, registry, folder, resume)
+    if processes.is_main_process:
+        Console(stderr=True).print(score_table(results))
+        click.echo(f"Next: multigraft report {folder}", err=True)
+    return {"run": str(folder), **results}, str(folder)

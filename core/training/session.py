@@ -23,6 +23,7 @@ from multigraft.core.training.count_bar import CountBar
 from multigraft.core.training.environment import environment
 from multigraft.core.training.loop import Trainer, collated
 from multigraft.core.training.optimizer import make_optimizer, rate_at
+from multigraft.core.training.processes import join_processes
 from multigraft.core.training.progress import Progress
 from multigraft.core.training.run import Run
 from multigraft.core.training.scalars import open_loggers
@@ -32,9 +33,7 @@ from multigraft.core.training.stopping import StopRequest
 @contextmanager
 def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = False) -> Iterator[Run]:
     """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
-    from accelerate import Accelerator
-
-    accelerator = Accelerator()
+    accelerator = join_processes()
     trunk = build_trunk(recipe, registry)
     model = build_model(recipe, registry, trunk)
     allocate(model, accelerator.device)

@@ -1,0 +1,146 @@
+"""One optimizer step: micro-batches change nothing, and a task that is absent does not move."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from multigraft.core.config.loading import load_recipe
+from multigraft.core.data.stream import Share
+from multigraft.core.errors import MultigraftError
+from multigraft.core.training.loop import Trainer
+from multigraft.core.training.optimizer import make_optimizer, rate_at
+from multigraft.core.training.session import open_run
+
+NO_DROPOUT = "trunk.backbone.architecture.dropout_rate=0"
+
+
+@pytest.fixture
+def steps(recipe_file, registry, tmp_path):
+    """Make steps; yields (trainer, samples, losses) after each."""
+
+    def make(count, *overrides):
+        recipe = load_recipe(recipe_file, (NO_DROPOUT, "train.steps=99", *overrides), registry)
+        with open_run(recipe, registry, tmp_path) as run:
+            trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
+            for step, samples in enumerate(run.data.stream(Share()).batches(0, count)):
+                yield trainer, samples, trainer.step(step, samples)
+
+    return make
+
+
+class Recording(torch.optim.SGD):
+    """Keeps the gradients that it is given, and moves nothing."""
+
+    def step(self, closure=None):
+        self.gradients = [None if p.grad is None else p.grad.clone() for p in self.param_groups[0]["params"]]
+
+
+@pytest.fixture
+def gradients(recipe_file, registry, tmp_path):
+    """Losses and unclipped gradients of one step."""
+
+    def make(*overrides):
+        overrides = (NO_DROPOUT, "train.batch=7", "train.optimizer.clip=null", *overrides)
+        recipe = load_recipe(recipe_file, overrides, registry)
+        with open_run(recipe, registry, tmp_path) as run:
+            trained = run.model.graft.bank.trained()
+            optimizer = Recording(list(trained.values()), lr=1.0)
+            losses = Trainer(run, optimizer).step(0, next(iter(run.data.stream(Share()).batches(0, 1))))
+            return losses, dict(zip((key.text for key in trained), optimizer.gradients, strict=True))
+
+    return make
+
+
+@pytest.mark.parametrize("sharing", ["half-shared", "{kind: hypernetwork, embedding: 6, hidden: 6, projected: 4}"])
+@pytest.mark.parametrize("reduction", ["sample-mean", "token-mean", "weighted"])
+def test_micro_batches_give_the_same_losses_and_gradients(gradients, sharing, reduction):
+    same = (f"graft.sharing={sharing}", f"tasks.vqa.objective={{kind: generation, reduction: {reduction}}}")
+    losses, whole = gradients(*same)
+    assert list(losses) == ["vqa", "statements", "captions", "videos"]
+    for size in (1, 3):
+        pieces_losses, pieces = gradients(*same, f"train.micro_batch={size}")
+        assert pieces_losses == pytest.approx(losses, rel=1e-6)
+        for name, gradient in whole.items():
+            assert gradient is not None, name
+            assert_close(pieces[name], gradient, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def owned(trainer, task):
+    """Copies of the values and the optimizer state of a task's own tensors."""
+    bank, state = trainer.run.model.graft.bank, trainer.optimizer.state
+    return [
+        [value.detach().clone(), *(moment.clone() for moment in state.get(value, {}).values())]
+        for key, value in bank.trained().items()
+        if key.owner.task_scope == f"task:{task}"
+    ]
+
+
+def moved(before, now):
+    """For each tensor, whether its value or its state has changed."""
+    return [len(old) != len(new) or not all(map(torch.equal, old, new)) for old, new in zip(before, now, strict=True)]
+
+
+def test_a_task_that_is_absent_does_not_move(steps):
+    before = {}
+    for trainer, samples, losses in steps(6, "graft.sharing=per-task", "train.sampler=round-robin"):
+        (present,) = {sample.task for sample in samples}
+        assert list(losses) == [present]
+        now = {task: owned(trainer, task) for task in trainer.run.recipe.tasks}
+        for task, tensors in before.items():
+            assert set(moved(tensors, now[task])) == {task == present}
+        before = now
+    assert {task: int(tensors[0][1]) for task, tensors in before.items()} == {
+        "vqa": 2, "statements": 2, "captions": 1, "videos": 1,
+    }  # fmt: skip
+
+
+def test_a_task_of_weight_zero_in_the_sampler_never_moves(steps):
+    weights = "train.sampler={kind: weights, weights: {vqa: 1, statements: 1, captions: 0, videos: 1}}"
+    *_, (trainer, _, losses) = steps(3, "graft.sharing=per-task", weights)
+    assert list(losses) == ["vqa", "statements", "videos"]
+    bank = trainer.run.model.graft.bank
+    for key, value in bank.trained().items():
+        absent = key.owner.task_scope == "task:captions"
+        assert torch.equal(value, bank.start_value(key)) == absent, key.text
+        assert (value in trainer.optimizer.state) != absent, key.text
+
+
+def test_weights_of_tasks_scale_their_gradients(gradients):
+    rule = "graft.sharing=per-task"
+    _, plain = gradients(rule)
+    _, weighted = gradients(rule, "tasks.vqa.weight=3", "tasks.videos.weight=0")
+    for name, gradient in plain.items():
+        factor = {"task:vqa": 3 * 4 / 5, "task:videos": 0.0}.get(name.split("/")[0], 4 / 5)
+        if not name.startswith("shared"):
+            assert_close(weighted[name], gradient * factor, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_an_objective_that_needs_whole_batches_refuses_micro_batches(steps, monkeypatch):
+    trainer, samples, _ = next(steps(1))
+    monkeypatch.setattr(trainer.run.model.objectives["vqa"], "splittable", False, raising=False)
+    trainer.run.recipe = trainer.run.recipe.model_copy(
+        update={"train": trainer.run.recipe.train.model_copy(update={"micro_batch": 2})}
+    )
+    with pytest.raises(
+        MultigraftError, match=r"`train\.micro_batch` cannot be used: the loss of vqa needs whole batches"
+    ):
+        trainer.step(1, samples)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(steps):
+    with pytest.raises(MultigraftError, match="is not finite"):
+        list(steps(20, "train.optimizer.rate=1.0e+30", "train.optimizer.clip=null"))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("linear", [0.5, 1.0, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]),
+        ("cosine", [0.5, 1.0, 1.0, 0.9619, 0.8536, 0.6913, 0.5, 0.3087, 0.1464, 0.0381]),
+        ("constant", [0.5, 1.0, *[1.0] * 8]),
+    ],
+)
+def test_the_rate_rises_and_falls(schedule, rates, recipe_file, registry):
+    overrides = (f"train.optimizer={{rate: 1.0, warmup: 0.2, schedule: {schedule}}}", "train.steps=10")
+    section = load_recipe(recipe_file, overrides, registry).train
+    assert [rate_at(step, section) for step in range(10)] == pytest.approx(rates, abs=1e-4)

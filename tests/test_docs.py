@@ -97,6 +97,12 @@ def test_links_lead_to_files(page):
     assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page):
+    named = re.findall(r"\b(?:core|plugins|tasks|tests|configs)/[a-z_/]+\.(?:py|yaml)\b", page.read_text())
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_constraints_name_a_fitting_version_of_every_requirement():
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     versions = dict(line.split("==") for line in lines)

@@ -9,8 +9,8 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.results import check_controls, check_split, final_results, write_results
 from multigraft.core.graft.files import load_graft
 from multigraft.core.registry import Registry
+from multigraft.core.training.opening import open_run
 from multigraft.core.training.saved import open_saved
-from multigraft.core.training.session import open_run
 
 
 def rescore(folder: Path, registry: Registry, split: str | None, controls: Sequence[str]) -> dict[str, Any]:

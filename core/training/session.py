@@ -1,4 +1,4 @@
-"""A whole training session: open a run, make its steps, checkpoint, score, and close it."""
+"""A whole training session: make the steps of a run, checkpoint, score."""
 
 import time
 from collections.abc import Iterator
@@ -7,52 +7,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from multigraft.core.assembly import allocate, build_model, build_trunk, count
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.config.writing import dump_recipe
-from multigraft.core.data.run_data import RunData
-from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.stream import Share
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
 from multigraft.core.files import write_json, write_text, writing
-from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.registry import Registry
 from multigraft.core.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from multigraft.core.training.checks import check_graft_acts
-from multigraft.core.training.count_bar import CountBar
 from multigraft.core.training.environment import environment
 from multigraft.core.training.loop import Trainer, collated
+from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
-from multigraft.core.training.processes import join_processes
 from multigraft.core.training.progress import Progress
 from multigraft.core.training.run import Run
-from multigraft.core.training.scalars import open_loggers
 from multigraft.core.training.stopping import StopRequest
-
-
-@contextmanager
-def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = False) -> Iterator[Run]:
-    """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
-    accelerator = join_processes()
-    trunk = build_trunk(recipe, registry)
-    model = build_model(recipe, registry, trunk)
-    allocate(model, accelerator.device)
-    data = RunData(
-        recipe,
-        registry,
-        trunk.encoder.transform if trunk.encoder else None,
-        SkippedLog(folder / "skipped.jsonl", recipe.data.bad_limit),
-    )
-    wanted = recipe.loggers if logs and accelerator.is_main_process else []
-    run = Run(folder, recipe, registry, trunk, model, data, accelerator, open_loggers(wanted, registry, folder))
-    run.results.update(tasks={}, controls={}, parameters=count(model).to_json())
-    try:
-        if recipe.data.features and trunk.encoder:
-            _store_features(run, trunk.encoder)
-        yield run
-    finally:
-        data.close()
-        run.scalars.close()
 
 
 def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False) -> dict[str, Any]:
@@ -99,12 +68,6 @@ def _ending(run: Run) -> Iterator[None]:
         raise
     finally:
         run.registry.hooks.run_ended(run=run, error=error)
-
-
-def _store_features(run: Run, encoder: VisualEncoder) -> None:
-    """The first process encodes; the others then find all of it there."""
-    with run.accelerator.main_process_first(), CountBar("encoding media") as bar:
-        run.data.store_features(encoder, bar.update)
 
 
 def _train(run: Run, resume: bool) -> None:

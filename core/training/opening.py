@@ -1,0 +1,47 @@
+"""Opening a run: its trunk, its graft, its data and its loggers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from multigraft.core.assembly import allocate, build_model, build_trunk, count
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.run_data import RunData
+from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.registry import Registry
+from multigraft.core.training.count_bar import CountBar
+from multigraft.core.training.processes import join_processes
+from multigraft.core.training.run import Run
+from multigraft.core.training.scalars import open_loggers
+
+
+@contextmanager
+def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = False) -> Iterator[Run]:
+    """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
+    accelerator = join_processes()
+    trunk = build_trunk(recipe, registry)
+    model = build_model(recipe, registry, trunk)
+    allocate(model, accelerator.device)
+    data = RunData(
+        recipe,
+        registry,
+        trunk.encoder.transform if trunk.encoder else None,
+        SkippedLog(folder / "skipped.jsonl", recipe.data.bad_limit),
+    )
+    wanted = recipe.loggers if logs and accelerator.is_main_process else []
+    run = Run(folder, recipe, registry, trunk, model, data, accelerator, open_loggers(wanted, registry, folder))
+    run.results.update(tasks={}, controls={}, parameters=count(model).to_json())
+    try:
+        if recipe.data.features and trunk.encoder:
+            _store_features(run, trunk.encoder)
+        yield run
+    finally:
+        data.close()
+        run.scalars.close()
+
+
+def _store_features(run: Run, encoder: VisualEncoder) -> None:
+    """The first process encodes; the others then find all of it there."""
+    with run.accelerator.main_process_first(), CountBar("encoding media") as bar:
+        run.data.store_features(encoder, bar.update)

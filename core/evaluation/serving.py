@@ -16,6 +16,7 @@ from multigraft.core.evaluation.evaluate import answers
 from multigraft.core.graft.files import load_graft
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input
+from multigraft.core.interfaces.task import Task
 from multigraft.core.registry import Registry
 from multigraft.core.training.saved import Saved
 
@@ -37,13 +38,15 @@ def answer(saved: Saved, question: Question, registry: Registry) -> str:
         MultigraftError: no such task, a file that cannot be decoded, or a question that lacks what the task needs.
     """
     saved.require(question.task)
+    task: Task = registry.build("tasks", saved.recipe.tasks[question.task])
+    _check_media(question, task, saved)
     trunk = build_trunk(saved.recipe, registry)
     model = build_model(saved.recipe, registry, trunk, saved.tasks)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     allocate(model, device)
     load_graft(saved.graft, model.graft.bank, trunk.fingerprints())
     media = decode_files(question.media, trunk.encoder, saved, registry) if trunk.encoder else ()
-    sample = _sample(saved, question, media, registry)
+    sample = _sample(saved, question, media, task)
     return answers(model, saved.recipe.tasks[question.task], [sample], device)[0]
 
 
@@ -75,14 +78,22 @@ def _decode(path: Path, inputs: Sequence[Input], encoder: VisualEncoder, decoder
         raise MultigraftError(f"{path} cannot be decoded: {error}") from None
 
 
-def _sample(saved: Saved, question: Question, media: tuple[Media, ...], registry: Registry) -> Sample:
+def _check_media(question: Question, task: Task, saved: Saved) -> None:
+    has_encoder = saved.recipe.trunk.encoder is not None
+    if question.media and not has_encoder:
+        raise MultigraftError(f"{saved.folder} has no visual encoder and cannot look at {question.media[0]}")
+    if has_encoder and task.reads_media and not question.media:
+        raise MultigraftError(f"task {question.task!r} reads media and was given none; give `--image` or `--video`")
+
+
+def _sample(saved: Saved, question: Question, media: tuple[Media, ...], task: Task) -> Sample:
     options = saved.recipe.tasks[question.task]
     fields = tuple(str(path) for path in question.media)
     annotation = Annotation(
         id="question", task=question.task, text=question.text, choices=question.choices, media=fields
     )
     try:
-        example = registry.build("tasks", options).ask(annotation)
+        example = task.ask(annotation)
     except BadSample as error:
         raise MultigraftError(f"task '{question.task}': {error}") from None
     shown = type(example)(options.prefix + example.text, "", 1.0, example.choices)

@@ -16,6 +16,9 @@ from multigraft.core.interfaces.metric import Answer, Prediction
 class Task(ABC):
     """A kind of question one can ask about media."""
 
+    reads_media = True
+    """Whether a question needs media, in runs that have an encoder; False for tasks of text alone."""
+
     @abstractmethod
     def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
         """Input text (without the recipe's prefix; the engine puts it in front), target and weight.

@@ -15,6 +15,8 @@ from multigraft.tasks.text_denoising.options import TextDenoisingOptions
 class TextDenoising(Task):
     """The masked text goes in, the whole text should come out."""
 
+    reads_media = False
+
     def __init__(self, options: TextDenoisingOptions) -> None:
         self._options = options
 

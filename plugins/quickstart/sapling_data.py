@@ -5,31 +5,41 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.annotation import Annotation, ScoredAnswer
 from multigraft.plugins.quickstart.bundle import Bundle, chunks, make_record
 from multigraft.plugins.quickstart.making import Source, make_source, write_manifest
+from multigraft.plugins.quickstart.sapling_reading import Reading
 from multigraft.plugins.quickstart.sapling_text import sapling_texts
 from multigraft.plugins.quickstart.sapling_tokenizer import train_tokenizer
 
 TOKENIZER = "tokenizer.json"
 _NAME = "sapling"
+_TASK = "text-denoising"
 _PER_KEY = 500
 _VALIDATION = 0.01
 
+Texts = Sequence[str | Reading]
 
-def _split(texts: Sequence[str], split: str) -> Sequence[str]:
+
+def _split(texts: Texts, split: str) -> Texts:
     held_out = max(1, round(_VALIDATION * len(texts)))
     return texts[:held_out] if split == "validation" else texts[held_out:]
 
 
-def _bundles(texts: Sequence[str], split: str, limit: int | None, seed: int) -> Iterator[Bundle]:
+def _bundles(texts: Texts, split: str, limit: int | None, seed: int) -> Iterator[Bundle]:
     for number, chunk in enumerate(chunks(_split(texts, split), _PER_KEY)):
         key = f"{_NAME}-{split}-{number:06d}"
-        rows = [Annotation(id="", task="text-denoising", type="text", text=text) for text in chunk]
+        rows = [_annotation(text) for text in chunk]
         yield Bundle(make_record(key, _NAME, rows))
 
 
-def _size(texts: Sequence[str], split: str, limit: int | None, seed: int) -> int:
+def _annotation(text: str | Reading) -> Annotation:
+    if isinstance(text, str):
+        return Annotation(id="", task=_TASK, type="text", text=text)
+    return Annotation(id="", task=_TASK, type="reading", text=text.text, answers=(ScoredAnswer(text=text.answer),))
+
+
+def _size(texts: Texts, split: str, limit: int | None, seed: int) -> int:
     return -(-len(_split(texts, split)) // _PER_KEY)
 
 
@@ -39,5 +49,6 @@ def make_sapling(root: Path, rows: int, seed: int) -> dict[str, Any]:
     texts = sapling_texts(rows, seed)
     source = Source(_NAME, partial(_bundles, texts), partial(_size, texts), ("train", "validation"))
     make_source(source, root, rows, seed)
-    train_tokenizer(texts, root / TOKENIZER)
+    words = [text if isinstance(text, str) else f"{text.text} {text.answer}" for text in texts]
+    train_tokenizer(words, root / TOKENIZER)
     return write_manifest(root, "multigraft data sapling", [_NAME])

@@ -6,45 +6,27 @@ from functools import cache
 
 from multigraft.core.data.annotation import Annotation
 from multigraft.plugins.quickstart import drawing_source, episode_source, shape_source
-from multigraft.plugins.quickstart.episode_plan import COLORS, THINGS, Plan, Thing, plan_episodes
-from multigraft.plugins.quickstart.episode_questions import ACTIONS, ask
+from multigraft.plugins.quickstart.episode_plan import plan_episodes
 from multigraft.plugins.quickstart.held_out import harmless, held_out_words
+from multigraft.plugins.quickstart.imagined import imagined
+from multigraft.plugins.quickstart.prefixes import PREFIXES
+from multigraft.plugins.quickstart.sapling_reading import Reading, general_reading, training_readings
 from multigraft.plugins.quickstart.word_list import general_words, sentence
 
-_PREFIXES = {
-    "visual-question-answering": "vqa: ",
-    "compositional-question-answering": "gqa: ",
-    "two-image-statements": "nlvr: ",
-    "image-captioning": "caption: ",
-    "multiple-choice-video-question-answering": "video-mc: ",
-    "open-video-question-answering": "video-qa: ",
-    "video-captioning": "video-caption: ",
-}
 _EPISODES = 2000
+_READING = 0.6
+"""Part of the texts, single words apart, that are read to answer a question."""
 _GENERAL = 0.5
-"""Part of the texts that is general English."""
+"""Part of either kind that is general English."""
 
 
 def _texts(annotation: Annotation) -> Iterator[str]:
-    prefix = _PREFIXES[annotation.task]
+    prefix = PREFIXES[annotation.task]
     asked = annotation.text
     if annotation.choices:
         asked += f" choices: {', '.join(annotation.choices)}"
     yield from (f"{prefix}{asked} {answer.text}" for answer in annotation.answers)
     yield from (f"{prefix}{reference}" for reference in annotation.references)
-
-
-def _imagined(plan: Plan, draw: random.Random) -> list[Annotation]:
-    """What could be asked about an episode, without playing it."""
-    things = draw.sample([Thing(color, type_) for color in COLORS for type_ in THINGS], 4)
-    if plan.target is None:
-        return ask(plan, things, "")
-    other = next(thing for thing in things if thing != plan.target)
-    second = f" the {other}" if plan.kind == "put-next" else ""
-    mission = f"{ACTIONS[plan.kind]} the {plan.target}{second}"
-    if plan.kind == "put-next":
-        mission = f"put the {plan.target} next to{second}"
-    return ask(plan, (plan.target, other), mission)
 
 
 def _annotations(seed: int) -> Iterator[tuple[str, Annotation]]:
@@ -53,7 +35,7 @@ def _annotations(seed: int) -> Iterator[tuple[str, Annotation]]:
             yield from ((source.SOURCE, annotation) for annotation in bundle.record.annotations)
     draw = random.Random(f"imagined {seed}")
     for plan in plan_episodes("train", _EPISODES, seed):
-        yield from ((episode_source.SOURCE, annotation) for annotation in _imagined(plan, draw))
+        yield from ((episode_source.SOURCE, annotation) for annotation in imagined(plan, draw)[1])
 
 
 @cache
@@ -65,18 +47,21 @@ def training_texts(seed: int) -> dict[tuple[str, str], list[str]]:
     return {place: harmless(texts, seed) for place, texts in found.items()}
 
 
-def sapling_texts(count: int, seed: int) -> list[str]:
-    """`count` texts in random order: every general word once, then sentences and task texts in equal parts.
+def sapling_texts(count: int, seed: int) -> list[str | Reading]:
+    """`count` texts in random order: every general word once, then texts to restore and texts to read.
 
     Words of held-out concepts stand alone, in no sentence.
     """
     draw = random.Random(f"sapling {seed}")
     words = general_words(held_out_words(seed))
     single = sorted({word for kind in general_words().values() for word in kind})
-    texts = draw.sample(single, min(len(single), count // 4))
-    tasks = list(training_texts(seed).values())
+    texts: list[str | Reading] = list(draw.sample(single, min(len(single), count // 8)))
+    tasks, readings = list(training_texts(seed).values()), list(training_readings(seed).values())
     while len(texts) < count:
-        if draw.random() < _GENERAL:
+        general = draw.random() < _GENERAL
+        if draw.random() < _READING:
+            texts.append(general_reading(words, draw) if general else draw.choice(draw.choice(readings)))
+        elif general:
             texts += harmless([sentence(words, draw)], seed)
         else:
             texts.append(draw.choice(draw.choice(tasks)))

@@ -13,7 +13,7 @@ from multigraft.tasks.text_denoising.options import TextDenoisingOptions
 
 
 class TextDenoising(Task):
-    """The masked text goes in, the whole text should come out."""
+    """The masked text goes in, the whole text should come out; or, where only its end is hidden, that end."""
 
     reads_media = False
 
@@ -25,7 +25,12 @@ class TextDenoising(Task):
         return Example(question(annotation), "", annotation.weight)
 
     def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
-        """A masked text and the whole one; in evaluation the annotation's id decides what is masked."""
+        """A masked text and the whole one; in evaluation the annotation's id decides what is masked.
+
+        An annotation with an answer hides its end: the text goes in, the answer should come out.
+        """
+        if annotation.answers:
+            return replace(self.ask(annotation), target=annotation.answers[0].text)
         words = question(annotation).split()
         draw = draw or random.Random(annotation.id)
         masked = infill(words, self._options.masked, self._options.mean_span, draw)

@@ -5,16 +5,24 @@ import random
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from multigraft.core.registry import load_registry
 from multigraft.plugins.quickstart.drawings import GROUPS
 from multigraft.plugins.quickstart.held_out import held_out_names, held_out_words, tells
+from multigraft.plugins.quickstart.prefixes import PREFIXES
 from multigraft.plugins.quickstart.sapling_data import make_sapling
+from multigraft.plugins.quickstart.sapling_reading import Reading
 from multigraft.plugins.quickstart.sapling_text import sapling_texts, training_texts
 from multigraft.plugins.quickstart.word_list import general_words, sentence
 
 
 @pytest.fixture(scope="module")
-def texts():
+def rows():
     return sapling_texts(30_000, 0)
+
+
+@pytest.fixture(scope="module")
+def texts(rows):
+    return [row if isinstance(row, str) else f"{row.text} {row.answer}" for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -86,4 +94,27 @@ def test_shards_hold_texts_without_media_and_are_the_same_every_time(folder, sam
     read = samples(folder / "sapling/train-000000.tar") + samples(folder / "sapling/validation-000000.tar")
     rows = [row for record, media in read for row in record.annotations if not media]
     assert len(rows) == 3000
-    assert {(row.task, row.type) for row in rows} == {("text-denoising", "text")}
+    assert {(row.task, row.type) for row in rows} == {("text-denoising", "text"), ("text-denoising", "reading")}
+    assert all(bool(row.answers) == (row.type == "reading") for row in rows)
+
+
+def test_readings_are_answered_by_their_scene(rows):
+    readings = [row for row in rows if isinstance(row, Reading)]
+    assert len(readings) > 10_000
+    named = [row for row in readings if "what is in the image? picture:" in row.text]
+    assert named
+    assert all(row.text.split()[-1] == row.answer for row in named)
+    first = [row for row in readings if "reach first?" in row.text and "choices" not in row.text]
+    assert all(row.text.split(" video: ")[1].split(", ")[0] == row.answer for row in first)
+
+
+@pytest.mark.parametrize("form", ["does the image contain a ", "the first picture shows a ", "both pictures show"])
+def test_readings_are_about_as_often_true_as_false(rows, form):
+    answers = [row.answer in ("yes", "true") for row in rows if isinstance(row, Reading) and form in row.text]
+    assert 0.3 < sum(answers) / len(answers) < 0.7
+
+
+def test_prefixes_are_those_of_the_tasks():
+    registry = load_registry()
+    for kind, prefix in PREFIXES.items():
+        assert registry.options("tasks", kind).model_fields["prefix"].default == prefix

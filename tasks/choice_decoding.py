@@ -8,5 +8,5 @@ from multigraft.core.config.sections import Decoding
 class ChoiceDecoding(Decoding):
     """The most probable choice is the answer."""
 
-    candidates: Literal["none", "choices", "answers"] = "choices"
+    candidates: Literal["none", "choices"] = "choices"
     """`choices` scores each sample's choices; `none` generates freely."""

@@ -17,7 +17,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
       multigraft predict runs/first --task statements --image a.png --image b.png --text "both are animals"
 
-      multigraft predict runs/first --task videos --video clip.mp4 --text "what was done?" """
+      multigraft predict runs/first --task video-question --video clip.mp4 --text "what was done?" """
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--task", required=True, help="Which of the recipe's tasks.")

@@ -59,8 +59,8 @@ class Decoding(Section):
     """Longest output, in tokens."""
     length_penalty: float = 1.0
     """Beams: the sum of log-probabilities is divided by length to this power."""
-    candidates: Literal["none", "choices", "answers"] = "none"
-    """`choices` scores each sample's choices, `answers` the task's answer list, instead of generating."""
+    candidates: Literal["none", "choices"] = "none"
+    """`choices` takes the likeliest of each sample's choices instead of generating."""
 
 
 Splits = dict[str, list[str]]

@@ -1,9 +1,9 @@
 """Scores of a task on held-out samples: answer, then measure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -27,34 +27,41 @@ class Scorer:
         """Metrics that have seen nothing."""
         return [self.registry.build("metrics", options) for options in self.options.metrics]
 
+    def summary(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """All scores with `n` and `facts`."""
+        return _measured(predictions, self.metrics())
+
     def scores(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """All scores with `n`, `facts`, and the main metric by source and by type."""
-        report = self._measured(predictions, self.metrics())
-        report["by_source"] = self._grouped(predictions, lambda each: each.source)
-        report["by_type"] = self._grouped(predictions, lambda each: each.type)
-        return report
+        """The summary, all scores by source, and the main metric by type."""
+        by_source, by_type = _groups(predictions, "source"), _groups(predictions, "type")
+        return self.summary(predictions) | {
+            "by_source": {name: self.summary(rows) for name, rows in by_source.items()},
+            "by_type": {name: _measured(rows, self.metrics()[:1]) for name, rows in by_type.items()},
+        }
 
     def with_scores(self, predictions: Iterable[Prediction]) -> list[Prediction]:
         """The rows with the main metric's score of each alone."""
         main = self.metrics()[0]
         return [replace(each, score=main.score(each)) for each in predictions]
 
-    def _measured(self, predictions: Sequence[Prediction], metrics: Sequence[Metric]) -> dict[str, Any]:
-        report: dict[str, Any] = {}
-        facts: dict[str, Any] = {}
-        for metric in metrics:
-            for prediction in predictions:
-                metric.update(prediction)
-            report.update(metric.compute())
-            facts.update(metric.facts())
-        report["n"] = len(predictions)
-        return report | ({"facts": facts} if facts else {})
 
-    def _grouped(self, predictions: Sequence[Prediction], name: Callable[[Prediction], str]) -> dict[str, Any]:
-        groups: dict[str, list[Prediction]] = {}
+def _measured(predictions: Sequence[Prediction], metrics: Sequence[Metric]) -> dict[str, Any]:
+    report: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    for metric in metrics:
         for prediction in predictions:
-            groups.setdefault(name(prediction), []).append(prediction)
-        return {group: self._measured(rows, self.metrics()[:1]) for group, rows in sorted(groups.items()) if group}
+            metric.update(prediction)
+        report.update(metric.compute())
+        facts.update(metric.facts())
+    report["n"] = len(predictions)
+    return report | ({"facts": facts} if facts else {})
+
+
+def _groups(predictions: Sequence[Prediction], field: Literal["source", "type"]) -> dict[str, list[Prediction]]:
+    groups: dict[str, list[Prediction]] = {}
+    for prediction in predictions:
+        groups.setdefault(getattr(prediction, field), []).append(prediction)
+    return {name: rows for name, rows in sorted(groups.items()) if name}
 
 
 def predict(

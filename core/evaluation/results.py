@@ -25,7 +25,7 @@ def evaluate_run(run: Run, split: str, limit: int | None, step: int) -> dict[str
     for name, options in run.recipe.tasks.items():
         if split in options.data:
             rows = task_predictions(run, name, split, limit)
-            scores[name] = Scorer(options, run.registry).scores(rows)
+            scores[name] = Scorer(options, run.registry).summary(rows)
             run.registry.hooks.evaluated(run=run, step=step, task=name, scores=scores[name])
     return scores
 

@@ -32,8 +32,8 @@ class GraftCalls:
         return self._adapted(site, x, output, module)
 
     def norm(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
-        """A normalisation with its overlays."""
-        return self._overlaid(site, module, x)
+        """A normalisation with its overlays and adapters."""
+        return self._adapted(site, x, self._overlaid(site, module, x), None)
 
     def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
         """A block's output after its adapters."""

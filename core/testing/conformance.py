@@ -1,6 +1,6 @@
 """Cheap checks of anything registered, ours and theirs. Each gives a line for each thing that is wrong."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,9 +28,13 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
 }
 """What the options of a kind must subclass; `Options` for the rest."""
 
-Check = Callable[[Any, Registration], Iterable[str]]
-CHECKS_OF_KIND: dict[str, Check] = {}
-"""Deeper checks: (what `build` names, registration) to the lines of what is wrong."""
+DEEPER = {
+    "adapters": "multigraft.core.testing.adapters:wrong_adapter",
+    "metrics": "multigraft.core.testing.metrics:wrong_metric",
+    "samplers": "multigraft.core.testing.samplers:wrong_sampler",
+    "sharing": "multigraft.core.testing.sharing:wrong_sharing",
+}
+"""Checks of what is built, by kind: (`build`, options) to the lines of what is wrong. Imported when needed."""
 
 
 def check_component(registration: Registration, registry: Registry) -> list[str]:
@@ -39,7 +43,23 @@ def check_component(registration: Registration, registry: Registry) -> list[str]
         model = registry.options(registration.kind, registration.full_name)
     except MultigraftError as error:
         return [str(error)]
-    return [*_wrong_options(model, registration, registry), *_wrong_build(registration)]
+    problems = [*_wrong_options(model, registration, registry), *_wrong_build(registration)]
+    if not problems and not missing_requirement(registration.component):
+        problems += _wrong_when_built(model, registration, registry)
+    return problems
+
+
+def check_built(kind: str, build: Callable[..., Any], options: Options) -> list[str]:
+    """Everything that is wrong with what `build` makes of options, for the kinds that have such checks.
+
+    Check a component with this whose options have no defaults.
+    """
+    if kind not in DEEPER:
+        return []
+    try:
+        return list(import_name(DEEPER[kind])(build, options))
+    except Exception as error:  # a third party's component may fail in any way
+        return [f"it fails when it is used: {type(error).__name__}: {error}"]
 
 
 def _wrong_options(model: type[Options], registration: Registration, registry: Registry) -> Iterator[str]:
@@ -75,5 +95,12 @@ def _wrong_build(registration: Registration) -> Iterator[str]:
         return
     if not callable(build):
         yield f"its build target {component.build} cannot be called"
-    elif registration.kind in CHECKS_OF_KIND:
-        yield from CHECKS_OF_KIND[registration.kind](build, registration)
+
+
+def _wrong_when_built(model: type[Options], registration: Registration, registry: Registry) -> list[str]:
+    """What the deeper checks find with default options; nothing where options have none."""
+    try:
+        options = model.model_validate({"kind": registration.full_name}, context={"registry": registry})
+    except ValidationError:
+        return []
+    return check_built(registration.kind, import_name(registration.component.build), options)

@@ -13,7 +13,19 @@ ADAPTER = """
         yield Component("{name}", "multigraft.core.config.sections:AdapterOptions", "{module}:build")
 
     def build(options):
-        return "built by {module}"
+        from multigraft.core.graft.part import Part, ones
+        from multigraft.core.interfaces.adapter import Adapter
+
+        class Scaled(Adapter):
+            origin = "{module}"
+
+            def parts(self, site):
+                return (Part("scale", (site.width_out,), ones),)
+
+            def apply(self, call, parts):
+                return call.output * parts["scale"]
+
+        return Scaled()
 """
 
 

@@ -1,0 +1,269 @@
+"""Everything registered keeps its contract, and what does not is found."""
+
+from itertools import count
+
+import pytest
+import torch
+
+from multigraft.core.component import import_name
+from multigraft.core.config.options import Options
+from multigraft.core.config.sections import AdapterOptions
+from multigraft.core.graft.part import Part, normal, zeros
+from multigraft.core.hookspecs import KINDS
+from multigraft.core.interfaces.adapter import Adapter
+from multigraft.core.interfaces.metric import Metric
+from multigraft.core.interfaces.sampler import Sampler
+from multigraft.core.interfaces.sharing import Owner, Sharing
+from multigraft.core.registry import load_registry
+from multigraft.core.testing.conformance import DEEPER, check_built, check_component
+from multigraft.core.training.checks import check_graft_acts
+
+REGISTRY = load_registry()
+REGISTERED = [
+    one
+    for kind in KINDS
+    for one in REGISTRY.registrations(kind)
+    if one.plugin.built_in and one.component.name != "meteor"  # each score starts a Java program for seconds
+]
+ANY = Options(kind="any")
+
+
+@pytest.mark.parametrize("registration", REGISTERED, ids=lambda one: f"{one.kind}-{one.component.name}")
+def test_every_built_in_conforms(registration):
+    assert check_component(registration, REGISTRY) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("sharing", {"kind": "groups", "groups": {"pictures": ["vqa", "captions"], "rest": ["videos"]}}),
+        ("sharing", {"kind": "half-shared", "shared": ["down.*"]}),
+        ("adapters", {"kind": "bottleneck", "start": "identity", "width": 3}),
+        ("samplers", {"kind": "temperature", "value": 5}),
+    ],
+)
+def test_options_that_must_be_given_or_are_not_the_default(kind, options):
+    model = REGISTRY.options(kind, options["kind"])
+    build = REGISTRY.find(kind, options["kind"]).component.build
+    assert check_built(kind, import_name(build), model.model_validate(options)) == []
+
+
+class Scale(Adapter):
+    """A well-behaved adapter that the others below spoil."""
+
+    kinds = ("block", "projection", "norm")
+
+    def parts(self, site):
+        return (Part("scale", (site.width_out,), normal(0.1, 1.0)),)
+
+    def apply(self, call, parts):
+        return call.output * parts["scale"]
+
+
+class InPlace(Scale):
+    def apply(self, call, parts):
+        return call.output.mul_(parts["scale"])
+
+
+class Narrow(Scale):
+    def apply(self, call, parts):
+        return super().apply(call, parts)[..., :-1]
+
+
+class Moody(Scale):
+    def apply(self, call, parts):
+        return super().apply(call, parts) + torch.rand(())
+
+
+class Crowd(Scale):
+    def apply(self, call, parts):
+        return super().apply(call, parts) - call.output.mean(0)
+
+
+class Idle(Scale):
+    def parts(self, site):
+        return (*super().parts(site), Part("unused", (2,), zeros))
+
+
+class Keeper(Scale):
+    def __init__(self, options):
+        self.scale = torch.nn.Parameter(torch.ones(8))
+
+
+class Elsewhere(Scale):
+    kinds = ("embedding",)
+
+
+class Careless(Scale):
+    def parts(self, site):
+        return (Part("scale", (site.width_out,), lambda shape, generator: torch.rand(shape)),)
+
+
+class Twice(Scale):
+    def parts(self, site):
+        return super().parts(site) * 2
+
+
+class Failing(Scale):
+    def apply(self, call, parts):
+        return parts["missing"]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "line"),
+    [
+        (InPlace, "at a block: `apply` changes its inputs in place"),
+        (Narrow, "at a block: `apply` gives (3, 4, 7) torch.float32, not (3, 4, 8) torch.float32"),
+        (Moody, "at a norm: `apply` gives another output when called again"),
+        (Crowd, "at a projection: the output of a row depends on the other rows"),
+        (Idle, "at a block: no gradient reaches its part unused"),
+        (Keeper, "it stores tensors or modules; all that is trained is a declared part"),
+        (Elsewhere, "it names the kind of site 'embedding'; adapters act at block, projection, norm"),
+        (Careless, "at a block: the start value of scale does not come from the generator alone"),
+        (Twice, "at a block: the names of its parts are none or repeat: ['scale', 'scale']"),
+        (Failing, "it fails when it is used: KeyError: 'missing'"),
+    ],
+)
+def test_adapters_that_break_the_contract(adapter, line):
+    build = adapter if adapter is Keeper else lambda options: adapter()
+    assert line in check_built("adapters", build, AdapterOptions(kind="any"))
+
+
+def test_an_adapter_that_keeps_it():
+    assert check_built("adapters", lambda options: Scale(), AdapterOptions(kind="any")) == []
+
+
+class ByTask(Sharing):
+    def owner(self, task, site, part):
+        return Owner(f"task:{task}", site.name)
+
+
+class Counting(ByTask):
+    def __init__(self):
+        self.numbers = count()
+
+    def owner(self, task, site, part):
+        return Owner(f"group:{next(self.numbers) % 2}", site.name)
+
+
+class Slashes(ByTask):
+    def owner(self, task, site, part):
+        return Owner("group:a/b", site.name)
+
+
+class Tuples(ByTask):
+    def owner(self, task, site, part):
+        return (task, site.name)
+
+
+class NoGenerator(ByTask):
+    def generates(self, site, part):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines"),
+    [
+        (ByTask, []),
+        (Counting, ["its owners are not a function of task, site and part alone"]),
+        (Slashes, ["task scope 'group:a/b' is not `shared`, `task:NAME` or `group:NAME`, NAME of letters, digits, "
+                   "`-` and `_`"]),
+        (Tuples, ["('vqa', 'encoder.0.self-attention') is no Owner with a task scope and a site scope"]),
+        (NoGenerator, ["it fails when it is used: NotImplementedError: NoGenerator generates no parts"]),
+    ],
+)  # fmt: skip
+def test_sharing_rules(rule, lines):
+    assert check_built("sharing", lambda options, tasks: rule(), ANY) == lines
+
+
+class Turns(Sampler):
+    """A task a step."""
+
+    def __init__(self, sizes, batch):
+        self.tasks, self.batch = list(sizes), batch
+
+    def consumed(self, step):
+        turns = len(self.tasks)
+        return {task: (step + turns - 1 - own) // turns * self.batch for own, task in enumerate(self.tasks)}
+
+
+class Remembering(Turns):
+    last = 0
+
+    def consumed(self, step):
+        self.last = max(step, self.last)
+        return super().consumed(self.last)
+
+
+class Falling(Turns):
+    def consumed(self, step):
+        owner = self.tasks[0] if step < 5 else self.tasks[-1]
+        return {task: step * self.batch if task == owner else 0 for task in self.tasks}
+
+
+class TooFew(Turns):
+    def consumed(self, step):
+        return {task: number // 2 for task, number in super().consumed(step).items()}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "line"),
+    [
+        (Remembering, "`consumed` depends on what was asked before"),
+        (Falling, "`consumed` falls at step 4"),
+        (TooFew, "do not sum to the batch of 1"),
+    ],
+)
+def test_samplers(sampler, line):
+    def build(kind):
+        return lambda options, sizes, batch, seed: kind(sizes, batch)
+
+    assert check_built("samplers", build(Turns), ANY) == []
+    assert any(line in each for each in check_built("samplers", build(sampler), ANY))
+
+
+class LastSeen(Metric):
+    """The length of the last output: depends on the order."""
+
+    value = None
+
+    def update(self, prediction):
+        self.value = len(prediction.output)
+
+    def compute(self):
+        return {} if self.value is None else {"last": self.value}
+
+
+class Generous(LastSeen):
+    def score(self, prediction):
+        return 2.0
+
+    def facts(self):
+        return {"rows": {1, 2}}
+
+
+def test_metrics():
+    lines = check_built("metrics", lambda options: LastSeen(), ANY)
+    assert lines == ["its scores depend on the order of predictions: {'last': 5} and {'last': 3}"]
+    lines = check_built("metrics", lambda options: Generous(), ANY)
+    assert lines[1:] == [
+        "its facts are no JSON: Object of type set is not JSON serializable",
+        "its score of a single prediction is 2.0, neither None nor within 0 and 1",
+    ]
+
+
+def test_what_is_built_must_be_of_its_kind():
+    for kind, name in {"adapters": "Adapter", "metrics": "Metric", "samplers": "Sampler", "sharing": "Sharing"}.items():
+        assert check_built(kind, lambda options, **context: {}, ANY) == [f"`build` gives dict, no {name}"]
+    assert set(DEEPER) == {"adapters", "metrics", "samplers", "sharing"}
+
+
+@pytest.mark.parametrize("backbone", ["T5", "BART"])
+@pytest.mark.parametrize("adapter", [one.component.name for one in REGISTRY.registrations("adapters")])
+def test_adapters_act_at_every_site_of_the_backbones(adapter, backbone, tiny, tiny_model, samples, batch_of):
+    graft = {"adapters": [{"kind": adapter}], "sharing": "per-task"}
+    model = tiny_model(backbone=getattr(tiny, backbone), graft=graft)
+    check_graft_acts(model, batch_of(model, samples))
+    batch = batch_of(model, samples)
+    torch.stack([loss.sum for loss in model.losses(batch, training=True).values()]).sum().backward()
+    assert all(value.grad is not None and value.grad.any() for value in model.graft.bank.trained().values())

@@ -34,7 +34,7 @@ from multigraft.core.interfaces.calls import PlainCalls
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input, Span
 
-_PICTURES_A_PASS = 64
+_PICTURES_A_PASS = 16
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _encode_shard(
 
 
 def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: VisualEncoder) -> Iterator[_Encoded]:
-    """Encode in passes of about 64 pictures, across samples."""
+    """Encode in passes of about 16 pictures, across samples."""
     waiting: list[tuple[Wanted, Media | BadSample]] = []
     pictures = 0
     for each in media:

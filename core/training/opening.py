@@ -11,6 +11,7 @@ from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.registry import Registry
 from multigraft.core.training.count_bar import CountBar
+from multigraft.core.training.memory import keep_freed_memory
 from multigraft.core.training.processes import join_processes
 from multigraft.core.training.run import Run
 from multigraft.core.training.scalars import open_loggers
@@ -19,6 +20,7 @@ from multigraft.core.training.scalars import open_loggers
 @contextmanager
 def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = False) -> Iterator[Run]:
     """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
+    keep_freed_memory()
     accelerator = join_processes()
     trunk = build_trunk(recipe, registry)
     model = build_model(recipe, registry, trunk)

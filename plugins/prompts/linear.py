@@ -8,6 +8,7 @@ from math import isqrt
 import torch
 from torch import Tensor, nn
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.part import Initial, normal, ones, zeros
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape, VisualTokens
 from multigraft.plugins.prompts.options import LinearOptions
@@ -28,17 +29,25 @@ class LinearPrompt(PromptGenerator):
             self.box = nn.Linear(5, shape.width)
             self.box_norm = shape.norm(shape.width)
         self.image_order = nn.Embedding(options.images, shape.width)
-        self.objects = max(options.images * options.tokens, options.frames * options.frame_tokens)
         if options.position != "words":
-            self.object_order = nn.Embedding(self.objects, shape.width)
+            places = max(options.tokens, options.frames * options.frame_tokens)
+            self.object_order = nn.Embedding(places, shape.width)
 
     def forward(self, visual: VisualTokens, text_state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Visual tokens to `(rows, prompts, width)` and mask `(rows, prompts)`."""
+        """Visual tokens to `(rows, prompts, width)` and mask `(rows, prompts)`.
+
+        Raises:
+            MultigraftError: a sample has more images than the recipe allows.
+        """
+        if visual.kind == "image" and visual.tokens.shape[1] > self.options.images:
+            raise MultigraftError(
+                f"a sample has {visual.tokens.shape[1]} images, and `trunk.prompt.images` is {self.options.images}"
+            )
         pooled, mask = self._pool(visual)
         rows, pictures, count, _ = pooled.shape
         x = self.feature_norm(self.feature(pooled))
         if self.options.boxes != "none":
-            x = x + self.box_norm(self.box(self._boxes(count, x.device)))
+            x = x + self.box_norm(self.box(self._boxes(count, x.device).to(x.dtype)))
         orders = torch.arange(pictures, device=x.device)
         if visual.kind == "video":
             orders = torch.zeros_like(orders)
@@ -73,7 +82,10 @@ class LinearPrompt(PromptGenerator):
         return torch.stack([x, x + step, y, y + step, torch.full_like(x, step * step)], dim=-1)
 
     def _object_codes(self, kind: str, pictures: int, count: int, device: torch.device) -> Tensor:
+        """Codes of the tokens' places, `(pictures, count, width)`: counted anew in each image, on over all frames."""
         numbers = torch.arange(pictures * count, device=device).view(pictures, count)
+        if kind == "image":
+            numbers = numbers % count
         if self.options.position != "words":
             return self.object_order(numbers)  # type: ignore[no-any-return]
         table = self.word_table.value

@@ -110,7 +110,8 @@ def test_interruption_exits_with_130(plugin):
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--help",), ("plugins", "list"), ("show", "--shape", "starter"), ("check", "--shape", "recipe.yaml")]
+    "arguments",
+    [(), ("--help",), ("plugins", "list"), ("show", "--shape", "starter"), ("check", "--shape", "recipe.yaml")],
 )
 def test_nothing_heavy_is_imported(imported_by, recipe, arguments):
     assert imported_by(*arguments) & HEAVY == set()

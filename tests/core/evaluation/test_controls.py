@@ -15,7 +15,7 @@ from multigraft.core.data.order import Order
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
-from multigraft.core.evaluation.results import control_scores
+from multigraft.core.evaluation.results import control_scores, evaluate_run
 from multigraft.core.training.rescoring import rescore
 from multigraft.core.training.session import open_run
 
@@ -141,13 +141,14 @@ def test_untrained_scores_the_start_values_and_puts_the_trained_ones_back(opened
 
 
 def test_untrained_sets_back_a_trunk_that_is_trained_in_place(recipe_file, registry, tmp_path):
-    overrides = ("graft={train: {backbone: true}}", "trunk.backbone.architecture.dropout_rate=0")
-    with open_run(load_recipe(recipe_file, overrides, registry), registry, tmp_path) as run:
+    recipe = load_recipe(recipe_file, ("graft={train: {backbone: true}}",), registry)
+    with open_run(recipe, registry, tmp_path) as run:
         start = control_scores(run, "untrained", "validation")
         with torch.no_grad():
             for value in run.model.graft.bank.trained().values():
-                value.mul_(1.5)
+                value.copy_(torch.randn(value.shape, generator=torch.Generator().manual_seed(5)))
         before = run.model.graft.bank.snapshot()
+        assert evaluate_run(run, "validation", None, 0) != start
         assert control_scores(run, "untrained", "validation") == start
         assert all(torch.equal(value, before[key]) for key, value in run.model.graft.bank.trained().items())
 

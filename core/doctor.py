@@ -119,7 +119,7 @@ def _component(registration: Registration, registry: Registry) -> Iterator[Findi
     if missing:
         message, _, fix = missing.partition(": ")
         yield Finding("warning" if plugin.built_in else "error", plugin.name, f"{title}: {message}", fix)
-    for line in check_component(registration, registry):
+    for line in check_component(registration, registry, deep=not plugin.built_in):
         yield Finding("error", plugin.name, f"{title}: {line}", "tell its author")
 
 

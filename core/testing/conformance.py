@@ -37,14 +37,18 @@ DEEPER = {
 """Checks of what is built, by kind: (`build`, options) to the lines of what is wrong. Imported when needed."""
 
 
-def check_component(registration: Registration, registry: Registry) -> list[str]:
-    """Everything that is wrong with a component; nothing is built whose requirements are missing."""
+def check_component(registration: Registration, registry: Registry, deep: bool = True) -> list[str]:
+    """Everything that is wrong with a component; nothing is built whose requirements are missing.
+
+    Args:
+        deep: whether to build it with its default options and look at what it does.
+    """
     try:
         model = registry.options(registration.kind, registration.full_name)
     except MultigraftError as error:
         return [str(error)]
     problems = [*_wrong_options(model, registration, registry), *_wrong_build(registration)]
-    if not problems and not missing_requirement(registration.component):
+    if deep and not problems and not missing_requirement(registration.component):
         problems += _wrong_when_built(model, registration, registry)
     return problems
 

@@ -215,7 +215,7 @@ def test_a_file_of_tensors_that_is_missing(load, graft):
 def test_another_trunk_is_told_at_the_command_line(run_folder, command):
     recipe = (run_folder / "recipe.yaml").read_text()
     (run_folder / "recipe.yaml").write_text(recipe.replace("    seed: 0\n", "    seed: 1\n"))
-    outcome = command("predict", run_folder, "--task", "vqa", "--text", "what colour?")
+    outcome = command("export", run_folder, "--task", "vqa")
     assert outcome.returncode == 2
     assert "this graft belongs to another trunk. Its backbone was t5:" in outcome.stderr
     assert len(outcome.stderr.splitlines()) == 1

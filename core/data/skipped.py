@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.files import writing
 
 _SHOWN = 20
 
@@ -114,7 +115,7 @@ class SkippedLog:
 
     def _append(self, text: str) -> None:
         if self._path is not None:
-            with self._path.open("ab", buffering=0) as file:
+            with writing(self._path), self._path.open("ab", buffering=0) as file:
                 file.write(text.encode("utf-8", "replace"))
 
     def _remember(self, entry: Skipped) -> bool:

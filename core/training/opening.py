@@ -6,8 +6,9 @@ from pathlib import Path
 
 from multigraft.core.assembly import allocate, build_model, build_trunk, count
 from multigraft.core.config.recipe import Recipe
-from multigraft.core.data.run_data import RunData
+from multigraft.core.data.run_data import FEATURES, RunData
 from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.files import writing
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.registry import Registry
 from multigraft.core.training.count_bar import CountBar
@@ -45,5 +46,5 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = Fals
 
 def _store_features(run: Run, encoder: VisualEncoder) -> None:
     """The first process encodes; the others then find all of it there."""
-    with run.accelerator.main_process_first(), CountBar("encoding media") as bar:
+    with run.accelerator.main_process_first(), CountBar("encoding media") as bar, writing(run.data.root / FEATURES):
         run.data.store_features(encoder, bar.update)

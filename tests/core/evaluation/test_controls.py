@@ -17,8 +17,8 @@ from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.results import control_scores
 from multigraft.core.graft.bank import hash_tensors
+from multigraft.core.training.opening import open_run
 from multigraft.core.training.rescoring import rescore
-from multigraft.core.training.session import open_run
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.files import load_graft, save_graft
 from multigraft.core.training import session
 from multigraft.core.training.checkpoint import graft_facts
-from multigraft.core.training.session import open_run
+from multigraft.core.training.opening import open_run
 
 ENOUGH_FOR_THE_GRAFT = 40_000
 """Bytes that a file may have at most: the optimizer's state is larger."""
@@ -69,6 +69,19 @@ def test_a_file_system_that_takes_no_more(run_folder, command, go_on):
     assert contents(last) == before
     go_on(2)
     assert [path.name for path in sorted(last.iterdir())] == ["00000001", "00000002"]
+
+
+def test_features_that_cannot_be_written(command, recipe_file, shards, tmp_path):
+    def allow_little():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+
+    shutil.copytree(shards, tmp_path / "data", ignore=shutil.ignore_patterns("features"))
+    words = ["--set", f"data.root={tmp_path / 'data'}", "--set", "data.features=true"]
+    outcome = command("train", recipe_file, "--run", tmp_path / "run", *words, preexec_fn=allow_little)
+    assert outcome.returncode == 2
+    assert outcome.stderr.splitlines()[-1] == f"{tmp_path / 'data' / 'features'} cannot be written: File too large"
+    assert "Traceback" not in outcome.stderr
+    assert not list((tmp_path / "data" / "features").rglob("*.tar*"))
 
 
 def test_no_space_left_is_told_by_the_system_at_the_end(run_folder, go_on, monkeypatch):

@@ -13,7 +13,10 @@ import yaml
 from multigraft.core.config.loading import load_recipe
 from multigraft.core.errors import MultigraftError
 
-SIX = ("train.steps=6", "train.checkpoint_every=3", "eval.split=none", "train.batch=6")
+SIX = (
+    "train.steps=6", "train.checkpoint_every=3", "train.batch=6",
+    "eval.every=2", "eval.limit=3", "eval.final_split=none",
+)  # fmt: skip
 PLUGIN = """
 import os
 import signal
@@ -116,14 +119,15 @@ def resume(half, registry, tmp_path):
 
 def test_more_steps_are_fine(resume):
     resume("train.steps=5", "train.log_every=2", "tasks.captions.metrics=[exact-match]", "data.threads=1")
-    steps = [json.loads(line)["step"] for line in (resume.folder / "metrics.jsonl").read_text().splitlines()]
-    assert steps == [1, 2, 3, 4, 5]
+    lines = [json.loads(line) for line in (resume.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "train/rate" in line] == [1, 2, 3, 4, 5]
+    assert [line["step"] for line in lines if "eval/vqa/exact-match" in line] == [2, 4]
     assert yaml.safe_load((resume.folder / "recipe.yaml").read_text())["train"]["steps"] == 5
 
 
 def test_a_run_that_is_over_is_only_scored_again(resume):
     before = (resume.folder / "metrics.jsonl").read_text()
-    results = resume("eval.split=validation")
+    results = resume("eval.final_split=validation")
     assert results["tasks"]["vqa"]["n"] == 10
     assert results["history"]["steps"] == 3
     assert (resume.folder / "metrics.jsonl").read_text() == before

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 from safetensors import safe_open
@@ -11,6 +12,7 @@ from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.evaluate import Scorer
 from multigraft.core.evaluation.results import read_predictions
+from multigraft.core.report import write_report
 
 TASKS = ["vqa", "statements", "captions", "videos"]
 CHECKPOINT = "checkpoints/00000002"
@@ -138,6 +140,13 @@ def test_a_file_in_the_place_of_the_folder(command, recipe_file, tmp_path):
     (tmp_path / "run").touch()
     outcome = command("train", recipe_file, "--run", tmp_path / "run")
     assert (outcome.returncode, outcome.stderr) == (2, f"{tmp_path / 'run'} cannot be written: File exists\n")
+
+
+def test_its_report_shows_every_task(trained, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    page = write_report(tmp_path / "run").read_text()
+    assert all(f">{task}<" in page for task in TASKS)
+    assert "both are red" in page
 
 
 def test_an_unknown_control_in_the_recipe_is_told_before_training(train, tmp_path):

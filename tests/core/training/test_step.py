@@ -8,8 +8,8 @@ from multigraft.core.config.loading import load_recipe
 from multigraft.core.data.stream import Share
 from multigraft.core.errors import MultigraftError
 from multigraft.core.training.loop import Trainer
+from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
-from multigraft.core.training.session import open_run
 
 NO_DROPOUT = "trunk.backbone.architecture.dropout_rate=0"
 

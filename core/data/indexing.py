@@ -4,6 +4,9 @@ import json
 import mmap
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,18 @@ RECORD_FIELD = "json"
 LARGEST_RECORD = 16 << 20
 
 _unsaved: dict[Path, ShardIndex] = {}
-"""Indices of shards in folders that cannot be written to."""
+"""Indices of shards in folders that cannot, or must not, be written to."""
+_saving = ContextVar("saving", default=True)
+
+
+@contextmanager
+def unsaved_indices() -> Iterator[None]:
+    """Keep the indices that are made meanwhile in memory: for those who must write nothing."""
+    token = _saving.set(False)
+    try:
+        yield
+    finally:
+        _saving.reset(token)
 
 
 def load_index(shard: Path) -> ShardIndex:
@@ -54,6 +68,9 @@ def load_index(shard: Path) -> ShardIndex:
 def store_index(shard: Path) -> ShardIndex:
     """Walk a shard and write its index beside it; in a folder that cannot be written to, the index stays in memory."""
     index = make_index(shard)
+    if not _saving.get():
+        _unsaved[shard] = index
+        return index
     try:
         with written_whole(index_path(shard)) as temporary:
             temporary.write_text(index_to_json(index), encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.config.writing import dump_recipe
+from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.data.stream import Share
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
 from multigraft.core.files import write_json, write_text, writing
@@ -45,7 +46,7 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
 def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, float]:
     """Real steps that write nothing: media are decoded, not read from stored features; the losses of the last."""
     bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
-    with TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
+    with unsaved_indices(), TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         share = Share(run.accelerator.process_index, run.accelerator.num_processes)
         registry.hooks.run_started(run=run)

@@ -32,8 +32,8 @@ def run_ended(run, error):
 
 @pytest.fixture
 def folder(shards, recipe_file, tmp_path):
-    """A folder of its own with the shards and the recipe."""
-    shutil.copytree(shards, tmp_path / "shards", ignore=shutil.ignore_patterns("features"))
+    """A folder of its own with the shards, which have no index yet, and the recipe."""
+    shutil.copytree(shards, tmp_path / "shards", ignore=shutil.ignore_patterns("features", "*.index.json"))
     (tmp_path / "plugin.py").write_text(PLUGIN)
     shutil.copy(recipe_file, tmp_path)
     return tmp_path

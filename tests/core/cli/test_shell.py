@@ -100,9 +100,16 @@ def test_an_unknown_plugin_cannot_be_left_out(run):
     assert "did you mean 'multigraft'?" in outcome.stderr
 
 
+def heed_interruption():
+    """Undo what a shell does to commands in the background: their Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interruption_exits_with_130(plugin):
     command = [sys.executable, "-m", "multigraft", "--plugin", str(plugin), "rest"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interruption
+    )
     assert process.stdout.readline() == "resting\n"
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)

@@ -5,58 +5,34 @@ norm. Text comes first; the visual prompt is put behind it after the embedding n
 (VL-Adapter, section 3).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from multigraft.core.data.batch import IGNORED
 from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.backbone import Backbone, DecoderState, Encoded
+from multigraft.core.interfaces.backbone import Encoded
 from multigraft.core.interfaces.calls import SiteCalls
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, causal_mask, split_heads
+from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
 from multigraft.plugins.backbones.options import BartOptions
 from multigraft.plugins.backbones.sites import attention_sites, block_site, linear_site, norm_site
-from multigraft.plugins.backbones.text import TextCodec
 
 
-class BartBackbone(Backbone):
+class BartBackbone(EncoderDecoder):
     """A frozen BART with its tokenizer."""
 
-    model: Any
-    """The transformers model; type checkers do not know its modules."""
-
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
-        super().__init__()
-        config = model.config
-        self.model, self.name, self.config = model, name, config
-        self.width, self.norm, self.end = config.d_model, nn.LayerNorm, config.eos_token_id
-        self.text = TextCodec(tokenizer, [config.bos_token_id], config.eos_token_id, config.pad_token_id)
-        self.activation = model.model.encoder.layers[0].activation_fn if config.encoder_layers else nn.GELU()
-        loading.freeze(self)
-
-    def sites(self) -> tuple[Site, ...]:
-        """Blocks, projections and norms of both stacks."""
-        return tuple(self._sites())
+        super().__init__(model, tokenizer, name, [model.config.bos_token_id])
+        self.norm = nn.LayerNorm
+        self.activation = model.model.encoder.layers[0].activation_fn if self.config.encoder_layers else nn.GELU()
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`, tied to the output layer."""
         return self.model.model.shared.weight  # type: ignore[no-any-return]
-
-    def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
-        """`<s> text </s>`."""
-        return self.text.inputs(texts, limit)
-
-    def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:
-        """`<s> text </s>`, as BART's own training had it."""
-        return self.text.encode(texts, limit, IGNORED)
-
-    def detokenize(self, ids: Tensor) -> list[str]:
-        """Texts without special tokens."""
-        return self.text.decode(ids)
 
     def encode(
         self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None, calls: SiteCalls
@@ -72,32 +48,9 @@ class BartBackbone(Backbone):
             x = self._feed_forward(layer, at, x, calls)
         return Encoded(x, mask)
 
-    def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
-        """Teacher forcing; the input is the target shifted right behind the decoder's start token."""
-        shifted = target_ids.new_full(target_ids.shape, self.config.pad_token_id)
-        shifted[:, 0] = self.config.decoder_start_token_id
-        shifted[:, 1:] = target_ids[:, :-1].masked_fill(target_ids[:, :-1] == IGNORED, self.config.pad_token_id)
-        hidden, _ = self._decoder(shifted, self._begin(encoded, calls), calls)
-        return hidden
-
     def head(self, hidden: Tensor) -> Tensor:
         """The tied output layer and its bias."""
         return self.model.lm_head(hidden) + self.model.final_logits_bias  # type: ignore[no-any-return]
-
-    def start(self, encoded: Encoded, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
-        """Logits after the decoder's start token."""
-        rows = encoded.states.shape[0]
-        first = torch.full((rows,), self.config.decoder_start_token_id, device=encoded.states.device)
-        return self.step(first, self._begin(encoded, calls), calls)
-
-    def step(self, tokens: Tensor, state: DecoderState, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
-        """One more token."""
-        hidden, grown = self._decoder(tokens[:, None], state, calls)
-        return self.head(hidden[:, -1]), grown
-
-    def fingerprint(self) -> str:
-        """Name and hash of the weights."""
-        return loading.fingerprint(self.name, self.model)
 
     def _begin(self, encoded: Encoded, calls: SiteCalls) -> Caches:
         cross: list[Pair] = []

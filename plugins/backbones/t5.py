@@ -3,63 +3,37 @@
 Biases act between text tokens; every pair that includes a visual token has none (VL-Adapter's CLIP-T5).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout, pad
 
-from multigraft.core.data.batch import IGNORED
 from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.backbone import Backbone, DecoderState, Encoded
+from multigraft.core.interfaces.backbone import Encoded
 from multigraft.core.interfaces.calls import SiteCalls
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, split_heads
+from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
 from multigraft.plugins.backbones.options import T5Options
 from multigraft.plugins.backbones.sites import attention_sites, block_site, linear_site, norm_site
-from multigraft.plugins.backbones.text import TextCodec
 
 _MASKED = torch.finfo(torch.float32).min
 
 
-class T5Backbone(Backbone):
+class T5Backbone(EncoderDecoder):
     """A frozen T5 with its tokenizer."""
 
-    model: Any
-    """The transformers model; type checkers do not know its modules."""
-
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        super().__init__()
         from transformers.models.t5.modeling_t5 import T5LayerNorm
 
-        config = model.config
-        self.model, self.config = model, config
-        self.width, self.norm, self.end = config.d_model, T5LayerNorm, config.eos_token_id
-        self.text = TextCodec(tokenizer, [], config.eos_token_id, config.pad_token_id)
-        start = getattr(config, "decoder_start_token_id", None)
-        self.first = config.pad_token_id if start is None else start
-        loading.freeze(self)
-
-    def sites(self) -> tuple[Site, ...]:
-        """Blocks, projections and norms of both stacks."""
-        return tuple(self._sites())
+        super().__init__(model, tokenizer, "t5", [])
+        self.norm = T5LayerNorm
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""
         return self.model.shared.weight  # type: ignore[no-any-return]
-
-    def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
-        """`text </s>`."""
-        return self.text.inputs(texts, limit)
-
-    def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:
-        """`text </s>`."""
-        return self.text.encode(texts, limit, IGNORED)
-
-    def detokenize(self, ids: Tensor) -> list[str]:
-        """Texts without special tokens."""
-        return self.text.decode(ids)
 
     def encode(
         self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None, calls: SiteCalls
@@ -78,32 +52,11 @@ class T5Backbone(Backbone):
             x = self._feed_forward(block.layer[1], at, x, calls)
         return Encoded(self._finish("encoder", x, calls), mask)
 
-    def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
-        """Teacher forcing; the input is the target shifted right behind the decoder's start token."""
-        shifted = target_ids.new_full(target_ids.shape, self.first)
-        shifted[:, 1:] = target_ids[:, :-1].masked_fill(target_ids[:, :-1] == IGNORED, self.config.pad_token_id)
-        hidden, _ = self._decoder(shifted, self._begin(encoded, calls), calls)
-        return hidden
-
     def head(self, hidden: Tensor) -> Tensor:
         """The output layer; a tied one reads states divided by sqrt(width)."""
         if getattr(self.config, "scale_decoder_outputs", self.config.tie_word_embeddings):
             hidden = hidden * self.width**-0.5
         return self.model.lm_head(hidden)  # type: ignore[no-any-return]
-
-    def start(self, encoded: Encoded, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
-        """Logits after the decoder's start token."""
-        first = torch.full((encoded.states.shape[0],), self.first, device=encoded.states.device)
-        return self.step(first, self._begin(encoded, calls), calls)
-
-    def step(self, tokens: Tensor, state: DecoderState, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
-        """One more token."""
-        hidden, grown = self._decoder(tokens[:, None], state, calls)
-        return self.head(hidden[:, -1]), grown
-
-    def fingerprint(self) -> str:
-        """Name and hash of the weights."""
-        return loading.fingerprint("t5", self.model)
 
     def _begin(self, encoded: Encoded, calls: SiteCalls) -> Caches:
         cross: list[Pair] = []

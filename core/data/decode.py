@@ -33,11 +33,25 @@ class MediaDecoder:
         Raises:
             BadSample: it cannot be read or decoded.
         """
+        self._input_for(field)  # before reading what nobody can decode
+        data = shard.read(sample, field, LARGEST_MEMBER)
+        return self.decode(field, data, span, f"{shard.name}#{shard.index.keys[sample]}.{field}@{span}")
+
+    def decode(self, field: str, data: bytes, span: Span | None, origin: str) -> Media:
+        """Decode the bytes of a field or file by its extension.
+
+        Args:
+            field: ends in the extension, or is one.
+            data: the whole file.
+            span: a stretch of a video.
+            origin: names bytes and span: what hung or crashed a decoder under this name is not tried again.
+
+        Raises:
+            BadSample: it cannot be decoded.
+        """
         number = self._input_for(field)
         reader = self._inputs[number]
-        data = shard.read(sample, field, LARGEST_MEMBER)
         if reader.isolated:
-            origin = f"{shard.name}#{shard.index.keys[sample]}.{field}@{span}"
             return self._isolated.decode(Job(number, self._transform, span, origin), data)
         try:
             return reader.decode(data, self._transform, span)

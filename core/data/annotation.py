@@ -29,6 +29,8 @@ class Annotation(_Row):
     """Kind of question, for scores by type."""
     text: str = ""
     """Question or statement."""
+    context: str = ""
+    """What the question may need besides the media, such as subtitles or a passage; cut first."""
     choices: tuple[str, ...] = Field((), strict=False)
     answers: tuple[ScoredAnswer, ...] = Field((), strict=False)
     references: tuple[str, ...] = Field((), strict=False)

@@ -25,6 +25,8 @@ class Skipped:
     annotation: str
     reason: str
     detail: str = ""
+    count: int = 1
+    """How many samples or annotations the line stands for."""
 
 
 class SkippedLog:
@@ -123,7 +125,7 @@ class SkippedLog:
         if name in self._listed:
             return False
         self._listed[name] = entry
-        self.counts[entry.shard, entry.reason] += 1
+        self.counts[entry.shard, entry.reason] += entry.count
         return True
 
     def _add(self, entry: Skipped) -> None:

@@ -15,6 +15,7 @@ def test_each_bad_sample_is_listed_once_and_counted_by_shard_and_reason(tmp_path
     lines = [json.loads(line) for line in (tmp_path / "skipped.jsonl").read_text().splitlines()]
     assert lines[0] == {
         "shard": "a.tar", "key": "k", "annotation": "1", "reason": "not an image", "detail": "begins with b'<html'",
+        "count": 1,
     }  # fmt: skip
     assert len(lines) == 2
     assert log.counts == {("a.tar", "not an image"): 2}
@@ -27,6 +28,13 @@ def test_a_resumed_run_does_not_list_again(tmp_path):
     log.replaced(BAD)
     assert len((tmp_path / "skipped.jsonl").read_text().splitlines()) == 1
     assert log.listed == (BAD,)
+
+
+def test_a_row_may_stand_for_many():
+    log = SkippedLog(None, 0.5)
+    log.note(Skipped("a.tar", "", "", "no such record", count=7))
+    log.note(BAD)
+    assert log.counts == {("a.tar", "no such record"): 7, ("a.tar", "not an image"): 1}
 
 
 def test_a_line_cut_by_a_crash_is_no_hindrance(tmp_path):

@@ -67,7 +67,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         raise MultigraftError(
             "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
-    return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompt)
+    return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompt, recipe.train.precision)
 
 
 def allocate(model: Model, device: torch.device) -> None:

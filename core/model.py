@@ -1,12 +1,15 @@
 """The way of a batch, top to bottom: media -> encoder -> prompt generator -> backbone with its graft -> objectives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from multigraft.core.config.sections import Decoding
 from multigraft.core.data.batch import IGNORED, Batch
 from multigraft.core.graft.calls import GraftCalls, make_calls
 from multigraft.core.graft.placement import Graft, ModulePlacement
@@ -26,7 +29,11 @@ class TaskLoss:
 
 
 class Model:
-    """A frozen trunk with its graft, and the tasks' objectives."""
+    """A frozen trunk with its graft, and the tasks' objectives.
+
+    Args:
+        precision: what passes are computed in, in training and in scoring alike.
+    """
 
     def __init__(
         self,
@@ -36,24 +43,54 @@ class Model:
         objectives: Mapping[str, Objective],
         heads: Mapping[str, ModulePlacement[nn.Module]],
         prompt: ModulePlacement[nn.Module] | None,
+        precision: Literal["fp32", "bf16"] = "fp32",
     ) -> None:
         self.backbone, self.encoder, self.graft = backbone, encoder, graft
-        self.objectives, self.heads = dict(objectives), dict(heads)
+        self.objectives, self.heads, self.precision = dict(objectives), dict(heads), precision
         self.prompt_maker = PromptMaker(encoder, prompt, graft, backbone.width) if encoder and prompt else None
 
-    def losses(self, batch: Batch, training: bool, generator: Generator | None = None) -> dict[str, TaskLoss]:
-        """The loss of each task in the batch. With `generator`, objectives may edit their inputs first."""
-        rows = task_rows(batch)
+    def computing(self, device: torch.device) -> AbstractContextManager[object]:
+        """The context that passes run in: autocast for bf16."""
+        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    def losses(
+        self, batch: Batch, training: bool, generator: Generator | None = None, unlearned: Collection[str] = ()
+    ) -> dict[str, TaskLoss]:
+        """The loss of each task in the batch. With `generator`, objectives may edit their inputs first.
+
+        A row of weight 0 counts in its denominator and goes through no pass. Tasks that are `unlearned` go through
+        passes without gradient. So neither gives a gradient, not even one of zero.
+        """
         if generator is not None:
-            rows = {task: self.objectives[task].prepare(own, generator) for task, own in rows.items()}
-            batch = with_rows(batch, rows)
-        passes = self.run(batch, training)
-        return {
-            task: TaskLoss(
-                self.objectives[task].loss(rows[task], passes[task]), self.objectives[task].denominator(rows[task])
-            )
-            for task in rows
-        }
+            own = task_rows(batch)
+            batch = with_rows(batch, {task: self.objectives[task].prepare(own[task], generator) for task in own})
+        sums: dict[str, Tensor] = {segment.task: batch.weights.new_zeros(()) for segment in batch.segments}
+        weights = batch.weights.tolist()
+        for told in (False, True):
+            tasks = [segment for segment in batch.segments if (segment.task in unlearned) == told]
+            rows = [row for segment in tasks for row in range(segment.start, segment.stop) if weights[row] != 0]
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not told):
+                sums |= self._sums(batch, rows, training)
+        return {task: TaskLoss(sums[task], denominator) for task, denominator in self.denominators(batch).items()}
+
+    def _sums(self, batch: Batch, rows: Sequence[int], training: bool) -> dict[str, Tensor]:
+        """Loss sums over some rows, of the tasks that have any of these."""
+        if not rows:
+            return {}
+        chosen = batch.select(rows)
+        with self.computing(batch.text_ids.device):
+            passes = self.run(chosen, training)
+            return {task: self.objectives[task].loss(own, passes[task]) for task, own in task_rows(chosen).items()}
+
+    def answers(self, batch: Batch, decodings: Mapping[str, Decoding]) -> list[str]:
+        """An output text for each row of the batch."""
+        with torch.no_grad(), self.computing(batch.text_ids.device):
+            passes = self.run(batch, training=False)
+            return [
+                text
+                for task, rows in task_rows(batch).items()
+                for text in self.objectives[task].answer(rows, passes[task], decodings[task])
+            ]
 
     def run(self, batch: Batch, training: bool) -> dict[str, RowPasses]:
         """Encode the batch once; what each task's objective may ask for comes from that."""
@@ -109,6 +146,7 @@ def with_rows(batch: Batch, rows: Mapping[str, TaskRows]) -> Batch:
     parts = [rows[segment.task] for segment in batch.segments]
     return replace(
         batch,
+        samples=tuple(sample for part in parts for sample in part.samples),
         text_ids=_pad([part.text_ids for part in parts], 0),
         text_mask=_pad([part.text_mask for part in parts], 0),
         target_ids=_pad([part.target_ids for part in parts], IGNORED),

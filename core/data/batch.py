@@ -1,5 +1,6 @@
 """A mixed batch: samples of several tasks in contiguous segments, with different media and numbers of tokens."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,24 @@ class Visual:
     features: Tensor | None
     """`(pictures, tokens, width)` where stored features were read."""
 
+    def select(self, rows: Sequence[int]) -> "Visual | None":
+        """The media of some of the batch's rows, numbered among these; None where they have none."""
+        place = {row: number for number, row in enumerate(rows)}
+        kept = [slot for slot, row in enumerate(self.rows.tolist()) if row in place]
+        if not kept:
+            return None
+        slots = self.rows.new_tensor(kept)
+        pictures = torch.isin(self.slot, slots)
+        return Visual(
+            self.kind,
+            rows=self.rows.new_tensor([place[row] for row in self.rows[slots].tolist()]),
+            slot=torch.searchsorted(slots, self.slot[pictures]),
+            order=self.order[pictures],
+            times=self.times[pictures],
+            pixels=None if self.pixels is None else self.pixels[pictures],
+            features=None if self.features is None else self.features[pictures],
+        )
+
     def to(self, device: torch.device) -> "Visual":
         """The same on another device."""
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -97,3 +116,26 @@ class Batch:
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
         moved: dict[str, Any] = {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
         return replace(self, visuals=tuple(visual.to(device) for visual in self.visuals), **moved)
+
+    def select(self, rows: Sequence[int]) -> "Batch":
+        """Some of its rows, given in their order, padded as before; itself where these are all."""
+        if len(rows) == len(self.samples):
+            return self
+        numbers = self.text_ids.new_tensor(rows)
+        tensors = {name: value[numbers] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        visuals = (visual.select(rows) for visual in self.visuals)
+        return Batch(
+            segments=tuple(_segments_of(self.segments, rows)),
+            samples=tuple(self.samples[row] for row in rows),
+            visuals=tuple(visual for visual in visuals if visual is not None),
+            **tensors,
+        )
+
+
+def _segments_of(segments: Sequence[Segment], rows: Sequence[int]) -> Iterator[Segment]:
+    start = 0
+    for segment in segments:
+        count = sum(segment.start <= row < segment.stop for row in rows)
+        if count:
+            yield Segment(segment.task, start, start + count)
+        start += count

@@ -12,7 +12,7 @@ from multigraft.core.data.batch import Sample
 from multigraft.core.data.collate import collate
 from multigraft.core.interfaces.metric import Metric, Prediction
 from multigraft.core.interfaces.task import Task
-from multigraft.core.model import Model, task_rows
+from multigraft.core.model import Model
 from multigraft.core.registry import Registry
 
 
@@ -75,11 +75,9 @@ def predict(
             yield replace(task.prediction(sample.annotation, output), media=shown)
 
 
-@torch.no_grad()
 def answers(model: Model, options: TaskOptions, samples: Sequence[Sample], device: torch.device) -> list[str]:
     """One output text a sample; all samples are of one task."""
     name = samples[0].task
     limits: tuple[Mapping[str, int], Mapping[str, int]] = ({name: options.text_limit}, {name: options.target_limit})
     batch = collate(samples, model.backbone, *limits, [name]).to(device)
-    passes = model.run(batch, training=False)[name]
-    return model.objectives[name].answer(task_rows(batch)[name], passes, options.decoding)
+    return model.answers(batch, {name: options.decoding})

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,10 @@ class Trainer:
     def __init__(self, run: Run, optimizer: torch.optim.Optimizer) -> None:
         self.run, self.optimizer = run, optimizer
         self.parameters: list[nn.Parameter] = list(run.model.graft.bank.trained().values())
+        self.unlearned = [name for name, task in run.recipe.tasks.items() if task.weight == 0]
         self.total_weight = sum(task.weight for task in run.recipe.tasks.values())
+        if self.total_weight == 0:
+            raise MultigraftError("every task has `weight: 0`, so nothing would be trained")
 
     def step(self, step: int, samples: Sequence[Sample]) -> dict[str, float]:
         """One optimizer step over this process's samples; the mean loss of each task in the global batch."""
@@ -43,15 +45,15 @@ class Trainer:
     def _backward(
         self, step: int, batch: Batch, denominators: Mapping[str, float], generator: torch.Generator
     ) -> dict[str, float]:
-        with autocast(self.run.recipe, self.run.accelerator.device):
-            losses = self.run.model.losses(batch, training=True, generator=generator)
+        losses = self.run.model.losses(batch, training=True, generator=generator, unlearned=self.unlearned)
         means = {task: loss.sum / max(denominators[task], 1e-12) for task, loss in losses.items()}
         chosen: Tensor | None = self.run.registry.hooks.loss_computed(run=self.run, step=step, losses=means)
         total = self._weighted(means) if chosen is None else chosen
         if not torch.isfinite(total):
             worst = ", ".join(task for task, mean in means.items() if not torch.isfinite(mean))
             raise MultigraftError(f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`")
-        total.backward()  # type: ignore[no-untyped-call]
+        if total.requires_grad:
+            total.backward()  # type: ignore[no-untyped-call]
         return {task: mean.item() for task, mean in means.items()}
 
     def _weighted(self, means: Mapping[str, Tensor]) -> Tensor:
@@ -100,8 +102,3 @@ def seed_step(seed: int, step: int, rank: int) -> torch.Generator:
     number = int.from_bytes(digest, "big")
     torch.manual_seed(number)
     return torch.Generator().manual_seed(number + 1)
-
-
-def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
-    """bf16 where the recipe says so."""
-    return torch.autocast(device.type, torch.bfloat16) if recipe.train.precision == "bf16" else nullcontext()

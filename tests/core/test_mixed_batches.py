@@ -1,7 +1,11 @@
 """The result for a sample does not depend on what else is in its batch."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from multigraft.core.config.sections import Decoding
 from multigraft.core.model import task_rows
@@ -82,6 +86,42 @@ def test_a_task_that_is_absent_gets_no_gradient(tiny, tiny_model, samples, batch
     assert owners == {
         "shared": True, "task:vqa": True, "task:videos": True, "task:statements": False, "task:captions": False,
     }  # fmt: skip
+
+
+def gradients_of(model, batch, denominators):
+    losses = model.losses(batch, training=True)
+    torch.stack([loss.sum / denominators[task] for task, loss in losses.items()]).sum().backward()
+    trained = model.graft.bank.trained()
+    found = {key: value.grad for key, value in trained.items()}
+    for value in trained.values():
+        value.grad = None
+    return losses, found
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=6)
+@given(weightless=st.sets(st.integers(0, 7), min_size=1, max_size=7))
+def test_rows_of_weight_zero_count_in_the_denominator_alone(rule, weightless, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule])
+    kept = [each for number, each in enumerate(samples) if number not in weightless]
+    marked = [
+        replace(each, example=replace(each.example, weight=0.0)) if number in weightless else each
+        for number, each in enumerate(samples)
+    ]
+    plain = {task: loss.denominator for task, loss in model.losses(batch_of(model, samples), training=True).items()}
+    losses, ours = gradients_of(model, batch_of(model, marked), plain)
+    alone, theirs = gradients_of(model, batch_of(model, kept), plain)
+    assert {task: loss.denominator for task, loss in losses.items()} == plain
+    for task, loss in losses.items():
+        assert loss.sum.item() == pytest.approx(alone[task].sum.item() if task in alone else 0.0, rel=1e-6)
+    for key, gradient in ours.items():
+        assert (gradient is None) == (theirs[key] is None), key.text
+        if gradient is not None:
+            torch.testing.assert_close(gradient, theirs[key], atol=1e-6, rtol=1e-5, msg=key.text)
+    for task in tiny.TASKS:
+        own = [gradient for key, gradient in ours.items() if key.owner.task_scope == f"task:{task}"]
+        if task not in {each.task for each in kept}:
+            assert all(gradient is None for gradient in own)
 
 
 def test_frames_padded_at_the_end_are_masked(tiny, tiny_model, samples, batch_of):

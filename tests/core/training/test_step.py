@@ -1,5 +1,7 @@
 """One optimizer step: micro-batches change nothing, and a task that is absent does not move."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -75,6 +77,11 @@ def owned(trainer, task):
     ]
 
 
+def weigh(sample, weight):
+    """The sample with another weight."""
+    return replace(sample, example=replace(sample.example, weight=weight))
+
+
 def moved(before, now):
     """For each tensor, whether its value or its state has changed."""
     return [len(old) != len(new) or not all(map(torch.equal, old, new)) for old, new in zip(before, now, strict=True)]
@@ -110,9 +117,47 @@ def test_weights_of_tasks_scale_their_gradients(gradients):
     _, plain = gradients(rule)
     _, weighted = gradients(rule, "tasks.vqa.weight=3", "tasks.videos.weight=0")
     for name, gradient in plain.items():
-        factor = {"task:vqa": 3 * 4 / 5, "task:videos": 0.0}.get(name.split("/")[0], 4 / 5)
-        if not name.startswith("shared"):
+        owner = name.split("/")[0]
+        if owner == "task:videos":
+            assert gradient is not None, name
+            assert weighted[name] is None, name
+        elif owner != "shared":
+            factor = 3 * 4 / 5 if owner == "task:vqa" else 4 / 5
             assert_close(weighted[name], gradient * factor, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_a_task_whose_loss_has_weight_zero_never_moves_and_its_loss_is_told(steps):
+    for trainer, _, losses in steps(3, "graft.sharing=per-task", "tasks.videos.weight=0"):
+        assert list(losses) == ["vqa", "statements", "captions", "videos"]
+        assert losses["videos"] > 1
+        bank, state = trainer.run.model.graft.bank, trainer.optimizer.state
+        for key, value in bank.trained().items():
+            idle = key.owner.task_scope == "task:videos"
+            assert torch.equal(value, bank.start_value(key)) == idle, key.text
+            assert (value in state) != idle, key.text
+
+
+def test_samples_of_weight_zero_move_nothing_after_others_have(steps):
+    weightless, kept = "videos", {}
+    for number, (trainer, samples, _) in enumerate(steps(3, "graft.sharing=per-task", "train.batch=4")):
+        if number == 2:
+            before = {task: owned(trainer, task) for task in trainer.run.recipe.tasks}
+            kept = [weigh(each, 0.0) if each.task == weightless else each for each in samples]
+            losses = trainer.step(3, kept)
+            assert losses[weightless] == 0
+            now = {task: owned(trainer, task) for task in before}
+            assert {task: any(moved(before[task], now[task])) for task in before} == {
+                "vqa": True, "statements": True, "captions": True, "videos": False,
+            }  # fmt: skip
+            everything = trainer.run.model.graft.bank.snapshot()
+            trainer.step(4, [weigh(each, 0.0) for each in samples])
+            assert all(map(torch.equal, everything.values(), trainer.run.model.graft.bank.snapshot().values()))
+
+
+def test_a_recipe_whose_tasks_all_have_weight_zero_is_refused(steps):
+    weights = [f"tasks.{task}.weight=0" for task in ("vqa", "statements", "captions", "videos")]
+    with pytest.raises(MultigraftError, match=r"every task has `weight: 0`"):
+        next(steps(1, *weights))
 
 
 def test_an_objective_that_needs_whole_batches_refuses_micro_batches(steps, monkeypatch):

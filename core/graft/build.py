@@ -68,6 +68,8 @@ class ModuleParts:
     initial: Callable[[str], Initial]
     frozen: Callable[[str], bool] = lambda name: False
     task_of: Callable[[str], str | None] = lambda name: None
+    task_home: str | None = None
+    """Name that the parameters of a task go by, so that several modules have them in common; else the module's own."""
 
 
 def add_module(
@@ -82,7 +84,7 @@ def add_module(
             if parts.task_of(parameter) not in (None, task):
                 continue
             part = Part(parameter, tuple(value.shape), parts.initial(parameter), trained=not parts.frozen(parameter))
-            key = Key(_module_owner(sharing, parts, task, site, part), f"{name}.{parameter}")
+            key = _module_key(sharing, parts, task, site, part)
             graft.bank.declare(key, part)
             keys[task][parameter] = key
     placement = ModulePlacement(name, module, keys)
@@ -96,12 +98,12 @@ def adopt(graft: Graft, name: Literal["backbone", "encoder"], module: nn.Module)
         graft.bank.adopt(Key(Owner(SHARED, name), f"{name}.{parameter_name}"), parameter)
 
 
-def _module_owner(sharing: Sharing, parts: ModuleParts, task: str, site: Site, part: Part) -> Owner:
+def _module_key(sharing: Sharing, parts: ModuleParts, task: str, site: Site, part: Part) -> Key:
     if parts.task_of(part.name) == task:
-        return Owner(f"task:{task}", site.name)
-    if not part.trained:
-        return Owner(SHARED, site.name)
-    return sharing.owner(task, site, part)
+        home = parts.task_home or site.name
+        return Key(Owner(f"task:{task}", home), f"{home}.{part.name}")
+    owner = sharing.owner(task, site, part) if part.trained else Owner(SHARED, site.name)
+    return Key(owner, f"{site.name}.{part.name}")
 
 
 def _declare(bank: Bank, method: Method, task: str, site: Site, parts: Sequence[Part]) -> Mapping[str, Key]:
@@ -120,7 +122,7 @@ def _refuse(method: Method, parts: Sequence[Part]) -> None:
 def _add_hypernetwork(graft: Graft, method: Method, stack: str, wanted: list[tuple[Site, Part]]) -> None:
     with torch.device("meta"):
         generator = method.sharing.generator(wanted)
-    name = f"{method.name}-hypernetwork-{stack}"
-    parts = ModuleParts(generator.initial, task_of=generator.task_of)
-    placement = add_module(graft, name, generator, parts, method.sharing)
+    name = f"{method.name}-hypernetwork"
+    parts = ModuleParts(generator.initial, task_of=generator.task_of, task_home=name)
+    placement = add_module(graft, f"{name}-{stack}", generator, parts, method.sharing)
     graft.hypernetworks.append(Hypernetwork(method.name, placement))  # type: ignore[arg-type]

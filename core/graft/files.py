@@ -88,7 +88,7 @@ def load_graft(folder: Path, bank: Bank, trunk: Mapping[str, str]) -> None:
     _check_frozen(folder, facts["frozen"], bank)
     values = {key.text: value for key, value in bank.trained().items()}
     stored = _read_tensors(folder, facts["tensors"])
-    _check_names(folder, stored, values)
+    _check_names(folder, stored, values, facts["plugins"])
     for name, tensor in stored.items():
         _check_tensor(folder, name, tensor, values[name])
     with no_grad():
@@ -145,11 +145,15 @@ def _check_frozen(folder: Path, saved: Mapping[str, str], bank: Bank) -> None:
         )
 
 
-def _check_names(folder: Path, stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def _check_names(
+    folder: Path, stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor], plugins: Mapping[str, str]
+) -> None:
     missing, unknown = sorted(wanted.keys() - stored.keys()), sorted(stored.keys() - wanted.keys())
     if missing or unknown:
         lines = [f"missing {name}" for name in missing[:5]] + [f"unknown {name}" for name in unknown[:5]]
+        versions = ", ".join(f"{name} {version}" for name, version in plugins.items())
         raise GraftError(
             f"{folder} does not fit this recipe's graft ({len(missing)} missing, {len(unknown)} unknown): "
             + "; ".join(lines)
+            + f". It was saved by {versions}; take these versions, or train it anew"
         )

@@ -38,7 +38,10 @@ class PartGenerator(nn.Module, ABC):
         """The start value of one of its parameters, by name."""
 
     def task_of(self, parameter: str) -> str | None:
-        """The task that owns a parameter of the generator (a task embedding), or None: all tasks share it."""
+        """The task that owns a parameter of the generator (a task embedding), or None: all tasks share it.
+
+        A parameter with a task is one tensor for the generators of all stacks, which must agree on its name and shape.
+        """
         return None
 
 
@@ -54,7 +57,10 @@ class Sharing(ABC):
         return False
 
     def generator(self, wanted: Sequence[tuple[Site, Part]]) -> PartGenerator:
-        """The hypernetwork for the parts that `generates` named. One is built for each stack of the backbone."""
+        """The hypernetwork for the parts that `generates` named.
+
+        One is built for each stack of the backbone; those of a method have the parameters of a task in common.
+        """
         raise NotImplementedError(f"{type(self).__name__} generates no parts")
 
     def refuse(self, parts: Mapping[str, Part]) -> str | None:

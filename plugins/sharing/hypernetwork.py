@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.part import Initial, Part, normal, ones, zeros
 from multigraft.core.graft.site import Site
 from multigraft.core.interfaces.sharing import SHARED, Owner, PartGenerator, Sharing
@@ -25,16 +26,15 @@ class LayerwiseGenerator(PartGenerator):
     def __init__(self, options: HypernetworkOptions, tasks: Sequence[str], wanted: Sequence[tuple[Site, Part]]) -> None:
         super().__init__()
         self.wanted = tuple(wanted)
-        self.layers = sorted({site.layer or 0 for site, _ in wanted})
+        self.layers = sorted({site.layer for site, _ in wanted}, key=lambda layer: -1 if layer is None else layer)
         self.task_embeddings = nn.ParameterDict({task: nn.Parameter(torch.empty(options.embedding)) for task in tasks})
         self.layer_embeddings = nn.Parameter(torch.empty(len(self.layers), options.embedding))
         self.project = nn.Sequential(
             nn.Linear(2 * options.embedding, options.hidden), nn.ReLU(), nn.Linear(options.hidden, options.projected)
         )
         self.norm = nn.LayerNorm(options.projected, eps=1e-6)
-        shapes = {generator_name(site, part): part.shape for site, part in wanted}
         self.generators = nn.ModuleDict(
-            {name: nn.Linear(options.projected, math.prod(shape)) for name, shape in shapes.items()}
+            {name: nn.Linear(options.projected, math.prod(shape)) for name, shape in _shapes(wanted).items()}
         )
 
     def forward(self, task: str) -> dict[tuple[str, str], Tensor]:
@@ -44,9 +44,7 @@ class LayerwiseGenerator(PartGenerator):
         vectors = self.norm(self.project(joined))
         made = {name: generator(vectors) for name, generator in self.generators.items()}
         return {
-            (site.name, part.name): made[generator_name(site, part)][self.layers.index(site.layer or 0)].view(
-                part.shape
-            )
+            (site.name, part.name): made[generator_name(site, part)][self.layers.index(site.layer)].view(part.shape)
             for site, part in self.wanted
         }
 
@@ -85,6 +83,18 @@ class HypernetworkSharing(Sharing):
     def generator(self, wanted: Sequence[tuple[Site, Part]]) -> LayerwiseGenerator:
         """The hypernetwork of a stack."""
         return LayerwiseGenerator(self.options, self.tasks, wanted)
+
+
+def _shapes(wanted: Sequence[tuple[Site, Part]]) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for site, part in wanted:
+        shape = shapes.setdefault(generator_name(site, part), part.shape)
+        if shape != part.shape:
+            raise MultigraftError(
+                f"a hypernetwork makes a part of all layers with one generator, and {part.name} has the shapes {shape} "
+                f"and {part.shape} in the layers of {site.stack}; take another sharing rule there"
+            )
+    return shapes
 
 
 def generator_name(site: Site, part: Part) -> str:

@@ -45,6 +45,14 @@ def test_adapters_under_each_sharing_rule(row, clip_bart, registry):
     assert sum(counted.by_owner.values()) == sum(counted.by_part.values()) == trainable
 
 
+def test_hypernetworks_have_one_task_embedding_for_both_stacks(clip_bart, registry):
+    sharing = {"kind": "hypernetwork", "embedding": 512, "hidden": 128, "projected": 8}
+    recipe = clip_bart({"adapters": [{"kind": "bottleneck"}], "sharing": sharing, "train": {"norms": True}})
+    counted = plan(recipe, registry).parameters
+    assert (counted.total, counted.trainable) == (148_103_952, 8_579_088)
+    assert {task: counted.by_owner[f"task:{task}"] for task in TASKS} == dict.fromkeys(TASKS, 512)
+
+
 @pytest.mark.parametrize(("norms", "trainable"), [(False, 1_582_848), (True, 1_632_000)])
 def test_visual_projection_with_and_without_norms(norms, trainable, clip_bart, registry):
     counted = plan(clip_bart({"train": {"norms": norms}}), registry).parameters

@@ -35,7 +35,7 @@ class PromptMaker:
     def _generate(self, visual: Visual, calls: GraftCalls) -> tuple[Tensor, Tensor]:
         tokens = arrange(visual, self._encode(visual, calls))
         pieces = []
-        for run in runs(self.prompt, subset(calls.segments, visual.rows.tolist())):
+        for run in runs(self.prompt.identity, subset(calls.segments, visual.rows.tolist())):
             part = replace(
                 tokens, tokens=tokens.tokens[run.rows], mask=tokens.mask[run.rows], times=tokens.times[run.rows]
             )

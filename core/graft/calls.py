@@ -1,6 +1,6 @@
 """The graft's side of a forward pass: one object a batch, handed down through the trunk."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,7 +9,7 @@ from torch.func import functional_call
 
 from multigraft.core.data.batch import Segment
 from multigraft.core.graft.placement import Graft, Placement, runs
-from multigraft.core.interfaces.adapter import Call
+from multigraft.core.interfaces.adapter import Adapter, Call
 
 Generated = Mapping[tuple[str, str], Mapping[tuple[str, str], Tensor]]
 """(method, task) -> (site, part) -> tensor."""
@@ -28,12 +28,11 @@ class GraftCalls:
 
     def linear(self, site: str, module: nn.Linear, x: Tensor) -> Tensor:
         """A projection with its overlays and adapters: `(rows, tokens, width_in)` to `(rows, tokens, width_out)`."""
-        output = self._overlaid(site, module, x)
-        return self._adapted(site, x, output, module)
+        return self._adapted(site, x, self._overlaid(site, module, x), module)
 
     def norm(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
         """A normalisation with its overlays and adapters."""
-        return self._adapted(site, x, self._overlaid(site, module, x), None)
+        return self._adapted(site, x, self._overlaid(site, module, x), module)
 
     def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
         """A block's output after its adapters."""
@@ -50,32 +49,38 @@ class GraftCalls:
 
     def _overlaid(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
         self.seen.add(site)
-        for placement in self.graft.sites.get(site, ()):
-            if placement.adapter is None:
-                return self._by_owner(placement, x, lambda p, v, rows: functional_call(module, dict(v), (x[rows],)))
-        return module(x)  # type: ignore[no-any-return]
+        overlay = self.graft.overlay(site)
+        if overlay is None:
+            return module(x)  # type: ignore[no-any-return]
+        pieces = [
+            functional_call(module, self._values(overlay, run.task), (x[run.rows],))
+            for run in runs(overlay.identity, self.segments)
+        ]
+        return _joined(pieces)
 
-    def _adapted(self, site: str, x: Tensor, output: Tensor, module: nn.Linear | None) -> Tensor:
+    def _adapted(self, site: str, x: Tensor, output: Tensor, module: nn.Module | None) -> Tensor:
         self.seen.add(site)
         for placement in self.graft.sites.get(site, ()):
             if placement.adapter is not None:
-                output = self._adapt(placement, x, output, module)
+                output = self._adapt(placement, placement.adapter, x, output, module)
         return output
 
-    def _adapt(self, placement: Placement, x: Tensor, output: Tensor, module: nn.Linear | None) -> Tensor:
-        weight, bias = (None, None) if module is None else (module.weight, module.bias)
-
-        def apply(placement: Placement, values: Mapping[str, Tensor], rows: slice) -> Tensor:
-            call = Call(placement.site, x[rows], output[rows], weight, bias, self.training)
-            return placement.adapter.apply(call, values)  # type: ignore[union-attr]
-
-        return self._by_owner(placement, output, apply)
-
-    def _by_owner(
-        self, placement: Placement, x: Tensor, apply: Callable[[Placement, Mapping[str, Tensor], slice], Tensor]
+    def _adapt(
+        self, placement: Placement, adapter: Adapter, x: Tensor, output: Tensor, module: nn.Module | None
     ) -> Tensor:
-        pieces = [apply(placement, self._values(placement, s.task), s.rows) for s in runs(placement, self.segments)]
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+        overlay = self.graft.overlay(placement.site.name)
+
+        def identity(task: str) -> object:
+            return placement.identity(task), overlay and overlay.identity(task)
+
+        frozen: dict[str, Tensor] = {} if module is None else dict(module.named_parameters(recurse=False))
+        pieces = []
+        for run in runs(identity, self.segments):
+            own = frozen | (self._values(overlay, run.task) if overlay else {})
+            rows = run.rows
+            call = Call(placement.site, x[rows], output[rows], own.get("weight"), own.get("bias"), self.training)
+            pieces.append(adapter.apply(call, self._values(placement, run.task)))
+        return _joined(pieces)
 
     def _values(self, placement: Placement, task: str) -> dict[str, Tensor]:
         values = {name: self.graft.bank[key] for name, key in placement.keys[task].items()}
@@ -83,6 +88,10 @@ class GraftCalls:
             made = self.generated[placement.method, task]
             values.update({name: made[placement.site.name, name] for name in placement.generated})
         return values
+
+
+def _joined(pieces: Sequence[Tensor]) -> Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(list(pieces))
 
 
 def make_calls(graft: Graft, segments: Sequence[Segment], training: bool) -> GraftCalls:

@@ -1,6 +1,6 @@
 """Placements: a method's parts at a site, or a module's parameters, with the owner of each for every task."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -70,6 +70,10 @@ class Graft:
     hypernetworks: list[Hypernetwork] = field(default_factory=list)
     modules: dict[str, ModulePlacement[nn.Module]] = field(default_factory=dict)
 
+    def overlay(self, site: str) -> Placement | None:
+        """What stands in for a site's own tensors, if anything does."""
+        return next((placement for placement in self.sites.get(site, ()) if placement.adapter is None), None)
+
     def placements(self) -> Iterable[Placement]:
         """Every placement, in the order of sites."""
         return (placement for placements in self.sites.values() for placement in placements)
@@ -82,12 +86,12 @@ class Graft:
         return keys | set(self.bank.adopted)
 
 
-def runs(placement: "Placement | ModulePlacement[M]", segments: Sequence[Segment]) -> list[Segment]:
-    """Neighbouring segments with the same tensors joined; `task` is that of the first."""
+def runs(identity: Callable[[str], object], segments: Sequence[Segment]) -> list[Segment]:
+    """Neighbouring segments joined whose tasks have the same tensors, that is, one identity; `task` is the first's."""
     joined: list[Segment] = []
     for segment in segments:
         last = joined[-1] if joined else None
-        if last and last.stop == segment.start and placement.identity(last.task) == placement.identity(segment.task):
+        if last and last.stop == segment.start and identity(last.task) == identity(segment.task):
             joined[-1] = Segment(last.task, last.start, segment.stop)
         else:
             joined.append(segment)

@@ -25,8 +25,10 @@ class Call:
     output: Tensor
     """What came out of it (and out of adapters placed before this one): `(rows, tokens, width_out)`."""
     weight: Tensor | None
-    """The site's own frozen weight `(width_out, width_in)`, at projections."""
+    """The site's own weight in use, `(width_out, width_in)` at projections and `(width,)` at normalisations: that of an
+    overlay where the graft trains it, else the frozen one. None at blocks."""
     bias: Tensor | None
+    """The site's own bias in use, `(width_out,)`; None where it has none."""
     training: bool
 
 

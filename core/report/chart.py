@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from multigraft.core.report.marks import NEUTRAL, Mark
+
 WIDTH, HEIGHT = 420, 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 10, 24
-COLOURS = 8
 _MOST_POINTS = 150
 _MOST_DOTS = 30
 _FLAT = 1e-9
@@ -20,9 +21,7 @@ class Line:
     """One series, in the chart's own units."""
 
     name: str
-    colour: int
-    dashed: bool
-    """A second round through the colours."""
+    mark: Mark
     path: str
     """`x,y x,y ...` of an SVG polyline."""
     dots: tuple[tuple[float, float], ...]
@@ -48,14 +47,19 @@ class Chart:
     values: tuple[Tick, ...]
 
 
-def draw(title: str, series: Mapping[str, Points]) -> Chart | None:
-    """A chart of `{name: [(step, value), ...]}` without values that are no finite numbers; None if none is left."""
+def draw(title: str, series: Mapping[str, Points], marks: Mapping[str, Mark], fractions: bool = False) -> Chart | None:
+    """A chart of `{name: [(step, value), ...]}` without values that are no finite numbers; None if none is left.
+
+    Args:
+        marks: how each name is drawn; neutral where it has none.
+        fractions: draw values from 0 to 1 on an axis from 0 to 1.
+    """
     finite = {name: [(x, y) for x, y in points if math.isfinite(y)] for name, points in series.items()}
     shown = {name: _thinned(points) for name, points in finite.items() if points}
     if not shown:
         return None
     steps = _ticks([x for points in shown.values() for x, _ in points])
-    values = _ticks([y for points in shown.values() for _, y in points])
+    values = _ticks([y for points in shown.values() for _, y in points] + ([0.0, 1.0] if fractions else []))
 
     def across(x: float) -> float:
         return round(LEFT + (x - steps[0]) / (steps[-1] - steps[0]) * (WIDTH - LEFT - RIGHT), 1)
@@ -64,11 +68,11 @@ def draw(title: str, series: Mapping[str, Points]) -> Chart | None:
         return round(HEIGHT - BOTTOM - (y - values[0]) / (values[-1] - values[0]) * (HEIGHT - TOP - BOTTOM), 1)
 
     lines = []
-    for number, (name, points) in enumerate(shown.items()):
+    for name, points in shown.items():
         placed = tuple((across(x), down(y)) for x, y in points)
         path = " ".join(f"{x:g},{y:g}" for x, y in placed)
         dots = placed if len(placed) <= _MOST_DOTS else ()
-        lines.append(Line(name, number % COLOURS, number >= COLOURS, path, dots, finite[name][-1][1]))
+        lines.append(Line(name, marks.get(name, NEUTRAL), path, dots, finite[name][-1][1]))
     return Chart(
         title,
         tuple(lines),

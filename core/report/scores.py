@@ -1,10 +1,22 @@
-"""The table of scores: one row for each task, group of annotations and metric; controls stand beside the score."""
+"""The table of scores: one row for each task, group of annotations and metric; controls stand beside the score.
+
+The first metric of a task is its main one.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _NO_METRIC = ("n", "by_source", "by_type", "facts")
+
+
+@dataclass(frozen=True)
+class ControlScore:
+    """The same metric under a control."""
+
+    score: float
+    n: int | None
+    """Annotations scored, where these are other ones than the row's."""
 
 
 @dataclass(frozen=True)
@@ -15,9 +27,10 @@ class ScoreRow:
     group: str
     """Empty for all annotations, else such as `type: colour`."""
     metric: str
+    main: bool
     n: int | None
     score: float
-    controls: tuple[float | None, ...]
+    controls: tuple[ControlScore | None, ...]
     """In the order of the controls' names."""
     bounds: str
 
@@ -38,6 +51,11 @@ def score_rows(results: Mapping[str, Any]) -> Iterator[ScoreRow]:
             for name, group in scores.get(f"by_{kind}", {}).items():
                 same = [other.get(f"by_{kind}", {}).get(name, {}) for other in others]
                 yield from _rows(task, f"{kind}: {name}", group, same, {})
+
+
+def main_metrics(results: Mapping[str, Any]) -> list[str]:
+    """The main metric of each task, each once."""
+    return list(dict.fromkeys(row.metric for row in score_rows(results) if row.main and not row.group))
 
 
 def facts(results: Mapping[str, Any]) -> dict[str, str]:
@@ -62,11 +80,20 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _rows(
     task: str, group: str, scores: Mapping[str, Any], others: list[Mapping[str, Any]], bounds: Mapping[str, Any]
 ) -> Iterator[ScoreRow]:
-    for metric, score in scores.items():
-        if metric in _NO_METRIC or not isinstance(score, (int, float)):
-            continue
-        beside = tuple(other.get(metric) for other in others)
-        yield ScoreRow(task, group, metric, scores.get("n"), score, beside, _bounds(bounds, metric, scores))
+    measured = {name: score for name, score in scores.items() if name not in _NO_METRIC and _is_number(score)}
+    for place, (metric, score) in enumerate(measured.items()):
+        beside = tuple(_control(other, metric, scores.get("n")) for other in others)
+        bound = _bounds(bounds, metric, scores)
+        yield ScoreRow(task, group, metric, place == 0, scores.get("n"), score, beside, bound)
+
+
+def _control(scores: Mapping[str, Any], metric: str, n: int | None) -> ControlScore | None:
+    score, own = scores.get(metric), scores.get("n")
+    return ControlScore(score, own if own != n else None) if _is_number(score) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _bounds(bounds: Mapping[str, Any], metric: str, scores: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """The first line of a report, and the plain tables: parameters and skipped samples."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from multigraft.core.report.scores import flat
 
 _MOST_BARS = 24
 _MOST_EXAMPLES = 3
+CUT_PIECES = ("any", "context", "choices", "question", "target")
 _NAMED_VERSIONS = ("multigraft", "python", "torch")
 
 
@@ -33,15 +33,17 @@ class Skipped:
 
 
 def summary(run: RunFiles) -> list[str]:
-    """Trunk, graft, steps, seconds and versions, as far as they are known."""
+    """Recipe, trunk, graft, steps, seed, seconds and versions, as far as they are known."""
     trunk, graft = run.recipe.get("trunk") or {}, run.recipe.get("graft") or {}
     parts = (_name(trunk.get(part)) for part in ("encoder", "backbone"))
     adapters = [_name(adapter) for adapter in graft.get("adapters") or ()]
     sharing = _name(graft.get("sharing"))
     lines = [
+        _phrase("recipe", _name((run.environment or {}).get("recipe"))),
         _phrase("trunk", " + ".join(part for part in parts if part)),
         _phrase("graft", ", ".join(text for text in (*adapters, sharing) if text)),
         _steps(run),
+        _phrase("seed", str((run.recipe.get("train") or {}).get("seed", ""))),
         _seconds((run.results or {}).get("seconds")),
         _versions(run.environment or {}),
     ]
@@ -71,18 +73,33 @@ def skipped_by_reason(rows: Iterable[Mapping[str, Any]]) -> list[Skipped]:
     return sorted(groups.values(), key=lambda group: (group.shard, -group.count))
 
 
-def curves(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Rows of metrics.jsonl as `{chart: {task: [(step, value), ...]}}`; of a step logged twice, the later counts."""
-    charts: dict[str, dict[str, dict[float, float]]] = defaultdict(lambda: defaultdict(dict))
-    for row in rows:
-        for name, value in row.items():
-            stage, _, rest = name.partition("/")
-            task, _, measure = rest.partition("/")
-            if measure and (stage == "eval" or (stage, measure) == ("train", "loss")):
-                charts[measure][task][row["step"]] = float(value)
-    return {
-        chart: {task: sorted(points.items()) for task, points in series.items()} for chart, series in charts.items()
-    }
+@dataclass(frozen=True)
+class CutTexts:
+    """How many texts of a task a limit has cut, and what of them, in percent of all."""
+
+    task: str
+    n: int
+    shares: Mapping[str, float]
+
+
+def cut_texts(results: Mapping[str, Any]) -> list[CutTexts]:
+    """The tasks some of whose texts were cut, from `cut` of results.json."""
+    return [
+        CutTexts(task, counts["n"], {what: 100 * counts.get(what, 0) / counts["n"] for what in CUT_PIECES})
+        for task, counts in results.get("cut", {}).items()
+        if counts.get("n") and counts.get("any")
+    ]
+
+
+def steps_made(run: RunFiles) -> int | None:
+    """The last step that was logged."""
+    return max((row["step"] for row in run.metrics if "step" in row), default=None)
+
+
+def is_finished(run: RunFiles) -> bool:
+    """Whether all steps of the recipe were made and scored."""
+    made = steps_made(run)
+    return made is not None and made == _planned(run) and bool((run.results or {}).get("tasks"))
 
 
 def _name(component: Any) -> str:
@@ -100,12 +117,15 @@ def _phrase(label: str, text: str) -> str:
     return f"{label} {text}" if text else ""
 
 
+def _planned(run: RunFiles) -> int | None:
+    return (run.recipe.get("train") or {}).get("steps")
+
+
 def _steps(run: RunFiles) -> str:
-    planned = (run.recipe.get("train") or {}).get("steps")
-    done = max((row["step"] for row in run.metrics if "step" in row), default=None)
-    if done is None or done == planned:
+    planned, made = _planned(run), steps_made(run)
+    if made is None or made == planned:
         return f"{planned:,} steps" if planned else ""
-    return f"{done:,} of {planned:,} steps" if planned else f"{done:,} steps"
+    return f"{made:,} of {planned:,} steps" if planned else f"{made:,} steps"
 
 
 def _seconds(seconds: Any) -> str:

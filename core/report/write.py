@@ -5,19 +5,23 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from multigraft.core.files import write_text
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.report import chart
+from multigraft.core.report.curves import curves, draw_all, singles
+from multigraft.core.report.marks import NEUTRAL, marks_of
 from multigraft.core.report.run_files import RunFiles, read_run
 from multigraft.core.report.samples import draw_samples
-from multigraft.core.report.scores import control_names, facts, flat, score_rows, shown
-from multigraft.core.report.summary import bars, curves, skipped_by_reason, summary
+from multigraft.core.report.scores import control_names, facts, flat, main_metrics, score_rows, shown
+from multigraft.core.report.summary import bars, cut_texts, is_finished, skipped_by_reason, steps_made, summary
 
 
 def write_report(run_folder: Path) -> Path:
     """One page, `report.html`, that needs no other file: all that the run folder holds so far; returns its path.
 
     Raises:
-        MultigraftError: it is no run folder, or one of its files is damaged.
+        MultigraftError: it is no run folder, one of its files is damaged, or the page cannot be written; the page
+            that was there before stays.
     """
     run = read_run(run_folder)
     pages = Environment(
@@ -27,7 +31,7 @@ def write_report(run_folder: Path) -> Path:
     pages.filters["shown"] = shown
     text = pages.get_template("page.html").render(_facts(run))
     target = run_folder / "report.html"
-    target.write_text(text, encoding="utf-8")
+    write_text(target, text)
     return target
 
 
@@ -35,28 +39,42 @@ def _facts(run: RunFiles) -> dict[str, Any]:
     """What the template names."""
     results = run.results or {}
     parameters = results.get("parameters", {})
-    charts = [chart.draw(title, series) for title, series in curves(run.metrics).items()]
+    measures, marks = curves(run.metrics, main_metrics(results)), marks_of(_tasks(run))
     return {
         "title": run.folder.resolve().name,
         "summary": summary(run),
-        "charts": [drawn for drawn in charts if drawn],
+        "finished": is_finished(run),
+        "step": steps_made(run),
+        "marks": marks,
+        "neutral": NEUTRAL,
+        "charts": draw_all(measures, marks),
+        "singles": list(singles(measures)),
         "chart": chart,
         "controls": control_names(results),
         "rows": list(score_rows(results)),
+        "split": results.get("split"),
         "facts": facts(results),
         "parameters": parameters,
         "bars": {"owner": bars(parameters.get("by_owner", {})), "part": bars(parameters.get("by_part", {}))},
-        "skipped": None if run.skipped is None else skipped_by_reason(run.skipped),
+        "data": results.get("data", {}),
+        "cut": cut_texts(results),
+        "skipped": skipped_by_reason(run.skipped or ()),
         "drawn": draw_samples(_in_order(run), _roots(run)),
         "recipe": run.recipe_text,
         "environment": None if run.environment is None else flat(run.environment),
     }
 
 
+def _tasks(run: RunFiles) -> list[str]:
+    """All tasks that the run's files name, the recipe's first and in its order."""
+    logged = [name.split("/")[1] for row in run.metrics for name in row if name.count("/") >= 2]
+    scored = (run.results or {}).get("tasks", {})
+    return list(dict.fromkeys([*(run.recipe.get("tasks") or {}), *scored, *logged, *run.predictions]))
+
+
 def _in_order(run: RunFiles) -> dict[str, list[Prediction]]:
     """Predictions in the order of the recipe's tasks."""
-    order = [*(run.recipe.get("tasks") or {}), *run.predictions]
-    return {task: run.predictions[task] for task in dict.fromkeys(order) if task in run.predictions}
+    return {task: run.predictions[task] for task in _tasks(run) if task in run.predictions}
 
 
 def _roots(run: RunFiles) -> list[Path]:

@@ -48,8 +48,9 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(page: Page):
 
 def test_the_first_line_tells_recipe_trunk_graft_steps_seed_seconds_and_versions(page: Page):
     assert (
-        "first & best recipe quickstart · trunk tf_efficientnet_lite0 + sapling · graft bottleneck of width 24, half-shared · "
-        "2,000 steps · seed 7 · 432 seconds · multigraft 0.1.0, python 3.11.2, torch 2.14.1"
+        "first & best recipe quickstart · trunk tf_efficientnet_lite0 + sapling · "
+        "graft bottleneck of width 24, half-shared · 2,000 steps · seed 7 · 432 seconds · "
+        "multigraft 0.1.0, python 3.11.2, torch 2.14.1"
     ) in page.text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -11,12 +12,14 @@ from typing import Literal
 
 from multigraft.core.component import import_name
 from multigraft.core.hookspecs import KINDS
-from multigraft.core.plugin_loading import PluginRecord
+from multigraft.core.own_frame import own_frame, told
+from multigraft.core.plugin_record import PluginRecord
 from multigraft.core.registry import Registration, Registry, missing_requirement, noun
 from multigraft.core.testing.conformance import check_component
 
 _SLOW_MILLISECONDS = 200
 _PROBE = "multigraft.core.testing.import_probe"
+_PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,12 @@ class Finding:
     plugin: str
     message: str
     fix: str
+    place: str = ""
+    """The plugin's own line that it comes from, as `FILE:LINE: code`, where it is known."""
+
+    def __str__(self) -> str:
+        place = f" (at {self.place})" if self.place else ""
+        return f"{self.level}: {self.plugin}: {self.message}{place}; {self.fix}"
 
 
 def diagnose(registry: Registry, reserved: frozenset[tuple[str, ...]] = frozenset()) -> list[Finding]:
@@ -34,7 +43,8 @@ def diagnose(registry: Registry, reserved: frozenset[tuple[str, ...]] = frozense
 
     Components are imported, which may take seconds.
     """
-    found = [*_not_loaded(registry), *_name_clashes(registry), *_command_clashes(registry, reserved)]
+    found = [*_not_loaded(registry), *_faults(registry), *_name_clashes(registry)]
+    found += _command_clashes(registry, reserved)
     for plugin in registry.plugins:
         if plugin.state == "loaded":
             found += [*_imports(plugin), *_components(plugin, registry), *_commands(plugin)]
@@ -46,11 +56,24 @@ def _not_loaded(registry: Registry) -> Iterator[Finding]:
     fixes = {
         "failed": "tell its author, or leave it out with --no-plugin",
         "wrong API": "install a version made for this multigraft",
-        "duplicate": "uninstall one of the two distributions",
+        "duplicate": "uninstall one of the two distributions, or leave one out with --no-plugin",
     }
     for plugin in registry.plugins:
         if plugin.state in fixes:
-            yield Finding("error", plugin.name, f"{plugin.state}: {plugin.error}", fixes[plugin.state])
+            message = f"{plugin.state}: {plugin.error}"
+            yield Finding("error", plugin.name, message, fixes[plugin.state], plugin.place)
+
+
+def _faults(registry: Registry) -> Iterator[Finding]:
+    for plugin in registry.plugins:
+        for fault in plugin.faults if plugin.state != "off" else ():
+            yield Finding("error", plugin.name, fault.message, fault.fix, fault.place)
+        if plugin.state == "loaded" and not _PLUGIN_NAME.fullmatch(plugin.name):
+            message = f"its name {plugin.name!r} is hard to write in recipes and on the command line"
+            fix = "use letters, digits, `-`, `_` and `.`; " + (
+                "rename the file" if plugin.from_file else "tell its author"
+            )
+            yield Finding("error", plugin.name, message, fix)
 
 
 def _name_clashes(registry: Registry) -> Iterator[Finding]:
@@ -96,13 +119,12 @@ def _imports(plugin: PluginRecord) -> Iterator[Finding]:
 
 def heavy_imports_of(plugin: PluginRecord) -> list[str]:
     """Heavy modules that a fresh process has after importing a plugin and the options of its components."""
-    from_file = plugin.source.endswith(".py")
-    options = [] if from_file else [component.config for _, component in plugin.components]
+    options = [] if plugin.from_file else [component.config for _, component in plugin.components]
     command = [sys.executable, "-m", _PROBE, plugin.source, *dict.fromkeys(options)]
     try:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         return list(json.loads(subprocess.check_output(command, stderr=subprocess.DEVNULL, env=environment)))
-    except subprocess.CalledProcessError:
+    except (subprocess.CalledProcessError, ValueError):
         return []  # what cannot be imported is a finding of the conformance checks
 
 
@@ -119,14 +141,20 @@ def _component(registration: Registration, registry: Registry) -> Iterator[Findi
     if missing:
         message, _, fix = missing.partition(": ")
         yield Finding("warning" if plugin.built_in else "error", plugin.name, f"{title}: {message}", fix)
-    for line in check_component(registration, registry, deep=not plugin.built_in):
-        yield Finding("error", plugin.name, f"{title}: {line}", "tell its author")
+    try:
+        for line in check_component(registration, registry, deep=not plugin.built_in):
+            yield Finding("error", plugin.name, f"{title}: {line}", "tell its author")
+    except (Exception, SystemExit) as error:  # a third party's component may fail in any way
+        place = own_frame(error, plugin.module)
+        yield Finding(
+            "error", plugin.name, f"{title}: it fails when it is checked: {told(error)}", "tell its author", place
+        )
 
 
 def _commands(plugin: PluginRecord) -> Iterator[Finding]:
     for command in plugin.commands:
         try:
             import_name(command.build)
-        except Exception as error:  # a third party's module may fail in any way
-            message = f"command {' '.join(command.path)!r} cannot be imported: {type(error).__name__}: {error}"
-            yield Finding("error", plugin.name, message, "tell its author")
+        except (Exception, SystemExit) as error:  # a third party's module may fail in any way
+            message = f"command {' '.join(command.path)!r} cannot be imported: {told(error)}"
+            yield Finding("error", plugin.name, message, "tell its author", own_frame(error, plugin.module))

@@ -4,16 +4,16 @@ A plugin is one cheap module or object found through the entry-point group `mult
 arguments than their specification; arguments are only ever added. docs/plugins.md shows each hook in use.
 """
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from multigraft.core.component import Command, Component, RecipeFolder
-
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from multigraft.core.component import Command, Component, RecipeFolder
     from multigraft.core.data.batch import Batch
     from multigraft.core.training.run import Run
 
@@ -27,67 +27,67 @@ class DeclaringHooks:
     """Called once, when plugins are loaded. Return components; import nothing heavy."""
 
     @hookspec
-    def register_visual_encoders(self) -> Iterable[Component]:
+    def register_visual_encoders(self) -> "Iterable[Component]":
         """Encoders of pictures, frames, sound: media to tokens (see interfaces/encoder.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_backbones(self) -> Iterable[Component]:
+    def register_backbones(self) -> "Iterable[Component]":
         """Language models (interfaces/backbone.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_prompt_generators(self) -> Iterable[Component]:
+    def register_prompt_generators(self) -> "Iterable[Component]":
         """Visual tokens to a visual prompt (interfaces/prompt.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_adapters(self) -> Iterable[Component]:
+    def register_adapters(self) -> "Iterable[Component]":
         """Adapter variants (interfaces/adapter.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_sharing(self) -> Iterable[Component]:
+    def register_sharing(self) -> "Iterable[Component]":
         """Sharing rules (interfaces/sharing.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_objectives(self) -> Iterable[Component]:
+    def register_objectives(self) -> "Iterable[Component]":
         """Losses and how an answer is read off (interfaces/objective.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_inputs(self) -> Iterable[Component]:
+    def register_inputs(self) -> "Iterable[Component]":
         """Bytes to media (interfaces/input.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_tasks(self) -> Iterable[Component]:
+    def register_tasks(self) -> "Iterable[Component]":
         """Tasks (interfaces/task.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_metrics(self) -> Iterable[Component]:
+    def register_metrics(self) -> "Iterable[Component]":
         """Scores (interfaces/metric.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_samplers(self) -> Iterable[Component]:
+    def register_samplers(self) -> "Iterable[Component]":
         """How many samples of each task a batch holds (interfaces/sampler.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_loggers(self) -> Iterable[Component]:
+    def register_loggers(self) -> "Iterable[Component]":
         """Where scalars go (interfaces/logger.py)."""
         raise NotImplementedError
 
     @hookspec
-    def register_recipes(self) -> Iterable[RecipeFolder]:
+    def register_recipes(self) -> "Iterable[RecipeFolder]":
         """Packages with runnable recipes."""
         raise NotImplementedError
 
     @hookspec
-    def register_commands(self) -> Iterable[Command]:
+    def register_commands(self) -> "Iterable[Command]":
         """Commands of the command line, imported when called."""
         raise NotImplementedError
 
@@ -132,3 +132,11 @@ DECLARING = tuple(name for name in vars(DeclaringHooks) if name.startswith("regi
 KINDS = tuple(
     name.removeprefix("register_") for name in DECLARING if name not in ("register_recipes", "register_commands")
 )
+HOOKS: dict[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(function).parameters)[1:]
+    for hooks in (DeclaringHooks, RunHooks)
+    for name, function in vars(hooks).items()
+    if not name.startswith("_")
+}
+"""The arguments of every hook, by its name."""
+RUN_HOOKS = tuple(name for name in vars(RunHooks) if not name.startswith("_"))

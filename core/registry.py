@@ -2,19 +2,24 @@
 
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multigraft.core.component import Command, Component, RecipeFolder, import_name
-from multigraft.core.config.options import Options
 from multigraft.core.errors import MultigraftError
 from multigraft.core.hookspecs import KINDS
 from multigraft.core.nearest import did_you_mean
-from multigraft.core.plugin_loading import PluginRecord, load_plugins, new_plugin_manager
+from multigraft.core.own_frame import own_frame, told
+from multigraft.core.plugin_loading import load_plugins, new_plugin_manager, refuse_failed_files
+from multigraft.core.plugin_record import PluginRecord
 from multigraft.core.run_hooks import RunHookRelay
+
+if TYPE_CHECKING:
+    from multigraft.core.config.options import Options
 
 _NOUNS = {"sharing": "sharing rule"}
 
@@ -92,12 +97,14 @@ class Registry:
         hint = "; ".join([did_you_mean(name, self.names(kind)), *self._absent_plugins()])
         raise ComponentError(f"no {noun(kind)} named {name!r}", hint)
 
-    def options(self, kind: str, name: str) -> type[Options]:
+    def options(self, kind: str, name: str) -> "type[Options]":
         """The options model of a component.
 
         Raises:
             ComponentError: as `find`, or the model cannot be imported.
         """
+        from multigraft.core.config.options import Options
+
         registration = self.find(kind, name)
         model = self._imported(registration, registration.component.config)
         if not (isinstance(model, type) and issubclass(model, Options)):
@@ -107,11 +114,11 @@ class Registry:
             )
         return model
 
-    def component(self, kind: str, options: Options) -> Component:
+    def component(self, kind: str, options: "Options") -> Component:
         """The component that validated options belong to."""
         return self.find(kind, options.kind).component
 
-    def build(self, kind: str, options: Options, **context: Any) -> Any:
+    def build(self, kind: str, options: "Options", **context: Any) -> Any:
         """Build a component: `build(options, **context)`, imported on first use.
 
         Raises:
@@ -121,7 +128,9 @@ class Registry:
         missing = missing_requirement(registration.component)
         if missing:
             raise ComponentError(missing, "")
-        return self._imported(registration, registration.component.build)(options, **context)
+        build = self._imported(registration, registration.component.build)
+        with _naming(registration):
+            return build(options, **context)
 
     def _meant_by(self, kind: str, name: str) -> list[Registration]:
         if kind not in self._registrations:
@@ -142,22 +151,42 @@ class Registry:
             raise ComponentError(f"no plugin named {plugin_name!r} is installed", did_you_mean(plugin_name, known))
         if all(record.state != "loaded" for record in records):
             raise ComponentError(
-                f"plugin {plugin_name!r} did not load: {records[0].error}", "see `multigraft plugins doctor`"
+                f"plugin {plugin_name!r} did not load: {records[0].told_error}", "see `multigraft plugins doctor`"
             )
 
     def _absent_plugins(self) -> list[str]:
         absent = [plugin for plugin in self.plugins if plugin.state in ("failed", "off", "wrong API")]
-        return [f"plugin {plugin.name!r} did not load: {plugin.error}" for plugin in absent]
+        faulty = [(plugin.name, fault) for plugin in self.plugins for fault in plugin.faults if not plugin.components]
+        return [
+            *(f"plugin {plugin.name!r} did not load: {plugin.told_error}" for plugin in absent),
+            *(f"plugin {name!r}: {fault.message}; {fault.fix}" for name, fault in faulty),
+        ]
 
     def _imported(self, registration: Registration, dotted: str) -> Any:
         try:
             return import_name(dotted)
-        except ImportError as error:
-            message = f"{self._title(registration)} cannot be loaded: {error}"
+        except (Exception, SystemExit) as error:  # a third party's module may fail in any way
+            reason = str(error) if isinstance(error, ImportError) else told(error)
+            place = own_frame(error, registration.plugin.module)
+            message = f"{self._title(registration)} cannot be loaded: {reason}{place and f' (at {place})'}"
             raise ComponentError(message, "see `multigraft plugins doctor`") from error
 
     def _title(self, registration: Registration) -> str:
         return f"{noun(registration.kind)} {registration.full_name!r}"
+
+
+@contextmanager
+def _naming(registration: Registration) -> Iterator[None]:
+    """Add a note to an error that a plugin did not mean to raise: which plugin, building what, its own last line."""
+    try:
+        yield
+    except MultigraftError:
+        raise
+    except Exception as error:
+        plugin, name = registration.plugin, registration.component.name
+        place = own_frame(error, plugin.module)
+        error.add_note(f"raised by plugin {plugin.name!r} building {name!r}{place and f', at {place}'}")
+        raise
 
 
 def missing_requirement(component: Component) -> str:
@@ -183,7 +212,9 @@ def load_registry(plugin_files: Sequence[Path] = (), disabled: Sequence[str] = (
     Raises:
         MultigraftError: an unknown name in `disabled`, or a file that does not load.
     """
-    return Registry(load_plugins(plugin_files, disabled))
+    plugins = load_plugins(plugin_files, disabled)
+    refuse_failed_files(plugins)
+    return Registry(plugins)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ from typing import Any
 import pluggy
 
 from multigraft.core.hookspecs import RunHooks
+from multigraft.core.own_frame import own_frame
 
 
 class RunHookRelay:
@@ -36,4 +37,7 @@ def _name_owner(error: BaseException, caller: pluggy.HookCaller) -> None:
     }  # equal code is not the same code
     for implementation in caller.get_hookimpls():
         if id(getattr(implementation.function, "__code__", None)) in running:
-            error.add_note(f"raised by plugin {implementation.plugin_name!r} in its hook {caller.name}")
+            module = str(getattr(implementation.function, "__module__", ""))
+            place = own_frame(error, module)
+            note = f"raised by plugin {implementation.plugin_name!r} in its hook {caller.name}"
+            error.add_note(f"{note}, at {place}" if place else note)

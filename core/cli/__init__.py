@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import multigraft
-from multigraft.core.cli.lazy import LazyGroup, registry_of
+from multigraft.core.cli.lazy import PLUGIN_OPTIONS, LazyGroup, plugin_options_first, registry_of
 from multigraft.core.errors import MultigraftError
 
 _BAD_INPUT = 2
@@ -23,6 +23,9 @@ class _Root(LazyGroup):
         except MultigraftError as error:
             _tell(str(error), error)
             sys.exit(_BAD_INPUT)
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(context, plugin_options_first(args))
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -41,16 +44,8 @@ def _tell(message: str, error: BaseException) -> None:
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: multigraft train quickstart --run runs/first",
+    params=list(PLUGIN_OPTIONS),
 )
-@click.option(
-    "--plugin",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    is_eager=True,
-    metavar="FILE",
-    help="Load a plugin file.",
-)
-@click.option("--no-plugin", multiple=True, is_eager=True, metavar="NAME", help="Leave out a plugin or a distribution.")
 @click.version_option(multigraft.__version__, prog_name="multigraft")
 @click.pass_context
 def cli(context: click.Context, plugin: tuple[Path, ...], no_plugin: tuple[str, ...]) -> None:

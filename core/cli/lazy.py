@@ -1,6 +1,8 @@
 """Command groups that know their commands by name and import one only when it is called."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -9,17 +11,73 @@ from multigraft.core.cli.verbs import GROUPS, VERBS
 from multigraft.core.component import Command, import_name
 from multigraft.core.errors import MultigraftError
 from multigraft.core.nearest import did_you_mean
-from multigraft.core.registry import Registry, load_registry
+from multigraft.core.own_frame import own_frame, told
+from multigraft.core.plugin_loading import load_plugins, refuse_failed_files
+from multigraft.core.plugin_record import PluginRecord
+from multigraft.core.registry import Registry
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+PLUGIN_OPTIONS = (
+    click.Option(
+        ["--plugin"],
+        type=click.Path(path_type=Path),
+        multiple=True,
+        is_eager=True,
+        metavar="FILE",
+        help="Load a plugin file; may be repeated, before the verb or after it.",
+    ),
+    click.Option(
+        ["--no-plugin"],
+        multiple=True,
+        is_eager=True,
+        metavar="NAME",
+        help="Leave out a plugin or a distribution; may be repeated, before the verb or after it.",
+    ),
+)
+_LOOKING = "plugins"
+"""The group that looks at plugins, and so also at those that failed."""
 
 
 def registry_of(context: click.Context) -> Registry:
-    """The registry of this call; `--plugin` and `--no-plugin` before the verb decide what is in it."""
+    """The registry of this call; `--plugin` and `--no-plugin` decide what is in it.
+
+    Raises:
+        MultigraftError: a plugin file does not load, unless the verb is one that looks at plugins.
+    """
     root = context.find_root()
     if root.obj is None:
-        root.obj = load_registry(root.params.get("plugin", ()), root.params.get("no_plugin", ()))
+        plugins = load_plugins(root.params.get("plugin", ()), root.params.get("no_plugin", ()))
+        if root.invoked_subcommand != _LOOKING:
+            refuse_failed_files(plugins)
+            _tell_faults([plugin for plugin in plugins if plugin.from_file])
+        root.obj = Registry(plugins)
     return root.obj  # type: ignore[no-any-return]
+
+
+def _tell_faults(plugins: Sequence[PluginRecord]) -> None:
+    for plugin in plugins:
+        for fault in plugin.faults:
+            place = f" (at {fault.place})" if fault.place else ""
+            click.echo(f"--plugin {plugin.source}: {fault.message}{place}; {fault.fix}", err=True)
+
+
+def plugin_options_first(words: Sequence[str]) -> list[str]:
+    """The words of a command line with `--plugin FILE` and `--no-plugin NAME` moved before the verb.
+
+    So they are known when the verb is looked for, which a plugin may bring. Words after `--` stay where they are.
+    """
+    names = [option.opts[0] for option in PLUGIN_OPTIONS]
+    end = words.index("--") if "--" in words else len(words)
+    front: list[str] = []
+    rest: list[str] = []
+    place = 0
+    while place < end:
+        word = words[place]
+        size = 2 if word in names and place + 1 < end else 1
+        moved = size == 2 or word.startswith(tuple(f"{name}=" for name in names))
+        (front if moved else rest).extend(words[place : place + size])
+        place += size
+    return [*front, *rest, *words[end:]]
 
 
 class LazyGroup(click.Group):
@@ -44,12 +102,14 @@ class LazyGroup(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Import the command of that name, or make the group of the longer paths."""
         path = (*self.path, name)
-        every = [*VERBS, *registry_of(context).commands]
-        for command in every:
+        return self._among(VERBS, path) or self._among(registry_of(context).commands, path)
+
+    def _among(self, commands: Sequence[Command], path: tuple[str, ...]) -> click.Command | None:
+        for command in commands:
             if command.path == path:
-                return _imported(command)
-        if any(command.path[: len(path)] == path for command in every):
-            group = LazyGroup(name, help=GROUPS.get(path))
+                return _with_plugin_options(_imported(command))
+        if any(command.path[: len(path)] == path for command in commands):
+            group = LazyGroup(path[-1], help=GROUPS.get(path))
             group.path = path
             return group
         return None
@@ -69,13 +129,31 @@ class LazyGroup(click.Group):
 
 
 def _imported(command: Command) -> click.Command:
+    module = command.build.partition(":")[0]
     try:
         found = import_name(command.build)
-    except ImportError as error:
-        raise MultigraftError(f"command {' '.join(command.path)!r} cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:  # a third party's module may fail in any way
+        place = own_frame(error, module)
+        text = f"command {' '.join(command.path)!r} cannot be loaded: {told(error)}{place and f' (at {place})'}"
+        raise MultigraftError(text) from error
     if not isinstance(found, click.Command):
         raise MultigraftError(f"command {' '.join(command.path)!r}: {command.build} is no click command")
     return found
+
+
+def _with_plugin_options(command: click.Command) -> click.Command:
+    """The command with the options that every verb understands in its help; the root has taken their values."""
+    known = {name for parameter in command.params for name in parameter.opts}
+    added = [_shown_only(option) for option in PLUGIN_OPTIONS if option.opts[0] not in known]
+    shown = copy(command)
+    shown.params = [*command.params, *added]
+    return shown
+
+
+def _shown_only(option: click.Option) -> click.Option:
+    shown = copy(option)
+    shown.expose_value = False
+    return shown
 
 
 def with_overrides(command: Decorated) -> Decorated:

@@ -22,6 +22,6 @@ def doctor(context: click.Context, as_json: bool) -> None:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            click.echo(f"{finding.level}: {finding.plugin}: {finding.message}; {finding.fix}")
+            click.echo(str(finding))
         click.echo(f"{len(registry.plugins)} plugins, {len(findings)} findings")
     context.exit(any(finding.level == "error" for finding in findings))

@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json
-from multigraft.core.plugin_loading import PluginRecord
+from multigraft.core.plugin_record import PluginRecord
+from multigraft.core.registry import noun
 
 
 @click.command("list", epilog="Example: multigraft plugins list --json")
@@ -31,22 +34,44 @@ def plugin_facts(plugin: PluginRecord) -> dict[str, Any]:
         "version": plugin.version,
         "state": plugin.state,
         "error": plugin.error,
+        "place": plugin.place,
+        "faults": [asdict(fault) for fault in plugin.faults],
         "import_milliseconds": round(plugin.import_milliseconds, 1),
         "components": components,
         "commands": [" ".join(command.path) for command in plugin.commands],
         "recipes": [folder.package for folder in plugin.recipe_folders],
+        "run_hooks": list(plugin.run_hooks),
     }
 
 
 def _print_table(plugins: tuple[PluginRecord, ...]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("plugin", "state", "distribution", "version", "import", "brings")
     for plugin in plugins:
-        counts = Counter(kind for kind, _ in plugin.components)
-        brings = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items())
         milliseconds = f"{plugin.import_milliseconds:.0f} ms"
-        cells = (plugin.name, plugin.state, plugin.distribution, plugin.version, milliseconds, plugin.error or brings)
-        table.add_row(*cells)
+        cells = (plugin.name, plugin.state, plugin.distribution, plugin.version, milliseconds, _brings(plugin))
+        table.add_row(*map(escape, cells))
     Console().print(table)
+    for plugin in plugins:
+        for line in trouble(plugin):
+            click.echo(line)
+
+
+def trouble(plugin: PluginRecord) -> Iterator[str]:
+    """What is wrong with a plugin, a line each; `plugins doctor` looks deeper."""
+    if plugin.error:
+        yield f"{plugin.name}: {plugin.state}: {plugin.told_error}"
+    for fault in plugin.faults:
+        place = f" (at {fault.place})" if fault.place else ""
+        yield f"{plugin.name}: {fault.message}{place}; {fault.fix}"
+
+
+def _brings(plugin: PluginRecord) -> str:
+    counts = Counter(kind for kind, _ in plugin.components)
+    found = [f"{count} {noun(kind) if count == 1 else kind.replace('_', ' ')}" for kind, count in counts.items()]
+    others = {"command": plugin.commands, "recipe folder": plugin.recipe_folders, "run hook": plugin.run_hooks}
+    found += [f"{len(each)} {name}{'s' if len(each) > 1 else ''}" for name, each in others.items() if each]
+    return ", ".join(found)

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json
-from multigraft.core.cli.plugins_list import plugin_facts
+from multigraft.core.cli.option_list import options_of
+from multigraft.core.cli.plugins_list import plugin_facts, trouble
 from multigraft.core.errors import MultigraftError
 from multigraft.core.nearest import did_you_mean
-from multigraft.core.plugin_loading import PluginRecord
+from multigraft.core.plugin_record import PluginRecord
 from multigraft.core.registry import Registration, Registry, missing_requirement
 
 
@@ -20,7 +21,7 @@ from multigraft.core.registry import Registration, Registry, missing_requirement
 @with_json
 @click.pass_context
 def show_plugin(context: click.Context, name: str, as_json: bool) -> None:
-    """Show the components of plugin NAME: options with their help, source, and what is missing for them."""
+    """Show the components of plugin NAME: options with help, type and default, source, and what is missing for them."""
     registry = registry_of(context)
     plugin = _find(name, registry)
     components = [_component_facts(one, registry) for one in _registrations(plugin, registry)]
@@ -28,8 +29,8 @@ def show_plugin(context: click.Context, name: str, as_json: bool) -> None:
         click.echo(json.dumps({**plugin_facts(plugin), "components": components}, indent=2))
         return
     click.echo(f"{plugin.name} {plugin.version} ({plugin.state}) from {plugin.distribution or plugin.source}")
-    if plugin.error:
-        click.echo(plugin.error)
+    for line in trouble(plugin):
+        click.echo(line)
     for facts in components:
         click.echo("\n".join(_lines(facts)))
 
@@ -60,13 +61,14 @@ def _component_facts(registration: Registration, registry: Registry) -> dict[str
         model = registry.options(registration.kind, registration.full_name)
     except MultigraftError as error:
         return {**facts, "error": str(error)}
-    line = inspect.getsourcelines(model)[1]
-    options = {name: field.description or "" for name, field in model.model_fields.items() if name != "kind"}
+    options = list(options_of(model, registry))
     return {
         **facts,
         "help": inspect.getdoc(model),
-        "source": f"{inspect.getsourcefile(model)}:{line}",
-        "options": options,
+        "source": f"{inspect.getsourcefile(model)}:{inspect.getsourcelines(model)[1]}",
+        "options": {each.name: each.help for each in options},
+        "types": {each.name: each.type for each in options},
+        "defaults": {each.name: each.default for each in options if not each.required},
     }
 
 
@@ -76,4 +78,6 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         if facts.get(key):
             yield f"  {facts[key]}"
     for name, text in facts.get("options", {}).items():
-        yield f"    {name}: {' '.join(text.split())}"
+        default = f"default: {facts['defaults'][name]}" if name in facts["defaults"] else "must be given"
+        yield f"    {name}: {text}"
+        yield f"        {facts['types'][name]}; {default}"

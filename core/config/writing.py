@@ -65,7 +65,7 @@ def _item(section: Section, registry: "Registry") -> Iterator[str]:
 def _comment(field: FieldInfo, registry: "Registry") -> Iterator[str]:
     help_text = " ".join((field.description or "").split())
     line = "#"
-    for word in f"{help_text} [{_allowed(field_annotation(field), registry)}]".split():
+    for word in f"{help_text} [{allowed(field_annotation(field), registry)}]".split():
         if len(line) + len(word) >= _WIDTH:
             yield line
             line = "#"
@@ -73,7 +73,7 @@ def _comment(field: FieldInfo, registry: "Registry") -> Iterator[str]:
     yield line
 
 
-def _allowed(annotation: Any, registry: "Registry") -> str:
+def allowed(annotation: Any, registry: "Registry") -> str:
     """What may be written, in words: `whole number`, `one of linear, cosine`, `list of text`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     marks = [mark for mark in arguments if isinstance(mark, Registered)]
@@ -82,14 +82,14 @@ def _allowed(annotation: Any, registry: "Registry") -> str:
     if origin is Literal:
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (list, tuple):
-        return f"list of {_allowed(arguments[0], registry)}"
+        return f"list of {allowed(arguments[0], registry)}"
     if origin is dict:
-        return f"name: {_allowed(arguments[1], registry)}"
+        return f"name: {allowed(arguments[1], registry)}"
     if hasattr(annotation, "__metadata__"):
         bounds = ", ".join(_bound(one) for one in arguments[1:] if _bound(one))
-        return ", ".join(part for part in (_allowed(arguments[0], registry), bounds) if part)
+        return ", ".join(part for part in (allowed(arguments[0], registry), bounds) if part)
     if arguments:
-        return " or ".join(_allowed(one, registry) for one in arguments)
+        return " or ".join(allowed(one, registry) for one in arguments)
     words = {bool: "true or false", int: "whole number", float: "number", str: "text", type(None): "null"}
     return words.get(annotation, "keys")
 

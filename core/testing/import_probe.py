@@ -8,17 +8,19 @@ import json
 import runpy
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 
 HEAVY = ("torch", "transformers", "decord")
 
 
 def heavy_imports(targets: Iterable[str]) -> list[str]:
     """The modules of `HEAVY` that are loaded after importing modules (`package.module:name`) or files (`*.py`)."""
-    for target in targets:
-        if target.endswith(".py"):
-            runpy.run_path(target, run_name="plugin")
-        else:
-            importlib.import_module(target.partition(":")[0])
+    with redirect_stdout(sys.stderr):
+        for target in targets:
+            if target.endswith(".py"):
+                runpy.run_path(target, run_name="plugin")
+            else:
+                importlib.import_module(target.partition(":")[0])
     return [name for name in HEAVY if name in sys.modules]
 
 

@@ -18,7 +18,37 @@ def test_show_gives_options_with_their_help(run):
     (bottleneck,) = [one for one in shown["components"] if one["name"] == "bottleneck"]
     assert bottleneck["options"]["width"] == "Width of the bottleneck."
     assert bottleneck["source"].rpartition(":")[0].endswith("plugins/adapters/options.py")
+    assert bottleneck["types"]["width"] == "whole number or null, >= 1"
     assert "    width: Width of the bottleneck.\n" in run("plugins", "show", "multigraft").stdout
+
+
+AS_WRITTEN = {
+    ("bottleneck", "sites"): ("keys", "{}"),
+    ("bottleneck", "sites.layer"): ("list of whole number or null", "null"),
+    ("bottleneck", "sharing"): ("kind: groups, half-shared, hypernetwork, per-task, single or null", "null"),
+    ("half-shared", "shared"): ("list of text", "[up.*]"),
+    ("linear", "sharing"): ("kind: groups, half-shared, hypernetwork, per-task, single", "single"),
+    ("visual-question-answering", "prefix"): ("text", "'vqa: '"),
+    ("visual-question-answering", "data"): ("name: list of text", None),
+    ("visual-question-answering", "metrics"): (
+        "list of kind: accuracy-by-type, ",
+        "[vqa-accuracy, exact-match, {kind: accuracy-by-type, of: vqa-accuracy}]",
+    ),
+    ("visual-question-answering", "decoding.beams"): ("whole number, >= 1, <= 64", "1"),
+    ("temperature", "value"): ("number, >= 1.0", "2.0"),
+}
+
+
+def test_show_gives_types_and_defaults_as_a_recipe_has_them(run):
+    shown = json.loads(run("plugins", "show", "multigraft", "--json").stdout)
+    printed = run("plugins", "show", "multigraft").stdout
+    facts = {one["name"]: one for one in shown["components"]}
+    for (component, option), (kind, default) in AS_WRITTEN.items():
+        types, defaults = facts[component]["types"], facts[component]["defaults"]
+        assert types[option].startswith(kind)
+        assert defaults.get(option) == default
+        end = "must be given" if default is None else f"default: {default}"
+        assert f"    {option}: {facts[component]['options'][option]}\n        {types[option]}; {end}\n" in printed
 
 
 def test_show_of_an_unknown_plugin(run):

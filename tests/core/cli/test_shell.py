@@ -1,5 +1,6 @@
 """The command line's shell: verbs, global options, exit codes."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -83,6 +84,85 @@ def test_a_command_of_a_plugin_runs(run, plugin):
     assert run("--plugin", plugin, "data", "count").stdout == "three\n"
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_plugins_are_given_before_the_verb_or_after_it(run, plugin, place):
+    words = ["data", "count"]
+    assert run(*words[:place], "--plugin", plugin, *words[place:]).stdout == "three\n"
+    assert run(*words[:place], f"--plugin={plugin}", *words[place:]).stdout == "three\n"
+
+
+def test_both_places_combine(run, plugin, tmp_path):
+    other = tmp_path / "another_one.py"
+    other.write_text("from multigraft import hookimpl\n@hookimpl\ndef run_ended(): pass\n")
+    outcome = run("--plugin", plugin, "plugins", "list", "--json", "--plugin", other, "--no-plugin", "multigraft")
+    states = {one["name"]: one["state"] for one in json.loads(outcome.stdout)}
+    assert (states["counting"], states["another_one"], states["multigraft"]) == ("loaded", "loaded", "off")
+    sys.modules.pop("another_one")
+
+
+def test_words_after_two_dashes_are_no_options(run, recipe):
+    outcome = run("check", "--shape", "--", "--plugin")
+    assert "no recipe '--plugin'" in outcome.stderr
+
+
+def test_a_plugin_option_without_its_value(run):
+    outcome = run("plugins", "list", "--plugin")
+    assert (outcome.exit_code, "Option '--plugin' requires an argument." in outcome.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(verb.path))
+def test_every_verb_tells_of_the_plugin_options(run, verb):
+    told = run(*verb.path, "--help").stdout
+    assert "--plugin FILE" in told
+    assert "--no-plugin NAME" in told
+
+
+BROKEN = "def helper():\n    raise RuntimeError('[out] of order')\n\nhelper()\n"
+
+
+def test_a_plugin_file_that_fails_is_looked_at_by_the_doctor_and_refused_by_the_rest(run, tmp_path, recipe):
+    file = tmp_path / "broken_file.py"
+    file.write_text(BROKEN)
+    place = f"(at {file}:2: raise RuntimeError('[out] of order'))"
+    refused = run("check", recipe, "--plugin", file)
+    assert refused.exit_code == 2
+    assert refused.stderr == f"--plugin {file}: did not load: RuntimeError: [out] of order {place}\n"
+    listed = run("plugins", "list", "--plugin", file)
+    assert listed.exit_code == 0
+    assert f"broken_file: failed: RuntimeError: [out] of order {place}\n" in listed.stdout
+    assert f"RuntimeError: [out] of order {place}\n" in run("plugins", "show", "broken_file", "--plugin", file).stdout
+    diagnosed = run("plugins", "doctor", "--plugin", file, "--no-plugin", "multigraft")
+    assert diagnosed.exit_code == 1
+    assert f"error: broken_file: failed: RuntimeError: [out] of order {place}; " in diagnosed.stdout
+
+
+def test_a_plugin_file_that_brings_nothing_says_so(run, tmp_path, recipe):
+    file = tmp_path / "silent_file.py"
+    file.write_text("def register_adapters():\n    return []\n")
+    outcome = run("show", "--shape", recipe, "--plugin", file)
+    assert outcome.exit_code == 0
+    assert outcome.stderr == (
+        f"--plugin {file}: function 'register_adapters' is called like a hook but has no mark, so it is never called "
+        f"(at {file}:1: def register_adapters():); put `@hookimpl` above it (`from multigraft import hookimpl`)\n"
+    )
+    sys.modules.pop("silent_file")
+
+
+def test_a_command_whose_module_leaves(run, tmp_path):
+    file = tmp_path / "leaving.py"
+    file.write_text(
+        "from multigraft import Command, hookimpl\n@hookimpl\ndef register_commands():\n"
+        "    yield Command(('leave',), 'leaving_command:leave', 'Leave')\n"
+    )
+    (tmp_path / "leaving_command.py").write_text("import sys\nsys.exit(0)\n")
+    outcome = run("leave", "--plugin", file)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        f"command 'leave' cannot be loaded: SystemExit: 0 (at {tmp_path}/leaving_command.py:2: sys.exit(0))\n"
+    )
+    sys.modules.pop("leaving")
+
+
 def test_an_error_that_a_user_can_mend_has_no_traceback(run, plugin):
     outcome = run("--plugin", plugin, "shout")
     assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (2, "", "that went wrong\n")
@@ -118,7 +198,22 @@ def test_interruption_exits_with_130(plugin):
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--help",), ("plugins", "list"), ("show", "--shape", "starter"), ("check", "--shape", "recipe.yaml")],
+    [
+        (),
+        ("--help",),
+        ("train", "--help"),
+        ("predict", "--help"),
+        ("plugins", "list"),
+        ("show", "--shape", "starter"),
+        ("check", "--shape", "recipe.yaml"),
+    ],
 )
 def test_nothing_heavy_is_imported(imported_by, recipe, arguments):
     assert imported_by(*arguments) & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("--version",), ("train", "--help"), ("predict", "--help"), ("plugins", "--help")]
+)
+def test_help_does_not_wait_for_pydantic(imported_by, arguments):
+    assert imported_by(*arguments) & {*HEAVY, "pydantic", "yaml", "numpy"} == set()

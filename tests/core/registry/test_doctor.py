@@ -83,3 +83,26 @@ def test_commands_that_clash_or_cannot_be_imported(install, findings_of):
         ("error", "command 'train' belongs to multigraft itself, and is never reached"),
         ("error", "command 'other' cannot be imported: ImportError: json has no 'nothing'"),
     ]
+
+
+def test_a_failure_is_shown_at_its_place(install):
+    install("broken", "import nothing_like_this")
+    plugins = [plugin for plugin in load_registry().plugins if not plugin.built_in]
+    (finding,) = [one for one in diagnose(Registry(plugins)) if one.plugin == "broken"]
+    assert finding.place.rpartition("broken.py:")[2] == "1: import nothing_like_this"
+    assert str(finding).endswith(
+        f"'nothing_like_this' (at {finding.place}); tell its author, or leave it out with --no-plugin"
+    )
+
+
+@pytest.mark.parametrize("line", ["import sys; sys.exit(0)", "1 / 0", "raise SystemExit", "print('hi', end='')"])
+def test_modules_of_options_that_fail_in_any_way(install, adapter_plugin, findings_of, tmp_path, line):
+    (tmp_path / "wild_options.py").write_text(
+        f"{line}\nfrom multigraft.core.config.sections import AdapterOptions as Wild"
+    )
+    install(
+        "wild", adapter_plugin("wild").replace("multigraft.core.config.sections:AdapterOptions", "wild_options:Wild")
+    )
+    messages = [message for _, message in findings_of("wild")]
+    assert len(messages) == (0 if "print" in line else 1)
+    assert all("adapter 'scaled': adapter 'wild/scaled' cannot be loaded: " in message for message in messages)

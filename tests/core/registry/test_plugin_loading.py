@@ -30,6 +30,9 @@ def test_ours_comes_first_and_loads(install, adapter_plugin):
     [
         ("import nothing_like_this", "ModuleNotFoundError: No module named 'nothing_like_this'"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import sys\nsys.exit()", "SystemExit: "),
+        ("class Left(BaseException): pass\nraise Left('gone')", "Left: gone"),
+        ("import pytest\npytest.skip('not here', allow_module_level=True)", "Skipped: "),
         (f"{HOOK}def register_adaptors(): return []", "unknown hook 'register_adaptors'"),
         (f"{HOOK}def run_started(runs): pass", "Argument(s) {'runs'}"),
         (f"{HOOK}def register_tasks(): return ['vqa']", "register_tasks gave 'vqa'"),
@@ -89,3 +92,44 @@ def test_plugin_files_that_cannot_be_loaded(plugin_file, tmp_path):
     (tmp_path / "json.py").touch()
     with pytest.raises(MultigraftError, match="a plugin or module 'json' is loaded already; rename the file"):
         load_registry([tmp_path / "json.py"])
+
+
+def test_an_interruption_while_a_plugin_is_imported_is_one(install):
+    install("slow", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load_registry()
+
+
+def test_a_failed_plugin_shows_its_own_last_line(install):
+    install("helped", "import json\n\ndef read():\n    return json.loads('{')\n\nread()\n")
+    (plugin,) = [one for one in load_registry().plugins if one.name == "helped"]
+    assert plugin.error.startswith("JSONDecodeError: Expecting property name")
+    assert plugin.place.rpartition("helped.py:")[2] == "4: return json.loads('{')"
+
+
+def test_a_syntax_error_shows_its_line(install):
+    install("unclosed", "a = 1\nb = (")
+    (plugin,) = [one for one in load_registry().plugins if one.name == "unclosed"]
+    assert plugin.place.rpartition("unclosed.py:")[2] == "2: b = ("
+
+
+def test_what_a_plugin_prints_is_no_result(install, capsys):
+    install("chatty", "print('hello')\nfrom multigraft import hookimpl\n@hookimpl\ndef run_ended(): pass")
+    load_registry()
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "hello\n")
+
+
+def test_a_plugin_file_may_be_loaded_again_and_import_its_neighbours(plugin_file, adapter_plugin):
+    plugin_file("neighbour.py", "NAME = 'scaled'")
+    path = plugin_file("beside.py", "    import neighbour\n" + adapter_plugin("beside"))
+    for _ in range(2):
+        assert load_registry([path, path.parent / "." / path.name]).find("adapters", "scaled").plugin.name == "beside"
+    path.write_text(path.read_text().replace('"scaled"', '"stretched"'))
+    assert load_registry([path]).find("adapters", "stretched")
+
+
+def test_a_plugin_file_that_is_not_there_is_told_with_the_nearest(plugin_file):
+    path = plugin_file("lora.py", "")
+    with pytest.raises(MultigraftError, match=r"lroa\.py: no such file; did you mean '.*files/lora\.py'\?"):
+        load_registry([path.with_name("lroa.py")])

@@ -44,7 +44,10 @@ def test_the_plugin_loaded_last_decides_the_loss(hooks):
 def test_an_error_names_its_plugin(hooks):
     with pytest.raises(ValueError, match="no") as caught:
         hooks.run_ended(run=None, error=None)
-    assert caught.value.__notes__ == ["raised by plugin 'bbb' in its hook run_ended"]
+    import bbb
+
+    place = f'{bbb.__file__}:16: raise ValueError("no")'
+    assert caught.value.__notes__ == [f"raised by plugin 'bbb' in its hook run_ended, at {place}"]
 
 
 def test_a_hook_that_is_not_there(hooks):

@@ -3,17 +3,23 @@
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from multigraft.core.data.binomial import upper_tail
 from multigraft.core.errors import MultigraftError
 from multigraft.core.files import writing
 
 _SHOWN = 20
+_FIRST_TEST = 200
+"""Draws at which the limit is tested first; then whenever they have doubled."""
+_RARE = 0.001
+"""Chance, where as many samples are bad as the limit allows, at which so many bad draws stop a run."""
 
 
 class TooManyBadSamples(MultigraftError):  # noqa: N818 - the project's name for it
-    """The share of bad samples is over the recipe's limit."""
+    """More of the samples drawn are bad than the recipe's limit explains."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +35,29 @@ class Skipped:
     """How many samples or annotations the line stands for."""
 
 
+Gather = Callable[[Sequence[Skipped]], Sequence[Skipped]]
+"""The rows of all processes, from those of this one; called by all at once."""
+
+
 class SkippedLog:
-    """Collects bad samples of a run; safe to use from several threads, and several processes may share the file.
+    """Collects bad samples of a run; safe to use from several threads.
 
     Args:
         path: `skipped.jsonl`, appended to; lines that are there (of a run that is resumed) are not listed again.
-            None keeps the record in memory.
-        limit: share of bad samples among those drawn for training at which the run stops.
-        least: samples that must have been drawn before the limit counts.
+            None keeps the record in memory. Of several processes one writes the file.
+        limit: share of bad samples in the data that a run bears.
+        gather: brings the rows of several processes together; left out where there is one.
     """
 
-    def __init__(self, path: Path | None, limit: float, least: int = 200) -> None:
-        self._path, self._limit, self._least = path, limit, least
+    def __init__(self, path: Path | None, limit: float, gather: Gather | None = None) -> None:
+        self._path, self._limit, self._gather = path, limit, gather
         self._lock = threading.Lock()
         self._listed: dict[tuple[str, str, str, str], Skipped] = {}
+        self._noted: list[Skipped] = []
         self.counts: Counter[tuple[str, str]] = Counter()
         """Different bad samples by (shard, reason)."""
         self.drawn = 0
-        """Samples drawn for training, bad ones and their replacements included."""
+        """Samples drawn for training by all processes and consumed, bad ones and their replacements included."""
         self.bad = 0
         """Bad ones among them."""
         if path is not None and path.exists():
@@ -57,37 +68,53 @@ class SkippedLog:
         """Every bad sample once, in the order met."""
         return tuple(self._listed.values())
 
-    def good(self) -> None:
-        """Count a sample drawn for training that was well."""
-        with self._lock:
-            self.drawn += 1
+    def facts(self) -> dict[str, object]:
+        """What `results.json` says of the data: draws, bad draws, and different bad samples by reason."""
+        problems: Counter[str] = Counter()
+        for (_, reason), count in self.counts.items():
+            problems[reason] += count
+        return {"drawn": self.drawn, "bad": self.bad, "problems": dict(sorted(problems.items()))}
 
-    def replaced(self, entry: Skipped) -> None:
-        """Count and list a bad sample that training replaces.
+    def take(self, good: int, bad: Sequence[Skipped]) -> None:
+        """Count samples drawn for training, and list the bad ones; over several processes all call it for each step.
+
+        Args:
+            good: samples of the global batch.
+            bad: those that this process found bad and replaced.
 
         Raises:
-            TooManyBadSamples: the share of bad samples is over the limit.
+            TooManyBadSamples: a test of the limit was due, and there are too many.
         """
-        with self._lock:
-            self.drawn += 1
-            self.bad += 1
-            self._add(entry)
-            over = self.drawn >= self._least and self._over()
-        if over:
+        everyones = self._gather(bad) if self._gather else bad
+        before, self.drawn = self.drawn, self.drawn + good + len(everyones)
+        self.bad += len(everyones)
+        self._add(everyones)
+        if (self._limit == 0 or _tests_up_to(before) < _tests_up_to(self.drawn)) and self._too_many():
             raise self.error()
 
     def note(self, entry: Skipped) -> None:
         """List what evaluation left out or an index found, outside the limit."""
-        with self._lock:
-            self._add(entry)
+        if self._gather:
+            self._noted.append(entry)
+        self._add([entry])
+
+    def exchange(self) -> None:
+        """Bring together what the processes have noted; called by all at once."""
+        if self._gather:
+            noted, self._noted = self._noted, []
+            self._add(self._gather(noted))
+
+    def restore(self, drawn: int, bad: int) -> None:
+        """Go on with the counts of a checkpoint."""
+        self.drawn, self.bad = drawn, bad
 
     def finish(self) -> None:
-        """Hold the share against the limit at the end of a run, however few samples were drawn.
+        """Test the limit at the end of a run, however few samples were drawn.
 
         Raises:
-            TooManyBadSamples: it is over the limit.
+            TooManyBadSamples: there are too many.
         """
-        if self._over():
+        if self._too_many():
             raise self.error()
 
     def error(self) -> TooManyBadSamples:
@@ -95,15 +122,22 @@ class SkippedLog:
         head = (
             f"{self.bad} of {self.drawn} samples are bad, more than the share `data.bad_limit: {self._limit:g}` allows"
         )
-        lines = [
-            f"  {entry.shard}#{entry.key} {entry.annotation} {entry.reason}: {entry.detail}" for entry in self.listed
-        ]
-        more = [f"  ... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        tested = (
+            f"Tested after {self.drawn} draws: were that share of the data bad, fewer than 1 of {1 / _RARE:,.0f} runs "
+            "would draw so many."
+        )
         where = [f"All are in {self._path}."] if self._path else []
-        return TooManyBadSamples("\n".join([head, *lines[:_SHOWN], *more, *where, "Mend the data or raise the limit."]))
+        return TooManyBadSamples("\n".join([head, tested, *_lines(self.listed), *where, _ADVICE]))
 
-    def _over(self) -> bool:
-        return self.drawn > 0 and self.bad / self.drawn > self._limit
+    def refuse_task(self, task: str, bad: Sequence[Skipped]) -> TooManyBadSamples:
+        """The error for a task that gave nothing but bad samples, which are listed first."""
+        self._add(bad)
+        head = f"task {task!r}: {len(bad)} samples drawn in a row are all bad, so none was left to train on"
+        where = [f"All are in {self._path}."] if self._path else []
+        return TooManyBadSamples("\n".join([head, *_lines(dict.fromkeys(bad)), *where, "Mend the data."]))
+
+    def _too_many(self) -> bool:
+        return self.bad > 0 and upper_tail(self.bad, self.drawn, self._limit) < _RARE
 
     def _read_again(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
@@ -128,6 +162,21 @@ class SkippedLog:
         self.counts[entry.shard, entry.reason] += entry.count
         return True
 
-    def _add(self, entry: Skipped) -> None:
-        if self._remember(entry):
-            self._append(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+    def _add(self, entries: Sequence[Skipped]) -> None:
+        with self._lock:
+            for entry in entries:
+                if self._remember(entry):
+                    self._append(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+
+
+_ADVICE = "Mend the data or raise the limit."
+
+
+def _tests_up_to(drawn: int) -> int:
+    """How many tests of the limit are due among the first `drawn` draws: at 200, 400, 800, ..."""
+    return (drawn // _FIRST_TEST).bit_length()
+
+
+def _lines(entries: "Sequence[Skipped] | dict[Skipped, None]") -> list[str]:
+    lines = [f"  {entry.shard}#{entry.key} {entry.annotation} {entry.reason}: {entry.detail}" for entry in entries]
+    return lines[:_SHOWN] + ([f"  ... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])

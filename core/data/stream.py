@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.sampler import Sampler
 
@@ -76,27 +76,38 @@ class Stream:
     def batches(self, start: int, stop: int) -> Iterator[list[Sample]]:
         """This rank's samples of the steps from `start` up to, not including, `stop`, made ahead in threads.
 
+        What was drawn for a step goes into the log when its batch is handed out, so that the log's counts are those of
+        the steps made and no others, whatever was read ahead.
+
         Raises:
-            TooManyBadSamples: the share of bad samples is over the limit.
+            TooManyBadSamples: more are bad than the limit explains, or a task has none but bad ones.
         """
         steps = range(start, stop)
         draws = (draw for step in steps for draw in self._own(step))
         ahead = _BATCHES_AHEAD * len(self._own(start)) + self._threads
-        samples = in_order(self._load, draws, self._threads, ahead)
+        loaded = in_order(self._load, draws, self._threads, ahead)
         for step in steps:
-            yield list(islice(samples, len(self._own(step))))
+            samples, bad = [], []
+            for task, sample, found in islice(loaded, len(self._own(step))):
+                if sample is None:
+                    raise self._log.refuse_task(task, found)
+                samples.append(sample)
+                bad += found
+            self._log.take(len(self.composition(step)), bad)
+            yield samples
 
     def _own(self, step: int) -> list[Draw]:
         return self.composition(step)[self._share.rank :: self._share.world]
 
-    def _load(self, draw: Draw) -> Sample:
+    def _load(self, draw: Draw) -> tuple[str, Sample | None, list[Skipped]]:
+        """The task and sample of a place, and the bad ones it replaces; no sample if all that were drawn are bad."""
         source, order = self._sources[draw.task], self._orders[draw.task]
         place = order.place(draw.index)
-        for attempt in range(_ATTEMPTS):
+        bad: list[Skipped] = []
+        while len(bad) < _ATTEMPTS:
             result = self._reader.read(source, place, self._seed)
             if isinstance(result, Sample):
-                self._log.good()
-                return result
-            self._log.replaced(result)
-            place = order.drawn(draw.index, attempt)
-        raise self._log.error()
+                return draw.task, result, bad
+            place = order.drawn(draw.index, len(bad))
+            bad.append(result)
+        return draw.task, None, bad

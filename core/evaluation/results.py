@@ -16,6 +16,7 @@ from multigraft.core.evaluation.evaluate import Scorer, predict
 from multigraft.core.files import write_json, write_text, writing
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.nearest import did_you_mean
+from multigraft.core.training.processes import gather_rows
 from multigraft.core.training.run import Run
 
 
@@ -93,11 +94,10 @@ def task_predictions(
         share=Share(accelerator.process_index, accelerator.num_processes),
     )
     own = list(predict(run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device))
+    run.data.log.exchange()
     if accelerator.num_processes == 1:
         return own
-    from accelerate.utils import gather_object
-
-    return sorted(gather_object(own), key=lambda row: row.id)
+    return sorted(gather_rows(accelerator, own), key=lambda row: row.id)
 
 
 def check_controls(names: Iterable[str]) -> None:

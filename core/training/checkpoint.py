@@ -54,7 +54,8 @@ def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer) -> Pa
     """
     plugins: dict[str, Any] = {}
     run.registry.hooks.checkpoint_saving(run=run, step=step, state=plugins)
-    state = {"step": step, "data": data_facts(run.data), "plugins": plugins}
+    draws = {"drawn": run.data.log.drawn, "bad": run.data.log.bad}
+    state = {"step": step, "data": data_facts(run.data), "draws": draws, "plugins": plugins}
 
     def fill(folder: Path) -> None:
         save_graft(folder / "graft", run.model.graft.bank, graft_facts(run))
@@ -84,6 +85,7 @@ def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer) ->
     check_data_go_on(state["data"], run.data)
     load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints())
     _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
+    run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
     run.registry.hooks.checkpoint_loaded(run=run, step=state["step"], state=state["plugins"])
     return int(state["step"])
 
@@ -104,7 +106,7 @@ def _recipe_of(graft: Path, run: Run) -> Recipe:
 def _read_state(path: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text())
-        if isinstance(state["step"], int) and isinstance(state["plugins"], dict) and isinstance(state["data"], dict):
+        if isinstance(state["step"], int) and all(isinstance(state[key], dict) for key in ("plugins", "data", "draws")):
             return state  # type: ignore[no-any-return]
         reason = "it has keys of other types"
     except (OSError, ValueError, KeyError, TypeError) as error:

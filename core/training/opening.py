@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from multigraft.core.assembly import allocate, build_model, build_trunk, count
 from multigraft.core.config.recipe import Recipe
@@ -13,9 +15,12 @@ from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.registry import Registry
 from multigraft.core.training.count_bar import CountBar
 from multigraft.core.training.memory import keep_freed_memory
-from multigraft.core.training.processes import join_processes
+from multigraft.core.training.processes import gather_rows, join_processes
 from multigraft.core.training.run import Run
 from multigraft.core.training.scalars import open_loggers
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 @contextmanager
@@ -30,7 +35,7 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = Fals
         recipe,
         registry,
         trunk.encoder.transform if trunk.encoder else None,
-        SkippedLog(folder / "skipped.jsonl", recipe.data.bad_limit),
+        _skipped_log(folder, recipe, accelerator),
     )
     wanted = recipe.loggers if logs and accelerator.is_main_process else []
     run = Run(folder, recipe, registry, trunk, model, data, accelerator, open_loggers(wanted, registry, folder))
@@ -42,6 +47,14 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = Fals
     finally:
         data.close()
         run.scalars.close()
+
+
+def _skipped_log(folder: Path, recipe: Recipe, accelerator: "Accelerator") -> SkippedLog:
+    """The first of several processes writes what all have found."""
+    if accelerator.num_processes == 1:
+        return SkippedLog(folder / "skipped.jsonl", recipe.data.bad_limit)
+    path = folder / "skipped.jsonl" if accelerator.is_main_process else None
+    return SkippedLog(path, recipe.data.bad_limit, partial(gather_rows, accelerator))
 
 
 def _store_features(run: Run, encoder: VisualEncoder) -> None:

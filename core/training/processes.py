@@ -1,7 +1,8 @@
 """The processes of a run: one without a launcher, many under `torchrun` or `accelerate launch`."""
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -9,6 +10,8 @@ from multigraft.core.errors import MultigraftError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+Row = TypeVar("Row")
 
 
 def join_processes() -> "Accelerator":
@@ -27,3 +30,16 @@ def join_processes() -> "Accelerator":
             "start by `accelerate launch`, or by `torchrun ... -m -- multigraft train ...`"
         )
     return accelerator
+
+
+def gather_rows(accelerator: "Accelerator", rows: Sequence[Row]) -> list[Row]:
+    """The rows of all processes, in their order; called by all at once. Where none has any, one number is exchanged."""
+    if accelerator.num_processes == 1:
+        return list(rows)
+    count = accelerator.reduce(torch.tensor(len(rows), device=accelerator.device), "sum")
+    if not count.item():
+        return []
+    from accelerate.utils import gather_object
+
+    found: list[Row] = gather_object(list(rows))
+    return found

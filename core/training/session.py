@@ -38,6 +38,7 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
             run.results["seconds"] = {"train": time.monotonic() - started}
             final_results(run, final_split, recipe.eval.controls)
             run.results["seconds"]["total"] = time.monotonic() - started
+            run.results["data"] = run.data.log.facts()
         if run.is_main:
             write_results(run)
         return run.results

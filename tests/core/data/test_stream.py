@@ -107,8 +107,31 @@ def test_over_the_limit_the_run_stops_with_the_list(pack, questions, open_task, 
 
 def test_a_task_of_bad_samples_alone_ends_with_the_list_too(pack, open_task, make_stream):
     pack([("k", [Annotation(id="1", task="vqa")], {})])
-    with pytest.raises(TooManyBadSamples, match="#k 1 missing field"):
+    with pytest.raises(
+        TooManyBadSamples, match=r"task 'vqa': 50 samples drawn in a row are all bad.*\n.*#k 1 missing field"
+    ):
         list(make_stream([open_task("vqa")], batch=1).batches(0, 1))
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_counts_are_those_of_the_batches_handed_out_whatever_was_read_ahead(
+    pack, questions, open_task, make_stream, threads
+):
+    samples = questions(vqa=40)
+    for number in (3, 17):
+        samples[number] = (f"vqa{number}", [Annotation(id=f"vqa/{number}", task="vqa")], {})
+    pack(samples)
+
+    def counts(start, stop, log):
+        for _ in make_stream([open_task("vqa")], batch=10, log=log, threads=threads).batches(start, stop):
+            yield log.drawn, log.bad
+
+    straight = list(counts(0, 12, SkippedLog(None, 1.0)))
+    assert [drawn - bad for drawn, bad in straight] == list(range(10, 130, 10))
+    assert straight[3][1] >= 2
+    resumed = SkippedLog(None, 1.0)
+    resumed.restore(*straight[4])
+    assert list(counts(5, 12, resumed)) == straight[5:]
 
 
 def test_a_batch_smaller_than_the_ranks_is_refused(sources, make_stream):

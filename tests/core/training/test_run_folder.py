@@ -70,7 +70,8 @@ def test_every_step_is_logged_in_lines_and_in_a_table(trained):
 
 def test_results_have_their_form(trained):
     results = json.loads((trained.folder / "results.json").read_text())
-    assert set(results) == {"tasks", "controls", "split", "parameters", "seconds", "history"}
+    assert set(results) == {"tasks", "controls", "split", "parameters", "seconds", "history", "data"}
+    assert results["data"] == {"drawn": 16, "bad": 0, "problems": {}}
     assert list(results["tasks"]) == TASKS
     for report in results["tasks"].values():
         assert report["n"] == 10

@@ -57,7 +57,10 @@ def train(
     name = str(resume / "recipe.yaml") if resume else str(recipe)
     target = resume or folder or Path("runs") / Path(name).stem
     loaded = load_recipe(name, overrides, registry)
-    answer, lines = _rehearse(loaded, registry) if dry_run else _train(loaded, registry, target, resume is not None)
+    stem = Path(name).stem
+    answer, lines = (
+        _rehearse(loaded, registry) if dry_run else _train(loaded, registry, target, resume is not None, stem)
+    )
     if join_processes().is_main_process:
         click.echo(json.dumps(answer) if as_json else lines)
 
@@ -86,7 +89,7 @@ def _rehearse(recipe: "Recipe", registry: "Registry") -> tuple[dict[str, Any], s
     return {"losses": losses}, "\n".join(f"{task}: loss {loss:.4f}" for task, loss in losses.items())
 
 
-def _train(recipe: "Recipe", registry: "Registry", folder: Path, resume: bool) -> tuple[dict[str, Any], str]:
+def _train(recipe: "Recipe", registry: "Registry", folder: Path, resume: bool, name: str) -> tuple[dict[str, Any], str]:
     from rich.console import Console
 
     from multigraft.core.cli.making import make_data
@@ -97,7 +100,7 @@ def _train(recipe: "Recipe", registry: "Registry", folder: Path, resume: bool) -
     processes = join_processes()
     with processes.main_process_first():
         make_data(recipe, registry)
-    results = train_graft(recipe, registry, folder, resume)
+    results = train_graft(recipe, registry, folder, resume, name)
     if processes.is_main_process:
         Console(stderr=True).print(score_table(results))
         click.echo(f"Next: multigraft report {folder}", err=True)

@@ -1,7 +1,9 @@
-"""What a run was made with: versions of Python, libraries and plugins."""
+"""What a run was made with: its recipe's name, and the versions of Python, libraries and plugins."""
 
+import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,9 +14,10 @@ _LIBRARIES = ("multigraft", "torch", "transformers", "timm", "open_clip_torch", 
               "safetensors", "webdataset", "decord", "av", "pycocoevalcap")  # fmt: skip
 
 
-def environment(registry: Registry) -> dict[str, Any]:
-    """Versions, threads and devices."""
+def environment(recipe_name: str, registry: Registry) -> dict[str, Any]:
+    """The recipe's name, versions, threads and devices."""
     return {
+        "recipe": recipe_name,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
@@ -22,6 +25,14 @@ def environment(registry: Registry) -> dict[str, Any]:
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
         "plugins": {plugin.name: plugin.version for plugin in registry.plugins if plugin.state == "loaded"},
     }
+
+
+def first_name(run_folder: Path, name: str) -> str:
+    """The recipe's name that a run began with; `name` for one that begins."""
+    try:
+        return str(json.loads((run_folder / "environment.json").read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return name
 
 
 def _version(name: str) -> str | None:

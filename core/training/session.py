@@ -16,7 +16,7 @@ from multigraft.core.files import write_json, write_text, writing
 from multigraft.core.registry import Registry
 from multigraft.core.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from multigraft.core.training.checks import check_graft_acts
-from multigraft.core.training.environment import environment
+from multigraft.core.training.environment import environment, first_name
 from multigraft.core.training.loop import Trainer, collated
 from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
@@ -25,8 +25,12 @@ from multigraft.core.training.run import Run
 from multigraft.core.training.stopping import StopRequest
 
 
-def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False) -> dict[str, Any]:
-    """Train into a run folder, or go on with the very next sample of one; returns what results.json holds."""
+def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False, name: str = "") -> dict[str, Any]:
+    """Train into a run folder, or go on with the very next sample of one; returns what results.json holds.
+
+    Args:
+        name: what people call the recipe; a run that goes on keeps the name that it began with.
+    """
     check_controls(recipe.eval.controls)
     final_split = recipe.eval.final_split or recipe.eval.split
     with writing(folder):
@@ -34,7 +38,7 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
     started = time.monotonic()
     with open_run(recipe, registry, folder, logs=True) as run:
         with _ending(run):
-            _train(run, resume)
+            _train(run, resume, name)
             run.results["seconds"] = {"train": time.monotonic() - started}
             final_results(run, final_split, recipe.eval.controls)
             run.results["seconds"]["total"] = time.monotonic() - started
@@ -72,13 +76,13 @@ def _ending(run: Run) -> Iterator[None]:
         run.registry.hooks.run_ended(run=run, error=error)
 
 
-def _train(run: Run, resume: bool) -> None:
+def _train(run: Run, resume: bool, name: str) -> None:
     recipe, accelerator = run.recipe, run.accelerator
     optimizer = make_optimizer(run.model.graft.bank, recipe.train.optimizer)
     found = checkpoints(run.folder) if resume else []
     first = load_checkpoint(run, found[-1], optimizer) if found else 0
     if run.is_main:
-        _begin_folder(run, first)
+        _begin_folder(run, first, name)
     stream = run.data.stream(Share(accelerator.process_index, accelerator.num_processes))
     trainer = Trainer(run, optimizer)
     run.registry.hooks.run_started(run=run)
@@ -108,10 +112,10 @@ def _unscored(recipe: Recipe) -> Iterator[str]:
             yield f"without scores, as there is no split {split!r} in `data`: {', '.join(lacking)}"
 
 
-def _begin_folder(run: Run, first: int) -> None:
+def _begin_folder(run: Run, first: int, name: str) -> None:
     """The recipe as it is now; what was logged after the checkpoint is cut away, to be logged again."""
     write_text(run.folder / "recipe.yaml", dump_recipe(run.recipe))
-    write_json(run.folder / "environment.json", environment(run.registry))
+    write_json(run.folder / "environment.json", environment(first_name(run.folder, name), run.registry))
     run.scalars.resume(first)
 
 

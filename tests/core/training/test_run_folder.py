@@ -110,6 +110,7 @@ def test_the_graft_says_where_it_belongs(trained, registry):
     assert facts["recipe"] == (trained.folder / "recipe.yaml").read_text()
     assert facts["plugins"]["multigraft"] == next(p.version for p in registry.plugins if p.name == "multigraft")
     environment = json.loads((trained.folder / "environment.json").read_text())
+    assert environment["recipe"] == "tiny"
     assert environment["plugins"] == facts["plugins"]
     assert {"torch", "transformers", "multigraft"} <= set(environment["libraries"])
 

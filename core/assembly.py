@@ -127,7 +127,9 @@ def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) 
     options, encoder, backbone = recipe.trunk.prompt, trunk.encoder, trunk.backbone
     if options is None or encoder is None:
         return None
-    shape = PromptShape(encoder.width, encoder.tokens, backbone.width, backbone.norm, backbone.word_table())
+    shape = PromptShape(
+        encoder.width, encoder.tokens, backbone.width, backbone.norm, backbone.word_table(), encoder.layout()
+    )
     with torch.device("meta"):
         generator: PromptGenerator = registry.build("prompt_generators", options, shape=shape)
     parts = ModuleParts(generator.initial, generator.frozen)

@@ -13,6 +13,7 @@ from multigraft.core.graft.calls import GraftCalls
 from multigraft.core.graft.placement import Graft, ModulePlacement, runs
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.prompt import VisualTokens
+from multigraft.core.interfaces.token_layout import TokenLayout
 
 
 class PromptMaker:
@@ -33,7 +34,7 @@ class PromptMaker:
         return _compact(torch.cat([prompt for prompt, _ in made], 1), torch.cat([mask for _, mask in made], 1))
 
     def _generate(self, visual: Visual, calls: GraftCalls) -> tuple[Tensor, Tensor]:
-        tokens = arrange(visual, self._encode(visual, calls))
+        tokens = arrange(visual, self._encode(visual, calls), self.encoder.layout())
         pieces = []
         for run in runs(self.prompt.identity, subset(calls.segments, visual.rows.tolist())):
             part = replace(
@@ -55,7 +56,7 @@ class PromptMaker:
         return nullcontext() if self.encoder_is_trained else torch.no_grad()
 
 
-def arrange(visual: Visual, tokens: Tensor) -> VisualTokens:
+def arrange(visual: Visual, tokens: Tensor, layout: TokenLayout | None = None) -> VisualTokens:
     """Pictures laid end to end, `(pictures, tokens, width)`, to rows filled up with empty pictures at their end."""
     rows, most = len(visual.rows), int(visual.order.max()) + 1
     place = (visual.slot, visual.order)
@@ -63,7 +64,7 @@ def arrange(visual: Visual, tokens: Tensor) -> VisualTokens:
     mask = torch.zeros(rows, most, dtype=torch.bool, device=tokens.device)
     times = torch.zeros(rows, most, device=tokens.device)
     mask[place], times[place] = True, visual.times.to(times.dtype)
-    return VisualTokens(arranged, mask, times, visual.kind)
+    return VisualTokens(arranged, mask, times, visual.kind, layout)
 
 
 def subset(segments: Sequence[Segment], rows: Sequence[int]) -> list[Segment]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from multigraft.core.graft.site import Site
 from multigraft.core.interfaces.calls import SiteCalls
 from multigraft.core.interfaces.picture import Transform
+from multigraft.core.interfaces.token_layout import TokenLayout
 
 
 class VisualEncoder(nn.Module, ABC):
@@ -21,6 +22,8 @@ class VisualEncoder(nn.Module, ABC):
     """Width of a token."""
     tokens: int
     """Tokens of one picture."""
+    origin: str = ""
+    """Where the weights came from, in a recipe's words; a hub's revision as its commit: `hub:NAME@COMMIT`."""
 
     @abstractmethod
     def forward(self, pixels: Tensor, calls: SiteCalls) -> Tensor:
@@ -29,6 +32,11 @@ class VisualEncoder(nn.Module, ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Name, hash of the weights, transform and parameter-free pooling in one short text; keys stored features."""
+
+    def layout(self) -> TokenLayout:
+        """Which tokens of a picture form a grid. Say it where there are class or register tokens, or a grid that is no
+        square; it is right as it is for a square grid alone."""
+        return TokenLayout.unsaid(self.tokens)
 
     def sites(self) -> tuple[Site, ...]:
         """Where adapters may act inside the encoder."""

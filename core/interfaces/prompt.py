@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from multigraft.core.graft.part import Initial
+from multigraft.core.interfaces.token_layout import TokenLayout
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class PromptShape:
     """The backbone's normalisation, called as `norm(width)`: LayerNorm in BART, RMS norm in T5."""
     word_table: Tensor | None = None
     """The backbone's word embeddings `(rows, width)`, frozen."""
+    layout: TokenLayout | None = None
+    """Which of the `tokens` form a grid; None if unsaid."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class VisualTokens:
     """`(rows, pictures)`, seconds of the frames; 0 for images."""
     kind: str
     """`image` or `video`."""
+    layout: TokenLayout | None = None
+    """Which tokens of a picture form a grid; None if unsaid."""
 
 
 class PromptGenerator(nn.Module, ABC):

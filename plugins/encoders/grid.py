@@ -13,6 +13,7 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.calls import SiteCalls
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.picture import Transform
+from multigraft.core.interfaces.token_layout import TokenLayout
 from multigraft.plugins.encoders.fold import fold_batch_norms
 
 
@@ -23,25 +24,29 @@ class Grid:
     prefix: Tensor
     """Class and register tokens `(pictures, prefix tokens, width)`; none in convolutional trunks."""
     cells: Tensor
-    """`(pictures, width, height, width in cells)`."""
+    """`(pictures, width, rows, columns)`."""
 
 
 def grid_of_cells(cells: Tensor) -> Grid:
-    """Convolutional features `(pictures, width, height, width in cells)`: no tokens in front."""
+    """Convolutional features `(pictures, width, rows, columns)`: no tokens in front."""
     return Grid(cells.new_zeros(cells.shape[0], 0, cells.shape[1]), cells)
 
 
-def grid_of_sequence(tokens: Tensor, prefix: int) -> Grid:
-    """A token sequence `(pictures, prefix + side * side, width)` as a grid.
+def grid_of_sequence(tokens: Tensor, prefix: int, sides: tuple[int, int] | None = None) -> Grid:
+    """A token sequence `(pictures, prefix + rows * columns, width)` as a grid.
+
+    Args:
+        sides: rows and columns; a square if left out, or if the tokens are not so many.
 
     Raises:
-        ValueError: the tokens after the prefix are no square.
+        ValueError: the tokens after the prefix are no such grid and no square.
     """
     rest = tokens[:, prefix:].transpose(1, 2)
     side = round(rest.shape[2] ** 0.5)
-    if side * side != rest.shape[2]:
+    rows, columns = sides if sides and sides[0] * sides[1] == rest.shape[2] else (side, side)
+    if rows * columns != rest.shape[2] or not rest.shape[2]:
         raise ValueError(f"{rest.shape[2]} tokens are no square grid")
-    return Grid(tokens[:, :prefix], rest.reshape(*rest.shape[:2], side, side))
+    return Grid(tokens[:, :prefix], rest.reshape(*rest.shape[:2], rows, columns))
 
 
 class Trunk(nn.Module, ABC):
@@ -84,11 +89,14 @@ class FrozenEncoder(VisualEncoder):
         self.eval()
         fold_batch_norms(trunk.model)
         self.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.tokens, self.width = self._shape()
+        self._layout, self.width = self._shape()
+        self.tokens = self._layout.tokens
 
     def forward(self, pixels: Tensor, calls: SiteCalls) -> Tensor:
         """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`."""
-        return self._tokens(pixels)
+        grid = self._grid(pixels)
+        tokens = grid.cells.flatten(2).transpose(1, 2)
+        return torch.cat([grid.prefix, tokens], 1) if self.class_token else tokens
 
     def train(self, mode: bool = True) -> "FrozenEncoder":
         """Stays in evaluation mode: it is frozen."""
@@ -101,23 +109,27 @@ class FrozenEncoder(VisualEncoder):
         layout = f"pool={self.pool},class_token={self.class_token}"
         return f"{self.name}|weights={self._weights}|{picture}|{layout}"
 
-    def _tokens(self, pixels: Tensor) -> Tensor:
+    def layout(self) -> TokenLayout:
+        """The prefix, where it is kept, and the cells row by row."""
+        return self._layout
+
+    def _grid(self, pixels: Tensor) -> Grid:
         x = pixels.to(self.scale.dtype, memory_format=torch.channels_last)
         grid: Grid = self.trunk(x * self.scale + self.shift)
         cells = grid.cells if self.pool is None else adaptive_avg_pool2d(grid.cells, self.pool)
-        tokens = cells.flatten(2).transpose(1, 2)
-        return torch.cat([grid.prefix, tokens], 1) if self.class_token else tokens
+        return Grid(grid.prefix if self.class_token else grid.prefix[:, :0], cells)
 
-    def _shape(self) -> tuple[int, int]:
+    def _shape(self) -> tuple[TokenLayout, int]:
         size = self.transform.size
         try:
             with torch.no_grad():
-                tokens = self._tokens(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+                grid = self._grid(torch.zeros(1, 3, size, size, dtype=torch.uint8))
         except (AssertionError, RuntimeError, ValueError) as error:
             raise MultigraftError(
                 f"{self.name}: pictures of {size} x {size} pixels cannot be encoded ({error}); choose another `size`"
             ) from error
-        return tokens.shape[1], tokens.shape[2]
+        front, (width, rows, columns) = grid.prefix.shape[1], grid.cells.shape[1:]
+        return TokenLayout(front + rows * columns, front, (rows, columns)), width
 
 
 def weights_hash(module: nn.Module) -> str:

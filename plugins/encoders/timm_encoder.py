@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.picture import Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
 from multigraft.plugins.encoders.options import TimmOptions
@@ -13,19 +14,30 @@ _FITS: dict[str, Literal["stretch", "crop", "pad"]] = {"center": "crop", "squash
 
 
 class TimmTrunk(Trunk):
-    """A timm model without its head; gives its last features as a grid."""
+    """A timm model without its head; gives its last features as a grid.
+
+    Raises:
+        MultigraftError: the model cannot do without pooling.
+    """
 
     def __init__(self, model: Any) -> None:
-        model.reset_classifier(0, "")
+        try:
+            model.reset_classifier(0, "")
+        except AssertionError as error:
+            raise MultigraftError(f"encoder timm: {type(model).__name__} has no grid of features ({error})") from None
         super().__init__(model)
-        self.prefix: int = getattr(model, "num_prefix_tokens", 0)
+        has_class_token = getattr(model, "cls_token", None) is not None
+        self.prefix: int = getattr(model, "num_prefix_tokens", int(has_class_token))
+        self.sides: tuple[int, int] | None = getattr(getattr(model, "patch_embed", None), "grid_size", None)
         self.channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
 
     def forward(self, x: Tensor) -> Grid:
         """Normalised pictures `(pictures, 3, size, size)` to their grid."""
         features: Tensor = self.model.forward_features(x)
+        if not isinstance(features, Tensor):
+            raise ValueError("its last features are no single grid")
         if features.ndim == 3:
-            return grid_of_sequence(features, self.prefix)
+            return grid_of_sequence(features, self.prefix, self.sides)
         return grid_of_cells(features.permute(0, 3, 1, 2) if self.channels_last else features)
 
 

@@ -1,9 +1,11 @@
 """`linear`: Norm(Linear(feature)) + Norm(Linear(box)) + image order + object order (VL-Adapter, section 3; VL-T5).
 
-A box is (x1, x2, y1, y2) with its area behind it, in shares of the picture.
+A box is (x1, x2, y1, y2) with its area behind it, in shares of the picture. Only cells of a grid have one: class and
+register tokens stand beside the grid, and are neither pooled with it nor given a box.
 """
 
-from math import isqrt
+import logging
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +13,24 @@ from torch import Tensor, nn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.part import Initial, normal, ones, zeros
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape, VisualTokens
+from multigraft.core.interfaces.token_layout import TokenLayout
 from multigraft.plugins.prompts.options import LinearOptions
-from multigraft.plugins.prompts.pooling import pool_frames, pool_tokens
+from multigraft.plugins.prompts.pooling import Pooled, plan_pooling, pool_frames, pool_tokens
 
 _STD = 0.02
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """Pooled tokens of some rows."""
+
+    tokens: Tensor
+    """`(rows, pictures, front + cells, width)`."""
+    mask: Tensor
+    """`(rows, pictures)`."""
+    front: int
+    cells: Pooled
 
 
 class LinearPrompt(PromptGenerator):
@@ -29,12 +45,22 @@ class LinearPrompt(PromptGenerator):
             self.box = nn.Linear(5, shape.width)
             self.box_norm = shape.norm(shape.width)
         self.image_order = nn.Embedding(options.images, shape.width)
+        layout = shape.layout or TokenLayout.unsaid(shape.tokens)
         if options.position != "words":
-            places = max(options.tokens, options.frames * options.frame_tokens)
+            front = self._front(layout)
+            places = max(options.tokens + front, options.frames * (options.frame_tokens + front))
             self.object_order = nn.Embedding(places, shape.width)
+        if options.boxes == "grid" and plan_pooling(layout, options.tokens).grid is None:
+            _log.warning(
+                "`trunk.prompt.boxes: grid`: the encoder's %s are no grid when pooled to %d, so they get no boxes; "
+                "a square number keeps a square grid",
+                _in_words(layout),
+                options.tokens,
+            )
 
     def forward(self, visual: VisualTokens, text_state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Visual tokens to `(rows, prompts, width)` and mask `(rows, prompts)`.
+        """Visual tokens to `(rows, prompts, width)` and mask `(rows, prompts)`; of each picture class and register
+        tokens first, if they are kept, then its cells row by row.
 
         Raises:
             MultigraftError: a sample has more images than the recipe allows.
@@ -43,17 +69,15 @@ class LinearPrompt(PromptGenerator):
             raise MultigraftError(
                 f"a sample has {visual.tokens.shape[1]} images, and `trunk.prompt.images` is {self.options.images}"
             )
-        pooled, mask = self._pool(visual)
-        rows, pictures, count, _ = pooled.shape
-        x = self.feature_norm(self.feature(pooled))
-        if self.options.boxes != "none":
-            x = x + self.box_norm(self.box(self._boxes(count, x.device).to(x.dtype)))
+        pooled = self._pool(visual)
+        rows, pictures, count, _ = pooled.tokens.shape
+        x = self._with_boxes(self.feature_norm(self.feature(pooled.tokens)), pooled)
         orders = torch.arange(pictures, device=x.device)
         if visual.kind == "video":
             orders = torch.zeros_like(orders)
         x = x + self.image_order(orders)[:, None, :]
         x = x + self._object_codes(visual.kind, pictures, count, x.device)
-        return x.flatten(1, 2), mask[:, :, None].expand(rows, pictures, count).flatten(1)
+        return x.flatten(1, 2), pooled.mask[:, :, None].expand(rows, pictures, count).flatten(1)
 
     def initial(self, parameter: str) -> Initial:
         """Linear layers and tables N(0, 0.02), norms one and zero."""
@@ -65,21 +89,37 @@ class LinearPrompt(PromptGenerator):
         """The place code, where the recipe says so."""
         return parameter.startswith("object_order") and self.options.position == "random"
 
-    def _pool(self, visual: VisualTokens) -> tuple[Tensor, Tensor]:
-        how = self.options.pool
-        if visual.kind == "video":
-            tokens, mask = pool_frames(visual.tokens, visual.mask, self.options.frames, how)
-            return pool_tokens(tokens, min(self.options.frame_tokens, tokens.shape[2]), how), mask
-        return pool_tokens(visual.tokens, min(self.options.tokens, visual.tokens.shape[2]), how), visual.mask
+    def _front(self, layout: TokenLayout) -> int:
+        return layout.front if self.options.class_token == "keep" else 0
 
-    def _boxes(self, count: int, device: torch.device) -> Tensor:
-        if self.options.boxes == "zero" or isqrt(count) ** 2 != count:
-            return torch.zeros(count, 5, device=device)
-        side = isqrt(count)
-        edges = torch.arange(side, device=device) / side
-        y, x = (axis.flatten() for axis in torch.meshgrid(edges, edges, indexing="ij"))
-        step = 1 / side
-        return torch.stack([x, x + step, y, y + step, torch.full_like(x, step * step)], dim=-1)
+    def _pool(self, visual: VisualTokens) -> _Prompt:
+        options, tokens, mask = self.options, visual.tokens, visual.mask
+        layout = visual.layout or TokenLayout.unsaid(tokens.shape[2])
+        most = options.tokens
+        if visual.kind == "video":
+            most = options.frame_tokens
+            tokens, mask = pool_frames(tokens, mask, options.frames, options.pool)
+        cells, front = plan_pooling(layout, most), self._front(layout)
+        alone = TokenLayout(layout.tokens - layout.front, grid=layout.grid)
+        pooled = pool_tokens(tokens[:, :, layout.front :], cells.count, options.pool, alone)
+        if front:
+            pooled = torch.cat([tokens[:, :, :front], pooled], 2)
+        return _Prompt(pooled, mask, front, cells)
+
+    def _with_boxes(self, x: Tensor, pooled: _Prompt) -> Tensor:
+        """Add the boxes' codes; with `grid` nothing is added to tokens in front, as they have no box."""
+        if self.options.boxes == "none":
+            return x
+        count, grid = pooled.cells.count, pooled.cells.grid
+        if self.options.boxes == "zero" or grid is None:
+            boxes = torch.zeros(count, 5, device=x.device)
+        else:
+            boxes = _boxes(grid, x.device)
+        codes: Tensor = self.box_norm(self.box(boxes.to(x.dtype)))
+        if pooled.front:
+            front = codes[:1] if self.options.boxes == "zero" else torch.zeros_like(codes[:1])
+            codes = torch.cat([front.expand(pooled.front, -1), codes])
+        return x + codes
 
     def _object_codes(self, kind: str, pictures: int, count: int, device: torch.device) -> Tensor:
         """Codes of the tokens' places, `(pictures, count, width)`: counted anew in each image, on over all frames."""
@@ -90,6 +130,19 @@ class LinearPrompt(PromptGenerator):
             return self.object_order(numbers)  # type: ignore[no-any-return]
         table = self.word_table.value
         return table[table.shape[0] - 1 - numbers]
+
+
+def _boxes(grid: tuple[int, int], device: torch.device) -> Tensor:
+    """The cells of a grid, row by row, `(cells, 5)`."""
+    rows, columns = grid
+    edges = torch.arange(rows, device=device) / rows, torch.arange(columns, device=device) / columns
+    y, x = (axis.flatten() for axis in torch.meshgrid(*edges, indexing="ij"))
+    high, wide = 1 / rows, 1 / columns
+    return torch.stack([x, x + wide, y, y + high, torch.full_like(x, wide * high)], dim=-1)
+
+
+def _in_words(layout: TokenLayout) -> str:
+    return f"{layout.grid[0]} x {layout.grid[1]} cells" if layout.grid else f"{layout.tokens} tokens"
 
 
 class _Holder:

@@ -11,9 +11,12 @@ class LinearOptions(PromptOptions):
     """The VL-Adapter projection: features, boxes and orders to the backbone's width."""
 
     tokens: int = Field(36, ge=1)
-    """Tokens of an image after pooling; a square number keeps the grid a grid."""
+    """Cells of an image's grid after pooling, at most; a square number keeps a square grid a grid."""
     frame_tokens: int = Field(1, ge=1)
-    """Tokens of a video's frame after pooling."""
+    """Cells of the grid of a video's frame after pooling, at most."""
+    class_token: Literal["keep", "drop"] = "keep"
+    """Whether the encoder's class and register tokens, if it has any, stand before the cells of each picture, beside
+    `tokens` or `frame_tokens` and never pooled with them, or are left out."""
     frames: int = Field(64, ge=1)
     """Most frames of a video; longer ones are pooled over time."""
     images: int = Field(2, ge=1)
@@ -21,6 +24,7 @@ class LinearOptions(PromptOptions):
     pool: Literal["max", "mean"] = "max"
     """How tokens are pooled."""
     boxes: Literal["grid", "zero", "none"] = "grid"
-    """Box of each token: its cell of the grid, all zeros as in the reference for grid features, or no box branch."""
+    """Box of each token: its cell of the grid, all zeros as in the reference for grid features, or no box branch. With
+    `grid`, class and register tokens have no box, and tokens that form no grid after pooling the zero box."""
     position: Literal["trained", "random", "words"] = "trained"
     """Code of a token's place: a trained table, a frozen random one, or the last rows of the word table (reference)."""

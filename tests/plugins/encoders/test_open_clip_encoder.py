@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.token_layout import TokenLayout
 from multigraft.plugins.encoders.options import OpenClipOptions
 
 TEXT = {"context_length": 8, "vocab_size": 16, "width": 32, "heads": 2, "layers": 1}
@@ -162,3 +163,19 @@ def test_weights_that_do_not_fit_are_named(build_open_clip, weights, tmp_path: P
 def test_weights_must_be_said():
     with pytest.raises(ValidationError, match="say where the weights come from"):
         OpenClipOptions(kind="open-clip", model="RN101")
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "layout"),
+    [
+        ("tiny-vit", {}, TokenLayout(17, 1, (4, 4))),
+        ("tiny-vit", {"class_token": False}, TokenLayout(16, 0, (4, 4))),
+        ("tiny-resnet", {"size": 128}, TokenLayout(16, 0, (4, 4))),
+        ("RN101", {}, TokenLayout(49, 0, (7, 7))),
+        ("ViT-B-16-SigLIP", {}, TokenLayout(196, 0, (14, 14))),
+        ("EVA02-B-16", {}, TokenLayout(197, 1, (14, 14))),
+    ],
+)
+def test_class_tokens_are_told_from_the_grid(build_open_clip, model, options, layout):
+    with torch.device("meta"):
+        assert build_open_clip(model, **options).layout() == layout

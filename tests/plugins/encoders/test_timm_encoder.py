@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.calls import PlainCalls
 from multigraft.core.interfaces.picture import Transform
+from multigraft.core.interfaces.token_layout import TokenLayout
 from multigraft.plugins.encoders.options import TimmOptions
 from multigraft.plugins.encoders.timm_weights import load_model
 
@@ -107,3 +109,45 @@ def test_unknown_names_are_answered_with_the_nearest(build_timm, options, messag
 def test_weights_must_be_said(weights):
     with pytest.raises(ValidationError, match=r"`random`"):
         TimmOptions(kind="timm", model="resnet18", weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "layout"),
+    [
+        ("tf_efficientnet_lite0", {"size": 128}, TokenLayout(16, 0, (4, 4))),
+        ("convnext_atto", {"size": 96}, TokenLayout(9, 0, (3, 3))),
+        ("vit_tiny_patch16_224", {}, TokenLayout(197, 1, (14, 14))),
+        ("vit_tiny_patch16_224", {"pool": 3}, TokenLayout(10, 1, (3, 3))),
+        ("vit_tiny_patch16_224", {"class_token": False}, TokenLayout(196, 0, (14, 14))),
+        ("deit_tiny_distilled_patch16_224", {}, TokenLayout(198, 2, (14, 14))),
+        ("vit_small_patch14_reg4_dinov2", {"size": 98}, TokenLayout(54, 5, (7, 7))),
+        ("vit_small_patch16_rope_224", {}, TokenLayout(197, 1, (14, 14))),
+        ("volo_d1_224", {}, TokenLayout(197, 1, (14, 14))),
+        ("swin_s3_tiny_224", {}, TokenLayout(49, 0, (7, 7))),
+        ("mambaout_femto", {}, TokenLayout(49, 0, (7, 7))),
+        ("gmixer_12_224", {}, TokenLayout(196, 0, (14, 14))),
+        ("twins_svt_small", {}, TokenLayout(49, 0, (7, 7))),
+    ],
+)
+def test_class_and_register_tokens_are_told_from_the_grid(build_timm, model, options, layout):
+    with torch.device("meta"):
+        encoder = build_timm(model, **options)
+    assert encoder.layout() == layout
+    assert encoder.tokens == layout.tokens
+
+
+def test_a_cell_sees_its_own_place_most(build_timm, encode):
+    """A bright spot in the picture moves the token of its cell most, behind one class token."""
+    encoder = build_timm("vit_tiny_patch16_224", size=64)
+    pixels = torch.full((1, 3, 64, 64), 100, dtype=torch.uint8)
+    spotted = pixels.clone()
+    spotted[:, :, 32:48, 16:32] = 250
+    with torch.no_grad():
+        moved = (encoder(pixels, PlainCalls()) - encoder(spotted, PlainCalls())).norm(dim=-1)[0]
+    assert moved[encoder.layout().front :].view(4, 4).argmax() == 2 * 4 + 1
+
+
+@pytest.mark.parametrize("model", ["pit_ti_224", "crossvit_tiny_240", "efficientvim_m1", "efficientvit_b0"])
+def test_models_without_a_grid_are_refused(build_timm, model):
+    with torch.device("meta"), pytest.raises(MultigraftError, match=r"no grid of features|cannot be encoded"):
+        build_timm(model)

@@ -20,12 +20,18 @@ def main() -> None:
     # The one pickle, made by our own parent process; nothing from a shard is ever unpickled.
     inputs: Mapping[int, Input] = pickle.loads(receive(incoming).data)
     send(outgoing, Message({}))
-    while True:
-        try:
-            message = receive(incoming)
-        except EOFError:
-            return
-        send(outgoing, _answer(inputs, message))
+    while _serve(inputs, incoming, outgoing):
+        pass
+
+
+def _serve(inputs: Mapping[int, Input], incoming: IO[bytes], outgoing: IO[bytes]) -> bool:
+    """Decode one medium, keeping nothing of it; false where no more comes."""
+    try:
+        message = receive(incoming)
+    except EOFError:
+        return False
+    send(outgoing, _answer(inputs, message))
+    return True
 
 
 def _private_stdout() -> IO[bytes]:
@@ -45,7 +51,7 @@ def _answer(inputs: Mapping[int, Input], message: Message) -> Message:
     if media.frames is None:
         return Message({"bad": ["decoder failed", "the input gave no frames"]})
     header = {"kind": media.kind, "shape": media.frames.shape, "times": media.times.tolist()}
-    return Message(header, np.ascontiguousarray(media.frames).tobytes())
+    return Message(header, np.ascontiguousarray(media.frames).reshape(-1).data)
 
 
 def _decode(inputs: Mapping[int, Input], message: Message) -> Media:
@@ -53,7 +59,7 @@ def _decode(inputs: Mapping[int, Input], message: Message) -> Media:
     transform = dict(header["transform"])
     transform["mean"], transform["std"] = tuple(transform["mean"]), tuple(transform["std"])
     span = Span(*header["span"]) if header["span"] else None
-    return inputs[header["input"]].decode(message.data, Transform(**transform), span)
+    return inputs[header["input"]].decode(bytes(message.data), Transform(**transform), span)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ class Message:
     """A header of plain JSON values, and bytes."""
 
     header: dict[str, Any]
-    data: bytes = b""
+    data: bytes | memoryview = b""
+    """A view has one byte an element."""
 
 
 def send(stream: IO[bytes], message: Message) -> None:

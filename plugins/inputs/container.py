@@ -2,14 +2,15 @@
 
 from multigraft.core.data.media import BadSample
 
-MP4, MATROSKA, AVI, MPEG_TS = "mp4", "matroska", "avi", "mpeg-ts"
+MP4, MATROSKA, AVI, MPEG_TS, MPEG_PS = "mov", "matroska", "avi", "mpegts", "mpeg"
+"""FFmpeg's names of the demuxers, so that a file is read as what it begins with and as nothing else."""
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"styp", b"pnot")
 _TS_PACKETS = ((188, 0), (192, 4))
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 
 
 def container_of(data: bytes) -> str:
-    """`mp4` (and mov), `matroska` (and webm), `avi` or `mpeg-ts`.
+    """`MP4` (and mov), `MATROSKA` (and webm), `AVI`, `MPEG_TS` or `MPEG_PS`.
 
     Raises:
         BadSample: `empty file`, `not a video`, or `truncated video` where the container says how long it should be.
@@ -25,6 +26,8 @@ def container_of(data: bytes) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
         _check_size(8 + int.from_bytes(data[4:8], "little"), data)
         return AVI
+    if data[:4] == b"\0\0\1\xba":
+        return MPEG_PS
     for size, start in _TS_PACKETS:
         if len(data) > start + size and data[start] == 0x47 and data[start + size] == 0x47:
             return MPEG_TS

@@ -18,14 +18,16 @@ class VideoOptions(Options):
     """Videos in mp4, mov, mkv, webm, avi and MPEG-TS."""
 
     frames: int = Field(8, ge=1, le=1024)
-    """Frames taken from a clip, at most; a shorter clip gives all it has."""
+    """Frames taken from a clip, at most: those shown at so many times, each once; a clip that shows fewer gives
+    fewer."""
     sampling: Literal["uniform", "fps"] = "uniform"
-    """`uniform` spreads the frames evenly in time, first and last included; `fps` takes so many a second, and is
-    uniform where they would be more than `frames`."""
+    """`uniform` spreads the times evenly, both ends of the clip or span included; `fps` takes so many a second, and is
+    uniform where they would be more than `frames`. At a time the latest frame is shown that is not after it."""
     fps: float = Field(1.0, gt=0)
     """Frames a second, with `sampling: fps`."""
     decoder: Literal["auto", "decord", "pyav"] = "auto"
-    """`auto` takes decord where it is installed and known to be right, else PyAV."""
+    """`auto` and `decord` take decord where it is known to be right and to need little memory (short mp4 or mov clips
+    without edit list or turning), else PyAV; `auto` does without decord where it is not installed."""
     max_pixels: int = Field(4096 * 2304, ge=1)
     """Width times height of a frame, at most; checked before decoding."""
     max_seconds: float = Field(3600.0, gt=0)

@@ -1,4 +1,4 @@
-"""Reads a clip's header and packets with PyAV, and decodes its frames in order."""
+"""Reads a clip's header and packets with PyAV."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,75 +8,98 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from multigraft.core.data.media import BadSample
+from multigraft.plugins.inputs.access import begins_anew
+
+_WORTH_A_JUMP = 16
+"""Frames: a decoder holds back up to so many, which a jump throws away."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What a container says about its first video stream."""
+    """What the packets of a container's first video stream say. Times are seconds from the container's start."""
 
     width: int
     height: int
     codec: str
+    start: float
+    """Seconds on the container's own clock that count as 0."""
     times: NDArray[np.float64]
-    """`(frames,)`, seconds from the start of the clip, in rising order; without frames that are not to be shown."""
+    """`(packets,)`, when each is shown, rising; without those that are hidden or before the first key frame."""
+    end: float
+    """When the last frame is no longer shown."""
+    skipped: int
+    """Packets before the first key frame, which cannot be decoded."""
+    begin: float
+    """Time of the first key frame."""
     hidden: bool
     """Whether an edit list hides frames."""
+    entries: NDArray[np.float64]
+    """Rising times of the frames at which decoding can begin."""
 
-
-def probe(data: bytes) -> Clip:
-    """Read the header and all packets, decoding nothing.
-
-    Raises:
-        BadSample: `no pictures`, `broken video` or `truncated video`.
-    """
-    with _opened(data) as (container, stream):
-        times: list[float] = []
-        hidden = False
-        for packet in container.demux(stream):
-            if packet.is_corrupt:
-                raise BadSample("truncated video", f"packet {len(times)} is cut")
-            hidden |= packet.is_discard
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None and packet.size and not packet.is_discard:
-                times.append(float(stamp * packet.time_base))
-        if not times:
-            raise BadSample("no pictures", "the video stream holds no frames")
-        start = (container.start_time or 0) / av.time_base
-        seconds = np.maximum(np.sort(np.array(times)) - start, 0)
-        context = stream.codec_context
-        return Clip(context.width, context.height, context.name, seconds, hidden)
-
-
-def decode_frames(data: bytes, clip: Clip, chosen: NDArray[np.intp]) -> list[NDArray[np.uint8]]:
-    """The chosen frames, RGB `(height, width, 3)`, turned as the container says.
-
-    Raises:
-        BadSample: `broken video` or `truncated video`.
-    """
-    wanted = set(chosen.tolist())
-    frames: list[NDArray[np.uint8]] = []
-    with _opened(data) as (container, stream):
-        for number, frame in enumerate(container.decode(stream)):
-            if number in wanted:
-                picture = frame.to_ndarray(format="rgb24")
-                frames.append(np.ascontiguousarray(np.rot90(picture, frame.rotation // 90)))
-            if len(frames) == len(wanted):
-                return frames
-    raise BadSample("truncated video", f"{len(clip.times)} frames announced, fewer decoded")
+    def entry_before(self, position: float, time: float) -> float | None:
+        """Where to go on for the frame shown at `time`, if that saves decoding, from a frame at `position`."""
+        place = int(np.searchsorted(self.entries, time, "right")) - 1
+        if place < 0:
+            return None
+        here, there = np.searchsorted(self.times, [position, self.entries[place]])
+        return float(self.entries[place]) if there - here > _WORTH_A_JUMP else None
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[tuple[Any, Any]]:
-    """The container and its first video stream, closed at the end; FFmpeg's errors become bad samples."""
+def opened(data: bytes, form: str, max_pixels: int) -> Iterator[tuple[Any, Any]]:
+    """The container and its first video stream, closed at the end; FFmpeg's errors become bad samples.
+
+    FFmpeg itself refuses frames of more than `max_pixels`, also where a stream grows in its middle.
+    """
+    limit = {"max_pixels": str(max_pixels)}
     try:
-        with av.open(BytesIO(data), metadata_errors="ignore") as container:
-            if not container.streams.video:
+        with av.open(BytesIO(data), format=form, options=limit, metadata_errors="ignore") as container:
+            streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+            if not streams:
                 raise BadSample("no pictures", "sound only")
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
-            yield container, stream
+            if streams[0].codec_context is None:
+                raise BadSample("unknown codec", "FFmpeg has no decoder for it")
+            streams[0].codec_context.thread_count = 1
+            streams[0].codec_context.options = limit
+            yield container, streams[0]
     except (av.FFmpegError, ValueError, IndexError) as error:
         raise BadSample("broken video", str(error)) from None
+
+
+def probe(container: Any, stream: Any) -> Clip:
+    """Read all packets, decoding nothing.
+
+    Raises:
+        BadSample: `no pictures` or `truncated video`.
+    """
+    context, start = stream.codec_context, (container.start_time or 0) / av.time_base
+    times, entries = list[float](), list[float]()
+    skipped, begin, hidden, end = 0, -np.inf, False, 0.0
+    for number, packet in enumerate(each for each in container.demux(stream) if each.size):
+        if packet.is_corrupt:
+            raise BadSample("truncated video", f"packet {number} is cut")
+        time = time_of(packet, start)
+        if packet.is_keyframe and begin == -np.inf and time is not None:
+            skipped, begin = number, time
+            times.clear()
+        hidden |= packet.is_discard
+        if time is None or packet.is_discard:
+            continue
+        times.append(time)
+        end = max(end, time + float((packet.duration or 0) * packet.time_base))
+        if packet.is_keyframe and begins_anew(context.name, bytes(packet), context.extradata):
+            entries.append(time)
+    if not times:
+        raise BadSample("no pictures", "the video stream holds no frames")
+    rising, places = np.sort(np.array(times)), np.sort(np.array(entries))
+    return Clip(context.width, context.height, context.name, start, rising, end, skipped, begin, hidden, places)
+
+
+def time_of(item: Any, start: float) -> float | None:
+    """Seconds at which a packet or frame is shown."""
+    stamp = item.pts if item.pts is not None else item.dts
+    return None if stamp is None else float(stamp * item.time_base) - start

@@ -1,4 +1,6 @@
-"""Which frames of a clip are taken, by their real times."""
+"""Which frames of a clip are taken: times are chosen first, then the frames that are shown at these times."""
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,34 +9,47 @@ from multigraft.core.data.media import BadSample
 from multigraft.core.interfaces.input import Span
 from multigraft.plugins.inputs.options import VideoOptions
 
+ROUNDING = 1e-3
+"""Seconds by which a container may round a frame's time (Matroska counts milliseconds)."""
 
-def pick_frames(times: NDArray[np.float64], span: Span | None, options: VideoOptions) -> NDArray[np.intp]:
-    """Indices into `times` `(frames,)`, seconds in rising order; each index once, so a short clip gives fewer.
+
+def check_span(span: Span | None) -> None:
+    """Look at a span before anything is decoded.
 
     Raises:
-        BadSample: `empty span`.
+        BadSample: `bad span`.
     """
-    start, stop = (span.start, span.stop) if span else (times[0], times[-1])
-    inside = np.flatnonzero((times >= start) & (times <= stop))
-    if not len(inside):
-        where = f"frames are at {times[0]:g} s to {times[-1]:g} s"
-        raise BadSample("empty span", f"no frame in {start:g} s to {stop:g} s; {where}")
-    within = times[inside]
-    return inside[np.unique(_nearest(within, _wanted(within[0], within[-1], options)))]
+    if span and not span.start <= span.stop:
+        raise BadSample("bad span", f"from {span.start:g} s to {span.stop:g} s")
 
 
-def _wanted(first: float, last: float, options: VideoOptions) -> NDArray[np.float64]:
+def sampling_times(
+    first: float, last: float, end: float, span: Span | None, options: VideoOptions
+) -> NDArray[np.float64]:
+    """Rising times in seconds, `(frames,)` at most, within both the span and the clip.
+
+    Args:
+        first: when the first frame is shown.
+        last: when the last frame is first shown.
+        end: when the last frame is no longer shown.
+        span: stretch of the clip; what of it lies outside the clip is cut off.
+        options: how many, and how they are spread.
+
+    Raises:
+        BadSample: `empty span`, where nothing of it lies in the clip.
+    """
+    start, stop = (span.start, span.stop) if span else (first, last)
+    if start >= end + ROUNDING or stop < first - ROUNDING:
+        raise BadSample("empty span", f"{start:g} s to {stop:g} s; the clip is shown from {first:g} s to {end:g} s")
+    start = min(max(start, first), last)
+    return _spread(start, max(min(stop, last), start), options)
+
+
+def _spread(start: float, stop: float, options: VideoOptions) -> NDArray[np.float64]:
     if options.sampling == "fps":
-        count = int((last - first) * options.fps + 1e-6) + 1
+        count = math.floor((stop - start + ROUNDING) * options.fps) + 1
         if count <= options.frames:
-            return first + np.arange(count) / options.fps
+            return start + np.arange(count) / options.fps
     if options.frames == 1:
-        return np.array([(first + last) / 2])
-    return np.linspace(first, last, options.frames)
-
-
-def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
-    right = np.searchsorted(times, wanted).clip(1, max(len(times) - 1, 1))
-    left = right - 1
-    right = right.clip(max=len(times) - 1)
-    return np.where(wanted - times[left] <= times[right] - wanted, left, right)
+        return np.array([(start + stop) / 2])
+    return np.linspace(start, stop, options.frames)

@@ -1,9 +1,7 @@
 """The `video` input: frames by their real times, through decord or PyAV."""
 
-import os
-from functools import cache
+from functools import partial
 from importlib.util import find_spec
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,16 +12,17 @@ from multigraft.core.data.media import BadSample, Media
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.input import Input, Span
 from multigraft.core.interfaces.picture import Transform
-from multigraft.plugins.inputs.container import MPEG_TS, container_of
+from multigraft.plugins.inputs.container import container_of
+from multigraft.plugins.inputs.decord_frames import DistrustError, decord_frames, is_installed, is_trusted
 from multigraft.plugins.inputs.options import VideoOptions
+from multigraft.plugins.inputs.picker import FramePicker
 from multigraft.plugins.inputs.resize import resize
-from multigraft.plugins.inputs.sampling import pick_frames
+from multigraft.plugins.inputs.sampling import check_span, sampling_times
 
 if TYPE_CHECKING:
     from multigraft.plugins.inputs.pyav import Clip
 
-Frames = list[NDArray[np.uint8]]
-_WRONG_IN_DECORD = ("av1", "libdav1d")
+Pictures = tuple[NDArray[np.uint8], NDArray[np.float32]]
 _EXTRA = "pip install 'multigraft[video]'"
 
 
@@ -38,63 +37,65 @@ class VideoInput(Input):
         self._options = options
 
     def decode(self, data: bytes, transform: Transform, span: Span | None) -> Media:
-        """Frames `(frames, 3, size, size)` and their times, counted from the start of the clip.
+        """Frames `(frames, 3, size, size)` and the times from which they are shown, counted from the clip's start.
 
         Raises:
-            BadSample: `empty file`, `not a video`, `truncated video`, `broken video`, `no pictures`, `too large`,
-                `too long` or `empty span`.
+            BadSample: `bad span`, `empty file`, `not a video`, `truncated video`, `broken video`, `unknown codec`,
+                `no pictures`, `too large`, `too long` or `empty span`.
         """
+        check_span(span)
         container = container_of(data)
-        if not _installed("av"):
+        if find_spec("av") is None:
             raise BadSample("no video decoder", _EXTRA)
-        from multigraft.plugins.inputs.pyav import decode_frames, probe
+        from multigraft.plugins.inputs.pyav import opened, probe
+        from multigraft.plugins.inputs.pyav_frames import FrameFinisher, is_upright, pick_with_pyav
 
-        clip = probe(data)
+        limit = self._options.max_pixels
+        with opened(data, container, limit) as (file, stream):
+            clip = probe(file, stream)
         self._check(clip)
-        chosen = pick_frames(clip.times, span, self._options)
-        takes_decord = self._takes_decord(container, clip)
-        frames = (takes_decord and _decord_frames(data, clip, chosen)) or decode_frames(data, clip, chosen)
-        small = np.stack([resize(Image.fromarray(frame), transform) for frame in frames])
-        return Media(self.kind, small, clip.times[chosen].astype(np.float32))
+        plan = partial(self._plan, clip, span)
+        picked = None
+        if self._takes_decord(container, clip) and is_upright(data, container, limit, clip):
+            picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform), transform.size))
+        if picked is None:
+            picker = partial(FramePicker, plan, FrameFinisher(transform), transform.size)
+            picked = pick_with_pyav(data, container, limit, clip, picker)
+        return Media(self.kind, *picked)
 
     def _check(self, clip: "Clip") -> None:
+        if not clip.width * clip.height:
+            raise BadSample("broken video", f"frames without a size, or of more than {self._options.max_pixels} pixels")
         if clip.width * clip.height > self._options.max_pixels:
             size = f"{clip.width} x {clip.height}"
             raise BadSample("too large", f"frames of {size} pixels, more than {self._options.max_pixels}")
         if clip.times[-1] - clip.times[0] > self._options.max_seconds:
             raise BadSample("too long", f"{clip.times[-1]:.0f} s, more than {self._options.max_seconds:g}")
 
+    def _plan(self, clip: "Clip", span: Span | None, first: float) -> NDArray[np.float64]:
+        return sampling_times(first, float(clip.times[-1]), clip.end, span, self._options)
+
     def _takes_decord(self, container: str, clip: "Clip") -> bool:
-        """decord loops for ever on MPEG-TS, counts frames that an edit list hides, and cannot read AV1."""
-        if self._options.decoder == "pyav" or not _installed("decord"):
-            return False
-        return container != MPEG_TS and not clip.hidden and clip.codec not in _WRONG_IN_DECORD
+        return self._options.decoder != "pyav" and is_installed() and is_trusted(container, clip)
 
     def fingerprint(self) -> str:
-        """The sampling."""
+        """The sampling; the number counts changes of what comes out."""
         rate = f"/{self._options.fps:g}" if self._options.sampling == "fps" else ""
-        return f"video/1/{self._options.sampling}{rate}/{self._options.frames}"
+        return f"video/2/{self._options.sampling}{rate}/{self._options.frames}"
 
 
-@cache
-def _installed(module: str) -> bool:
-    return find_spec(module) is not None
-
-
-def _decord_frames(data: bytes, clip: "Clip", chosen: NDArray[np.intp]) -> Frames:
-    """The chosen frames, or none where decord fails or sees other frames than the container has."""
-    os.environ.setdefault("DECORD_EOF_RETRY_MAX", "64")  # read once, when the library loads
+def _by_decord(data: bytes, clip: "Clip", picker: FramePicker[NDArray[np.uint8]]) -> Pictures | None:
+    """What decord gives, or nothing where it is not to be believed."""
     try:
-        import decord
-    except (ImportError, OSError):
-        return []
-    try:
-        reader = decord.VideoReader(BytesIO(data), ctx=decord.cpu(0), num_threads=1)
-        if len(reader) != len(clip.times):
-            return []
-        return list(reader.get_batch(chosen.tolist()).asnumpy())
-    except (decord.DECORDError, RuntimeError):
-        return []
+        for time, frame in decord_frames(data, clip):
+            picker.offer(time, frame)
+    except DistrustError:
+        return None
+    return picker.finish()
+
+
+def _finished(transform: Transform, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return resize(Image.fromarray(frame), transform)
 
 
 def build(options: VideoOptions) -> Input:
@@ -103,6 +104,6 @@ def build(options: VideoOptions) -> Input:
     Raises:
         MultigraftError: the recipe asks for decord and it is not installed.
     """
-    if options.decoder == "decord" and not _installed("decord"):
+    if options.decoder == "decord" and not is_installed():
         raise MultigraftError(f"input `video`: decord is not installed; {_EXTRA}, or use `decoder: pyav`")
     return VideoInput(options)

@@ -1,4 +1,3 @@
-import struct
 from io import BytesIO
 
 import av
@@ -8,18 +7,9 @@ import pytest
 from multigraft.core.data.media import BadSample
 from multigraft.core.interfaces.input import Span
 from multigraft.plugins.inputs.options import VideoOptions
-from multigraft.plugins.inputs.sampling import pick_frames
 from multigraft.plugins.inputs.video import build
 
 CONTAINERS = [("mp4", "libx264"), ("mov", "libx264"), ("matroska", "libx264"), ("avi", "mpeg4"), ("webm", "libvpx-vp9")]
-
-
-@pytest.fixture
-def decode(transform):
-    def run(data, span=None, **options):
-        return build(VideoOptions(kind="video", **options)).decode(data, transform(), span)
-
-    return run
 
 
 def numbers(media):
@@ -60,37 +50,6 @@ def test_fps_sampling_is_uniform_where_it_would_be_too_many(decode, clip_file):
     clip = clip_file(31)
     assert numbers(decode(clip, sampling="fps", fps=3, frames=8)) == [0, 10, 20, 30]
     assert numbers(decode(clip, sampling="fps", fps=30, frames=3)) == [0, 15, 30]
-
-
-def test_sampling_goes_by_time_and_not_by_number():
-    times = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 10.0])
-    chosen = pick_frames(times, None, VideoOptions(kind="video", frames=3))
-    assert chosen.tolist() == [0, 4, 5]
-
-
-def with_rotation(data):
-    """The same mp4, its track's display matrix set to a quarter turn."""
-    place = data.index(b"tkhd") + 4 + 40
-    matrix = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
-    return data[:place] + matrix + data[place + 36 :]
-
-
-def test_both_decoders_turn_a_clip_the_same_way(clip_file, transform):
-    stream = BytesIO()
-    with av.open(stream, "w", format="mp4") as container:
-        video = container.add_stream("libx264", rate=30)
-        video.width, video.height, video.pix_fmt = 64, 32, "yuv420p"
-        picture = np.zeros((32, 64, 3), np.uint8)
-        picture[:16, :32] = 255
-        for _ in range(4):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(video.encode())
-    turned = with_rotation(stream.getvalue())
-    corners = []
-    for decoder in ("decord", "pyav"):
-        frames = build(VideoOptions(kind="video", decoder=decoder, frames=1)).decode(turned, transform(), None).frames
-        corners.append([round(float(frames[0, 0, y, x]) / 255) for y in (3, 12) for x in (3, 12)])
-    assert corners[0] == corners[1] == [0, 1, 0, 0]
 
 
 def cut_by_edit_list(data, first, hidden):

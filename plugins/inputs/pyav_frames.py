@@ -1,0 +1,171 @@
+"""Decodes a clip with PyAV: in order, or by jumps to where decoding can begin; a frame is known by its own time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+from numpy.typing import NDArray
+from PIL import Image
+
+from multigraft.core.data.media import BadSample
+from multigraft.core.interfaces.picture import Transform
+from multigraft.plugins.inputs.container import MATROSKA, MP4
+from multigraft.plugins.inputs.display import UPRIGHT, Matrix, oriented
+from multigraft.plugins.inputs.picker import FramePicker
+from multigraft.plugins.inputs.pyav import Clip, opened, time_of
+from multigraft.plugins.inputs.resize import resize
+
+_MATRIX_UNIT = 1 << 16
+_SEEKABLE = (MP4, MATROSKA)
+Pictures = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+def pick_with_pyav(
+    data: bytes, form: str, max_pixels: int, clip: Clip, picker: Callable[[], FramePicker[Any]]
+) -> Pictures:
+    """What a new picker takes of a clip.
+
+    Raises:
+        BadSample: `broken video`, or what the picker finds.
+    """
+    no_jumps = replace(clip, entries=np.empty(0))
+    try:
+        return _pick(data, form, max_pixels, clip if form in _SEEKABLE and not clip.hidden else no_jumps, picker())
+    except NoEntryError:
+        return _pick(data, form, max_pixels, no_jumps, picker())
+
+
+def _pick(data: bytes, form: str, max_pixels: int, clip: Clip, picker: FramePicker[Any]) -> Pictures:
+    with opened(data, form, max_pixels) as (container, stream):
+        entry = _offer(frames(container, stream, clip), picker, clip)
+        while entry is not None:
+            entry = _offer(frames_from(entry, container, stream, clip), picker, clip)
+    return picker.finish()
+
+
+def _offer(shown: Iterator[tuple[float, Any]], picker: FramePicker[Any], clip: Clip) -> float | None:
+    """Hand frames over until no more are needed, or until a jump to the returned time saves decoding."""
+    for time, frame in shown:
+        picker.offer(time, frame)
+        if picker.complete:
+            return None
+        entry = clip.entry_before(time, picker.next_time)
+        if entry is not None:
+            return entry
+    return None
+
+
+def is_upright(data: bytes, form: str, max_pixels: int, clip: Clip) -> bool:
+    """Whether the first frame of a clip is neither to be turned nor mirrored.
+
+    Raises:
+        BadSample: `broken video`.
+    """
+    with opened(data, form, max_pixels) as (container, stream):
+        for _, frame in frames(container, stream, clip):
+            return _display_matrix(frame) == UPRIGHT
+    raise BadSample("broken video", "no frame can be decoded")
+
+
+class FrameFinisher:
+    """Brings decoded frames of one clip to pictures `(3, size, size)`, turned when they are small.
+
+    PyAV keeps a frame whose side data was looked at until the garbage collector runs, so each display matrix is read
+    once, known by the angle that PyAV gives without side data.
+    """
+
+    def __init__(self, transform: Transform) -> None:
+        self._transform = transform
+        self._matrices: dict[int, Matrix] = {}
+
+    def __call__(self, frame: Any) -> NDArray[np.uint8]:
+        """The picture of a frame."""
+        if frame.rotation not in self._matrices:
+            self._matrices[frame.rotation] = _display_matrix(frame)
+        picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
+        return oriented(resize(picture, self._transform), self._matrices[frame.rotation])
+
+
+class NoEntryError(Exception):
+    """Decoding does not begin where the packets said it can."""
+
+
+def frames(container: Any, stream: Any, clip: Clip) -> Iterator[tuple[float, Any]]:
+    """All decoded frames with their times, from the first key frame on.
+
+    Raises:
+        BadSample: `broken video`.
+    """
+    return _decoded(_packets_after(clip.skipped, container.demux(stream)), clip, clip.begin)
+
+
+def frames_from(entry: float, container: Any, stream: Any, clip: Clip) -> Iterator[tuple[float, Any]]:
+    """Decoded frames with their times, from an entry of the clip on.
+
+    Raises:
+        NoEntryError: the container does not lead there.
+        BadSample: `broken video`.
+    """
+    try:
+        container.seek(round((entry + clip.start) / stream.time_base), stream=stream)
+    except av.FFmpegError:
+        raise NoEntryError from None
+    begun = False
+    for time, frame in _decoded(_packets_from(entry, container.demux(stream), clip), clip, entry):
+        if not begun and time > entry:
+            raise NoEntryError
+        begun |= time == entry
+        if begun:
+            yield time, frame
+
+
+def _packets_after(skipped: int, packets: Iterator[Any]) -> Iterator[Any]:
+    for packet in packets:
+        if skipped and packet.size:
+            skipped -= 1
+        else:
+            yield packet
+
+
+def _packets_from(entry: float, packets: Iterator[Any], clip: Clip) -> Iterator[Any]:
+    for packet in packets:
+        time = time_of(packet, clip.start)
+        if packet.is_keyframe and time == entry:
+            yield packet
+            break
+        if time is None or time > entry:
+            raise NoEntryError
+    yield from packets
+
+
+def _decoded(packets: Iterator[Any], clip: Clip, begin: float) -> Iterator[tuple[float, Any]]:
+    for packet in packets:
+        for frame in _frames_of(packet, clip, begin):
+            time = time_of(frame, clip.start)
+            if time is None:
+                raise BadSample("broken video", "a frame has no time")
+            yield time, frame
+
+
+def _frames_of(packet: Any, clip: Clip, begin: float) -> list[Any]:
+    """What a packet brings forth; pictures shown before the one at which decoding begins may fail."""
+    try:
+        decoded: list[Any] = packet.decode()
+    except av.InvalidDataError:
+        time = time_of(packet, clip.start)
+        if time is not None and time < begin:
+            return []
+        raise
+    return decoded
+
+
+def _display_matrix(frame: Any) -> Matrix:
+    """How a frame is to be turned and mirrored, as `multigraft.plugins.inputs.display` takes it."""
+    for each in frame.side_data:
+        if each.type == Type.DISPLAYMATRIX:
+            a, b, _, c, d, *_ = (np.frombuffer(bytes(each), np.int32) / _MATRIX_UNIT).tolist()
+            return a, b, c, d
+    return UPRIGHT

@@ -73,11 +73,10 @@ def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | Non
     if resume and not (resume / "recipe.yaml").is_file():
         raise MultigraftError(f"{resume} is not the folder of a run: it has no recipe.yaml")
     target = folder or Path("runs") / Path(str(recipe)).stem
-    if not resume and not dry_run and (target / "recipe.yaml").exists():
-        raise MultigraftError(
-            f"{target} holds a run already; go on with it by `multigraft train --resume {target}`, "
-            "or name another folder with `--run`"
-        )
+    if not resume and not dry_run:
+        from multigraft.core.training.resuming import check_is_new
+
+        check_is_new(target)
 
 
 def _rehearse(recipe: "Recipe", registry: "Registry") -> tuple[dict[str, Any], str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from multigraft.core.config.recipe import Recipe
@@ -18,6 +19,19 @@ FREE = (
     "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
 )  # fmt: skip
 """Keys that may differ when a run goes on. Weights may have moved: their fingerprint is checked."""
+
+
+def check_is_new(folder: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        MultigraftError: it does.
+    """
+    if (folder / "recipe.yaml").exists():
+        raise MultigraftError(
+            f"{folder} holds a run already; go on with it by `multigraft train --resume {folder}`, "
+            "or name another folder with `--run`"
+        )
 
 
 def check_recipe_goes_on(saved: Recipe, recipe: Recipe) -> None:

@@ -12,7 +12,7 @@ from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.data.stream import Share
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
-from multigraft.core.files import write_json, write_text, writing
+from multigraft.core.files import write_json, write_text
 from multigraft.core.registry import Registry
 from multigraft.core.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from multigraft.core.training.checks import check_graft_acts
@@ -20,6 +20,7 @@ from multigraft.core.training.environment import environment, first_name
 from multigraft.core.training.loop import Trainer, collated
 from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
+from multigraft.core.training.processes import only_run
 from multigraft.core.training.progress import Progress
 from multigraft.core.training.run import Run
 from multigraft.core.training.stopping import StopRequest
@@ -33,10 +34,8 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
     """
     check_controls(recipe.eval.controls)
     final_split = recipe.eval.final_split or recipe.eval.split
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with open_run(recipe, registry, folder, logs=True) as run:
+    with only_run(folder, new=not resume), open_run(recipe, registry, folder, logs=True) as run:
         with _ending(run):
             _train(run, resume, name)
             run.results["seconds"] = {"train": time.monotonic() - started}

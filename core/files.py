@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from multigraft.core.data.files import written_whole
+from multigraft.core.data.files import folder_in_the_making, written_whole
 from multigraft.core.errors import MultigraftError
 
 
@@ -30,16 +29,12 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Fill a new folder under a temporary name, sync it to disk, and rename it; on an error nothing is left behind."""
-    temporary = folder.with_name(f".{folder.name}.partial")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder_in_the_making(folder) as temporary:
         fill(temporary)
         sync_tree(temporary)
         temporary.rename(folder)
         sync(folder.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

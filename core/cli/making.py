@@ -6,21 +6,23 @@ import click
 
 from multigraft.core.component import import_name
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.manifest import lack
 from multigraft.core.errors import MultigraftError
+from multigraft.core.locking import next_writer
 from multigraft.core.nearest import did_you_mean
 from multigraft.core.registry import Registry
 
-MANIFEST = "manifest.json"
-
 
 def make_data(recipe: Recipe, registry: Registry, write_nothing: bool = False) -> None:
-    """Run `data.make` with `data.root` as its argument, if that folder has no manifest.
+    """Run `data.make` with `data.root` as its argument, if that folder has no manifest or lacks what it names.
+
+    Who finds another process making them waits, and takes what it made.
 
     Raises:
         MultigraftError: no plugin has such a command, or data are to be made and nothing may be written.
     """
     root, wanted = Path(recipe.data.root), recipe.data.make
-    if wanted is None or (root / MANIFEST).is_file():
+    if wanted is None or not (lacking := lack(root)):
         return
     words = wanted.split()
     commands = {" ".join(command.path): command for command in registry.commands}
@@ -28,7 +30,10 @@ def make_data(recipe: Recipe, registry: Registry, write_nothing: bool = False) -
     if named is None:
         raise MultigraftError(f"`data.make: {wanted}`: no such command; {did_you_mean(wanted, commands)}")
     if write_nothing:
-        raise MultigraftError(f"{root} has no {MANIFEST}, and a dry run writes nothing: `multigraft {wanted} {root}`")
-    click.echo(f"{root} has no {MANIFEST}: making it by `multigraft {wanted} {root}`", err=True)
+        raise MultigraftError(f"{root} {lacking}, and a dry run writes nothing: `multigraft {wanted} {root}`")
     command: click.Command = import_name(commands[named].build)
-    command.main([str(root), *words[len(named.split()) :]], prog_name=f"multigraft {named}", standalone_mode=False)
+    with next_writer(root):
+        if not (lacking := lack(root)):
+            return
+        click.echo(f"{root} {lacking}: making it by `multigraft {wanted} {root}`", err=True)
+        command.main([str(root), *words[len(named.split()) :]], prog_name=f"multigraft {named}", standalone_mode=False)

@@ -6,14 +6,13 @@ from pathlib import Path
 from multigraft.core.config.document import Document
 from multigraft.core.config.problems import Problem
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.manifest import lack
 from multigraft.core.data.paths import expand
-
-_MANIFEST = "manifest.json"
 
 
 def will_be_made(recipe: Recipe) -> bool:
-    """Whether the recipe names a command that makes its data, and it has not run yet."""
-    return recipe.data.make is not None and not (Path(recipe.data.root) / _MANIFEST).is_file()
+    """Whether the recipe names a command that makes its data, and they are not all there yet."""
+    return recipe.data.make is not None and bool(lack(Path(recipe.data.root)))
 
 
 def missing_files(recipe: Recipe, document: Document) -> Iterator[Problem]:

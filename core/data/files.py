@@ -1,17 +1,77 @@
 """Files that appear whole or not at all."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
+
+from filelock import FileLock, Timeout
+
+_PART, _PARTIAL = ".part", ".partial"
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`; renamed to it when the block ends well, removed when it does not."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    """A temporary name beside `path`; renamed to it when the block ends well, removed when it does not.
+
+    What a killed process left of the same file is removed first.
+    """
+    with _claimed(path) as temporary:
         yield temporary
         os.replace(temporary, path)
+
+
+@contextmanager
+def folder_in_the_making(folder: Path) -> Iterator[Path]:
+    """An empty folder under a temporary name beside `folder`, for the block to rename; it is removed at the end.
+
+    What a killed process left of the same folder is removed first.
+    """
+    with _claimed(folder) as claim:
+        temporary = claim.with_suffix(_PARTIAL)
+        try:
+            temporary.mkdir()
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[Path]:
+    """A temporary file that is locked while this process lives, so that others can tell it from what a kill left.
+
+    Its name is drawn: the same process number may be another process in another container.
+    """
+    _remove_left_behind(path)
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}{_PART}")
+    lock = FileLock(temporary)
+    lock.acquire()
+    try:
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+        lock.release()
+
+
+def _remove_left_behind(path: Path) -> None:
+    """Remove the temporary files and folders of `path` that no living process has claimed."""
+    for name in os.listdir(path.parent):
+        if not _is_temporary(name, path.name):
+            continue
+        left = path.with_name(name)
+        lock = FileLock(left)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):  # a living process writes it, or it is not ours to remove
+            continue
+        try:
+            shutil.rmtree(left.with_suffix(_PARTIAL), ignore_errors=True)
+            left.unlink(missing_ok=True)
+        finally:
+            lock.release()
+
+
+def _is_temporary(name: str, of: str) -> bool:
+    return name.startswith(f".{of}.") and name.endswith(_PART) and "." not in name[len(of) + 2 : -len(_PART)]

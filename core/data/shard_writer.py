@@ -13,9 +13,9 @@ from webdataset.writer import TarWriter
 from multigraft.core.data.annotation import Record
 from multigraft.core.data.files import written_whole
 from multigraft.core.data.indexing import RECORD_FIELD, store_index
+from multigraft.core.data.manifest import MANIFEST
 from multigraft.core.errors import MultigraftError
 
-MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 _LONGEST_NAME = 100
 
@@ -74,7 +74,7 @@ class ShardFile:
         self._tar.close()
         self._stream.close()
         if error is not None:
-            self._temporary.unlink(missing_ok=True)
+            self._whole.__exit__(type(error), error, error.__traceback__)
             return
         self._whole.__exit__(None, None, None)
         self.index = store_index(self.path)

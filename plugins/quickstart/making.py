@@ -2,22 +2,22 @@
 
 import json
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from multigraft.core.data.files import written_whole
-from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.data.manifest import MANIFEST, lack
+from multigraft.core.data.shard_writer import ShardWriter, read_manifest
 from multigraft.core.errors import MultigraftError
+from multigraft.core.files import write_json, writing
+from multigraft.core.locking import next_writer
 from multigraft.plugins.quickstart import drawing_source, episode_source, shape_source
 from multigraft.plugins.quickstart.attribution import ATTRIBUTIONS
 from multigraft.plugins.quickstart.bundle import SPLITS, Bundle
 from multigraft.plugins.quickstart.progress import tracked
-
-MANIFEST = "manifest.json"
-"""Written last: a folder that has it is complete."""
 
 _FACTS = "source.json"
 _ONE_SHARD = 1_000_000
@@ -48,27 +48,42 @@ def _make_split(source: Source, split: str, folder: Path, limit: int | None, see
     return {"samples": total, "annotations": dict(sorted(kinds.items()))}
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def _finished(folder: Path, settings: Mapping[str, Any]) -> bool:
-    path = folder / _FACTS
     if not folder.exists():
         return False
-    if not path.exists():
+    if not (folder / _FACTS).exists():
         raise MultigraftError(f"{folder}: something else is there; give another folder or move it away")
-    made = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    try:
+        made = _facts(folder)["settings"]
+    except MultigraftError as error:
+        print(f"{error}; making it again", file=sys.stderr)
+        return False
     if made != settings:
         raise MultigraftError(
             f"{folder} was made with {made}, and now {dict(settings)} is asked for; give another folder or delete it"
         )
-    return True
+    if lacking := lack(folder):
+        print(f"{folder} {lacking}: making it again", file=sys.stderr)
+    return not lacking
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What `source.json` says of a source.
+
+    Raises:
+        MultigraftError: it is damaged.
+    """
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        if all(isinstance(facts[name], kind) for name, kind in (("settings", dict), ("splits", dict))):
+            return facts  # type: ignore[no-any-return]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise MultigraftError(f"{folder / _FACTS} is damaged")
 
 
 def make_source(source: Source, root: Path, limit: int | None, seed: int) -> None:
-    """Fill `root/NAME` unless it is there; an unfinished one is begun anew.
+    """Fill `root/NAME` unless it is there and whole; an unfinished one is begun anew. The caller is root's only writer.
 
     Raises:
         MultigraftError: the folder holds something else, or was made with other settings.
@@ -80,8 +95,13 @@ def make_source(source: Source, root: Path, limit: int | None, seed: int) -> Non
     shutil.rmtree(partial, ignore_errors=True)
     splits = {split: _make_split(source, split, partial, limit, seed) for split in source.splits}
     attribution = [credit.to_json() for credit in ATTRIBUTIONS[source.name]]
-    _write_json(partial / _FACTS, {"settings": settings, "splits": splits, "attribution": attribution})
-    partial.rename(folder)
+    write_json(partial / _FACTS, {"settings": settings, "splits": splits, "attribution": attribution})
+    if not folder.exists():
+        partial.rename(folder)
+        return
+    for file in partial.iterdir():
+        file.replace(folder / file.name)
+    partial.rmdir()
 
 
 def make_quickstart(
@@ -91,17 +111,25 @@ def make_quickstart(
 
     `limit` is the most pictures of a split, `episodes` the number of BabyAI episodes in all splits.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    for source in SOURCES:
-        if source.name in names:
-            make_source(source, root, episodes if source.name == episode_source.SOURCE else limit, seed)
-    return write_manifest(root, "multigraft data quickstart", [source.name for source in SOURCES])
+    with next_writer(root), writing(root):
+        for source in SOURCES:
+            if source.name in names:
+                make_source(source, root, episodes if source.name == episode_source.SOURCE else limit, seed)
+        return write_manifest(root, "multigraft data quickstart", [source.name for source in SOURCES])
 
 
-def write_manifest(root: Path, made_by: str, names: Sequence[str]) -> dict[str, Any]:
-    """Write the manifest over those of the sources named that `root` holds, and return its content."""
-    facts = {name: root / name / _FACTS for name in names}
-    sources = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in facts.items() if path.exists()}
-    manifest = {"made_by": made_by, "sources": sources}
-    _write_json(root / MANIFEST, manifest)
+def write_manifest(root: Path, made_by: str, names: Sequence[str], more: Sequence[str] = ()) -> dict[str, Any]:
+    """Write the manifest over those of the sources named that `root` holds, and return its content.
+
+    Args:
+        more: other files that were made in `root`.
+    """
+    there = [name for name in names if (root / name / _FACTS).exists()]
+    shards = {f"{name}/{shard}" for name in there for shard in read_manifest(root / name)["shards"]}
+    manifest = {
+        "made_by": made_by,
+        "files": {name: (root / name).stat().st_size for name in sorted({*shards, *more})},
+        "sources": {name: _facts(root / name) for name in there},
+    }
+    write_json(root / MANIFEST, manifest)
     return manifest

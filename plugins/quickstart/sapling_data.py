@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.data.annotation import Annotation, ScoredAnswer
+from multigraft.core.data.files import written_whole
+from multigraft.core.files import writing
+from multigraft.core.locking import next_writer
 from multigraft.plugins.quickstart.bundle import Bundle, chunks, make_record
 from multigraft.plugins.quickstart.making import Source, make_source, write_manifest
 from multigraft.plugins.quickstart.sapling_reading import Reading
@@ -45,10 +48,11 @@ def _size(texts: Texts, split: str, limit: int | None, seed: int) -> int:
 
 def make_sapling(root: Path, rows: int, seed: int) -> dict[str, Any]:
     """Write `sapling/{train,validation}-000000.tar`, `tokenizer.json` and the manifest; the manifest's content."""
-    root.mkdir(parents=True, exist_ok=True)
     texts = sapling_texts(rows, seed)
     source = Source(_NAME, partial(_bundles, texts), partial(_size, texts), ("train", "validation"))
-    make_source(source, root, rows, seed)
     words = [text if isinstance(text, str) else f"{text.text} {text.answer}" for text in texts]
-    train_tokenizer(words, root / TOKENIZER)
-    return write_manifest(root, "multigraft data sapling", [_NAME])
+    with next_writer(root), writing(root):
+        make_source(source, root, rows, seed)
+        with written_whole(root / TOKENIZER) as temporary:
+            train_tokenizer(words, temporary)
+        return write_manifest(root, "multigraft data sapling", [_NAME], [TOKENIZER])

@@ -2,6 +2,11 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from hashlib import sha256
 
 import av
@@ -9,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from multigraft.core.data.manifest import lack
 from multigraft.core.errors import MultigraftError
 from multigraft.plugins.quickstart import making
 from multigraft.plugins.quickstart.command import quickstart
@@ -111,3 +117,62 @@ def test_the_command_prints_the_manifest_and_shows_whose_work_it_is(tmp_path):
     assert json.loads(result.stdout)["sources"]["openmoji"]["splits"]["train"]["samples"] == 2
     assert "All emojis designed by OpenMoji" in result.stderr
     assert "openmoji train: 2 in" in result.stderr
+
+
+def test_what_is_missing_or_cut_is_named_and_made_again(tmp_path, capsys):
+    making.make_quickstart(tmp_path, ["openmoji"], limit=9, episodes=3, seed=0)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    train, test = (tmp_path / "openmoji" / f"{split}-000000.tar" for split in ("train", "test"))
+    train.unlink()
+    os.truncate(test, 1000)
+    (tmp_path / "openmoji" / "mine.txt").write_text("mine")
+    assert lack(tmp_path).startswith("lacks what its manifest.json names: openmoji/test-000000.tar (1,000 of ")
+    assert lack(tmp_path).endswith(" bytes), openmoji/train-000000.tar")
+    capsys.readouterr()
+
+    making.make_quickstart(tmp_path, ["openmoji"], limit=9, episodes=3, seed=0)
+
+    assert f"{tmp_path / 'openmoji'} lacks what its manifest.json names: test-000000.tar" in capsys.readouterr().err
+    tars = [path for path in before if path.suffix == ".tar"]
+    assert {path: path.read_bytes() for path in tars} == {path: before[path] for path in tars}
+    assert (tmp_path / "openmoji" / "mine.txt").read_text() == "mine"
+    assert not lack(tmp_path)
+
+
+@pytest.mark.parametrize("damaged", ["source.json", "manifest.json"])
+def test_a_source_that_is_damaged_is_made_again(tmp_path, capsys, damaged):
+    making.make_quickstart(tmp_path, ["openmoji"], limit=9, episodes=3, seed=0)
+    path = tmp_path / "openmoji" / damaged
+    before = path.read_text()
+    path.write_text("[rubbish")
+
+    making.make_quickstart(tmp_path, ["openmoji"], limit=9, episodes=3, seed=0)
+
+    assert "damaged" in capsys.readouterr().err
+    assert path.read_text() == before
+
+
+def test_two_at_once_make_one_whole_folder(tmp_path):
+    words = [sys.executable, "-m", "multigraft", "data", "quickstart", tmp_path / "data", "--only", "openmoji"]
+    processes = [
+        subprocess.Popen([*map(str, words), "--limit", "40"], stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert sum("openmoji train: " in text for text in said) == 1, said
+    assert not lack(tmp_path / "data")
+    assert not list((tmp_path / "data").glob(".*"))
+
+
+def test_a_killed_one_is_begun_anew_by_the_next(tmp_path):
+    words = [sys.executable, "-m", "multigraft", "data", "quickstart", tmp_path / "data", "--only", "openmoji"]
+    process = subprocess.Popen(list(map(str, words)), stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("data/.openmoji.partial/.train-000000.tar.*.part")) and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+
+    making.make_quickstart(tmp_path / "data", ["openmoji"], limit=9, episodes=3, seed=0)
+
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"openmoji", "manifest.json"}
+    assert not lack(tmp_path / "data")

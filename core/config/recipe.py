@@ -15,6 +15,9 @@ from multigraft.core.config.sections import (
     TaskOptions,
 )
 
+LARGEST_BATCH = 65_536
+"""Samples in a batch, at most."""
+
 
 class Trunk(Section):
     """The frozen parts, and the prompt generator between them."""
@@ -79,9 +82,9 @@ class TrainSection(Section):
 
     steps: int = Field(1000, ge=1)
     """Optimizer steps."""
-    batch: int = Field(32, ge=1)
+    batch: int = Field(32, ge=1, le=LARGEST_BATCH)
     """Samples in a global batch, all tasks together."""
-    micro_batch: int | None = Field(None, ge=1)
+    micro_batch: int | None = Field(None, ge=1, le=LARGEST_BATCH)
     """Samples in one pass; the batch is cut into such pieces. The result does not change."""
     sampler: Annotated[SamplerOptions, Registered("samplers")] = as_written({"kind": "proportional"})
     """How the tasks share the batch."""
@@ -110,7 +113,7 @@ class EvalSection(Section):
     """Split scored at the end; `split` if left out."""
     limit: int | None = Field(None, ge=1)
     """Most annotations of a task scored during training, drawn evenly; the final scores use all."""
-    batch: int = Field(128, ge=1)
+    batch: int = Field(128, ge=1, le=LARGEST_BATCH)
     """Samples in one pass."""
     controls: list[str] = Field([])
     """Controls scored at the end beside the result, such as `no-media`."""

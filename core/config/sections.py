@@ -74,7 +74,7 @@ class TaskOptions(Options):
     data: Splits
     """Shards by split: paths, `{000..007}` brace lists, folders. A plain list means the split `train`."""
     annotations: str | None = None
-    """Which annotations of the shards to take, by their `task`; if left out: the task's name, else its kind."""
+    """Which annotations of the shards to take, by their `task`; if left out: the task's name and its kind."""
     sources: list[str] | None = None
     """Take only annotations of these sources."""
     weight: float = Field(1.0, ge=0.0)

@@ -1,55 +1,97 @@
 """The form of `KEY.json` in a shard: what is asked about the media of a sample, and by which task."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from multigraft.core.data.media import BadSample
+from multigraft.core.data.wording import legible
+
+LARGEST_WEIGHT = 1e6
+"""Of an annotation: a loss times this is still a number."""
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half of a surrogate pair at character {error.start}") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+Texts = Annotated[tuple[Text, ...], FailFast()]
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class ScoredAnswer(_Row):
     """A possible answer with its soft score."""
 
-    text: str
+    text: Text
     score: float = Field(1.0, ge=0.0, le=1.0)
 
 
 class Annotation(_Row):
     """One question, caption or statement about some of a sample's media."""
 
-    id: str
+    id: Text
     """Unique over all shards of a data set."""
-    task: str
+    task: Text
     """Which task it is for: the name of a task in the recipe, or the kind of one."""
-    type: str = ""
+    type: Text = ""
     """Kind of question, for scores by type."""
-    text: str = ""
+    text: Text = ""
     """Question or statement."""
-    context: str = ""
+    context: Text = ""
     """What the question may need besides the media, such as subtitles or a passage; cut first."""
-    choices: tuple[str, ...] = Field((), strict=False)
-    answers: tuple[ScoredAnswer, ...] = Field((), strict=False)
-    references: tuple[str, ...] = Field((), strict=False)
+    choices: Texts = Field((), strict=False)
+    answers: Annotated[tuple[ScoredAnswer, ...], FailFast()] = Field((), strict=False)
+    references: Texts = Field((), strict=False)
     """Captions, or all annotators' answers."""
     span: tuple[float, float] | None = Field(None, strict=False)
     """Stretch of the video in seconds."""
-    media: tuple[str, ...] = Field((), strict=False)
-    """Fields of the sample, in order, such as `["0.png", "3.png"]`."""
-    weight: float = Field(1.0, ge=0.0)
-    source: str = ""
+    media: Texts = Field((), strict=False)
+    """Fields of the sample, in order, such as `["0.png", "3.png"]`; case makes no difference."""
+    weight: float = Field(1.0, ge=0.0, le=LARGEST_WEIGHT)
+    source: Text = ""
     """Filled from the record if it names none of its own."""
+
+    @field_validator("media")
+    @classmethod
+    def _as_in_the_shard(cls, media: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(field.lower() for field in media)
+
+    @field_validator("span")
+    @classmethod
+    def _forwards(cls, span: tuple[float, float] | None) -> tuple[float, float] | None:
+        if span and span[1] < span[0]:
+            raise ValueError(f"it ends at {span[1]:g} s, before it starts at {span[0]:g} s")
+        return span
 
 
 class Record(_Row):
     """The whole of a `KEY.json`."""
 
-    id: str
-    source: str = ""
+    id: Text
+    source: Text = ""
     annotations: tuple[Annotation, ...] = Field(strict=False)
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_record(value: Any) -> Record:
@@ -58,11 +100,34 @@ def parse_record(value: Any) -> Record:
     Raises:
         BadSample: `bad annotation`, with the first thing that is wrong.
     """
-    try:
-        record = Record.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise BadSample("bad annotation", f"{where}: {first['msg']}") from None
+    record = _valid(Record, value, "")
     annotations = tuple(a if a.source else a.model_copy(update={"source": record.source}) for a in record.annotations)
     return record.model_copy(update={"annotations": annotations})
+
+
+def parse_head(record: Mapping[str, Any]) -> Record:
+    """Check a decoded `KEY.json` without its annotations.
+
+    Raises:
+        BadSample: `bad annotation`.
+    """
+    return _valid(Record, {**record, "annotations": ()}, "")
+
+
+def parse_annotation(head: Record, value: Any, position: int) -> Annotation:
+    """Check the annotation that stands at a position of a record's list; it gets the record's source if it has none.
+
+    Raises:
+        BadSample: `bad annotation`, with the first thing that is wrong.
+    """
+    annotation = _valid(Annotation, value, f"annotations.{position}")
+    return annotation if annotation.source else annotation.model_copy(update={"source": head.source})
+
+
+def _valid(model: type[Model], value: Any, place: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join([*([place] if place else []), *map(str, first["loc"])])
+        raise BadSample("bad annotation", legible(f"{where}: {first['msg']}")) from None

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+FEATURE_FIELDS = frozenset({"features.safetensors", "bad.json"})
+"""What a shard of stored features has for each key."""
 Numbers = NDArray[np.int64]
 
 
@@ -25,6 +25,10 @@ class Problem:
     key: str
     reason: str
     detail: str
+    annotation: str = ""
+    """Its id, where the problem is one annotation's."""
+    count: int = 1
+    """How many files, records or annotations it stands for; without a key, those that are not listed one by one."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,26 @@ class ShardIndex:
 
     def member(self, sample: int, field: str) -> int | None:
         """Number of the file that holds a field of a sample."""
-        for number in range(self.members.first[sample], self.members.first[sample + 1]):
-            if self.fields[self.members.field[number]] == field:
-                return number
-        return None
+        wanted = self._field_numbers.get(field.lower(), -1)
+        first, last = self.members.first[sample : sample + 2]
+        found = np.flatnonzero(self.members.field[first:last] == wanted)
+        return int(first + found[0]) if len(found) else None
+
+    @cached_property
+    def _field_numbers(self) -> Mapping[str, int]:
+        return {field: number for number, field in enumerate(self.fields)}
 
     def fields_of(self, sample: int) -> list[str]:
         """Names of the fields of a sample."""
         rows = slice(self.members.first[sample], self.members.first[sample + 1])
         return [self.fields[number] for number in self.members.field[rows]]
+
+    @property
+    def holds_features(self) -> bool:
+        """Whether it is a shard of stored features: no sample has anything else."""
+        return (
+            len(self.keys) > 0 and {self.fields[number] for number in np.unique(self.members.field)} <= FEATURE_FIELDS
+        )
 
     @cached_property
     def content(self) -> str:
@@ -97,42 +112,3 @@ class ShardIndex:
 def index_path(shard: Path) -> Path:
     """Where the index of a shard lies."""
     return shard.with_name(f"{shard.name}.index.json")
-
-
-def index_to_json(index: ShardIndex) -> str:
-    """The text of an index file."""
-    tables = {name: list(getattr(index, name)) for name in ("keys", "fields", "tasks", "sources", "types")}
-    value = {
-        "version": VERSION,
-        "stamp": list(index.stamp),
-        **tables,
-        "members": {name: column.tolist() for name, column in vars(index.members).items()},
-        "annotations": {name: column.tolist() for name, column in vars(index.annotations).items()},
-        "problems": [list(vars(problem).values()) for problem in index.problems],
-    }
-    return json.dumps(value, separators=(",", ":"))
-
-
-def index_from_json(text: str) -> ShardIndex:
-    """The index that `index_to_json` wrote.
-
-    Raises:
-        ValueError: not such a text, or of another version.
-    """
-    value = json.loads(text)
-    if not isinstance(value, dict) or value.get("version") != VERSION:
-        raise ValueError("not an index of this version")
-    try:
-        return ShardIndex(
-            stamp=(int(value["stamp"][0]), int(value["stamp"][1])),
-            **{name: [str(each) for each in value[name]] for name in ("keys", "fields", "tasks", "sources", "types")},
-            members=Members(**_columns(value["members"])),
-            annotations=Annotations(**_columns(value["annotations"])),
-            problems=[Problem(*map(str, problem)) for problem in value["problems"]],
-        )
-    except (KeyError, TypeError, IndexError, OverflowError) as error:
-        raise ValueError(f"damaged index: {error!r}") from None
-
-
-def _columns(value: dict[str, Any]) -> dict[str, Numbers]:
-    return {name: np.array(column, np.int64) for name, column in value.items()}

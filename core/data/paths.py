@@ -1,12 +1,17 @@
 """Shard patterns of a recipe to paths."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_RANGE = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
+MOST_SHARDS = 100_000
+"""Paths that one pattern may name."""
+_LONGEST_NAME = 255
+"""Bytes of a file's name on the usual file systems."""
 
 
 def expand(pattern: str, root: Path) -> list[Path]:
@@ -17,8 +22,11 @@ def expand(pattern: str, root: Path) -> list[Path]:
     there, sorted.
 
     Raises:
-        ValueError: braces that are open or empty, or a range that runs backwards.
+        ValueError: braces that are open or empty, a range that runs backwards, more paths than `MOST_SHARDS`, or a
+            name that no file can have.
     """
+    if "\0" in pattern or any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in _parts(pattern)):
+        raise ValueError(f"{pattern[:80]!r}... names a file with a zero byte, or of more than {_LONGEST_NAME} bytes")
     return [shard for text in _expand_braces(pattern) for shard in _shards(root / text)]
 
 
@@ -27,19 +35,30 @@ def _expand_braces(pattern: str) -> Iterator[str]:
     if any(brace in piece for piece in pieces[::2] for brace in "{}"):
         raise ValueError(f"{pattern!r} has a brace without its partner")
     choices = [_members(piece) if place % 2 else [piece] for place, piece in enumerate(pieces)]
+    count = math.prod(map(len, choices))
+    if count > MOST_SHARDS:
+        raise ValueError(f"{pattern!r} names {count:,} shards; a pattern may name {MOST_SHARDS:,}")
     return ("".join(chosen) for chosen in product(*choices))
 
 
-def _members(text: str) -> list[str]:
+def _members(text: str) -> Sequence[str]:
     span = _RANGE.fullmatch(text)
     if not span:
         if "," not in text:
             raise ValueError(f"{{{text}}} is neither a range such as {{000..007}} nor a list such as {{a,b}}")
         return text.split(",")
     first, last = span.groups()
-    if int(last) < int(first):
+    count = int(last) - int(first) + 1
+    if count < 1:
         raise ValueError(f"{{{text}}} runs backwards")
+    if count > MOST_SHARDS:
+        raise ValueError(f"{{{text}}} names {count:,} shards; a pattern may name {MOST_SHARDS:,}")
     return [f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)]
+
+
+def _parts(pattern: str) -> list[str]:
+    """The names in a path; braces stand for what is shorter than themselves."""
+    return _BRACES.sub("", pattern).split("/")
 
 
 def _shards(path: Path) -> list[Path]:

@@ -1,16 +1,16 @@
 """Reads fields of an indexed shard."""
 
 import mmap
-import os
-import weakref
 import zlib
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
-from multigraft.core.data.annotation import Annotation, parse_record
-from multigraft.core.data.indexing import LARGEST_RECORD, RECORD_FIELD, load_index, parse_json, stamp_of
+from multigraft.core.data.annotation import Annotation, parse_annotation, parse_head
+from multigraft.core.data.indexing import load_index, renew_index, stamp_of
 from multigraft.core.data.media import BadSample
+from multigraft.core.data.open_file import OpenFile
+from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD, annotated, parse_json
+from multigraft.core.data.wording import legible
 from multigraft.core.errors import MultigraftError
 
 _OPEN_FILES = 64
@@ -34,6 +34,7 @@ class Shard:
 
         Raises:
             BadSample: `missing field`, `too large` or `wrong crc`.
+            MultigraftError: the index is another shard's.
         """
         member = self._member(sample, field)
         members = self.index.members
@@ -44,7 +45,7 @@ class Shard:
         except OSError as error:
             raise MultigraftError(f"cannot read the shard {self.path}: {error.strerror}") from None
         if zlib.crc32(data) != members.crc[member]:
-            raise BadSample("wrong crc", f"{field} differs from the shard's index")
+            raise self._differs(field)
         return data
 
     def annotation(self, row: int) -> Annotation:
@@ -52,11 +53,14 @@ class Shard:
 
         Raises:
             BadSample: `bad annotation`, `wrong crc`.
+            MultigraftError: the index is another shard's.
         """
         columns = self.index.annotations
-        record = parse_json(self.read(int(columns.sample[row]), RECORD_FIELD))
-        wanted: Any = record["annotations"][int(columns.position[row])]
-        return parse_record({**record, "annotations": [wanted]}).annotations[0]
+        record = annotated(parse_json(self.read(int(columns.sample[row]), RECORD_FIELD)))
+        position = int(columns.position[row])
+        if position >= len(record["annotations"]):
+            raise BadSample("bad annotation", f"KEY.json has no annotation {position}")
+        return parse_annotation(parse_head(record), record["annotations"][position], position)
 
     def key(self, row: int) -> str:
         """The key of the sample that an annotation belongs to."""
@@ -74,7 +78,7 @@ class Shard:
         view = self._mapped[start : start + int(members.size[member])]
         if member not in self._checked:
             if zlib.crc32(view) != members.crc[member]:
-                raise BadSample("wrong crc", f"{field} differs from the shard's index")
+                raise self._differs(field)
             self._checked.add(member)
         return view
 
@@ -82,8 +86,29 @@ class Shard:
         member = self.index.member(sample, field)
         if member is None:
             have = ", ".join(self.index.fields_of(sample))
-            raise BadSample("missing field", f"no {field}; the sample has {have}")
+            raise BadSample("missing field", legible(f"no {field}; the sample has {have}"))
         return member
+
+    def _differs(self, field: str) -> BadSample:
+        """What to say of a field whose checksum is wrong.
+
+        Raises:
+            MultigraftError: the index is another shard's, of the same size and time; it was made anew.
+        """
+        if stamp_of(self.path) != self.index.stamp:
+            return BadSample(
+                "wrong crc", f"{field} differs from the index, which is stale: the shard was changed since"
+            )
+        if self._replaced:
+            raise MultigraftError(
+                f"the index of the shard {self.path} was stale: the shard was replaced by another one of the same size "
+                "and time; the index is made anew now, so start again"
+            )
+        return BadSample("wrong crc", f"{field} differs from the shard's index; the shard is damaged: fetch it again")
+
+    @cached_property
+    def _replaced(self) -> bool:
+        return renew_index(self.path, self.index) is not None
 
     @cached_property
     def _checked(self) -> set[int]:
@@ -95,20 +120,9 @@ class Shard:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-class _OpenFile:
-    """A file descriptor that is closed when nobody holds it any more."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._descriptor)
-
-    def read(self, offset: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, offset)
-
-
 @lru_cache(maxsize=_OPEN_FILES)
-def _open(path: Path, stamp: tuple[int, int]) -> _OpenFile:
-    return _OpenFile(path)
+def _open(path: Path, stamp: tuple[int, int]) -> OpenFile:
+    return OpenFile(path)
 
 
 def open_shard(path: Path) -> Shard:

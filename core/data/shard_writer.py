@@ -12,8 +12,9 @@ from webdataset.writer import TarWriter
 
 from multigraft.core.data.annotation import Record
 from multigraft.core.data.files import written_whole
-from multigraft.core.data.indexing import RECORD_FIELD, store_index
+from multigraft.core.data.indexing import store_index
 from multigraft.core.data.manifest import MANIFEST
+from multigraft.core.data.records import RECORD_FIELD
 from multigraft.core.errors import MultigraftError
 
 SCHEMA_VERSION = 1

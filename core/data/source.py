@@ -1,20 +1,24 @@
 """Where the annotations of one task in one split lie."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multigraft.core.config.sections import TaskOptions
-from multigraft.core.data.index import ShardIndex
+from multigraft.core.data.index import Problem, ShardIndex
 from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.data.skipped import Skipped, SkippedLog
+from multigraft.core.data.wording import legible
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.task import Task
+
+_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class TaskSource:
     """For each shard, the rows of its index that belong to the task."""
     contents: Sequence[str]
     """For each shard, the hash of its content when the rows were chosen."""
+    problems: Sequence[Skipped] = ()
+    """What the shards' indices could not use."""
 
     @property
     def counts(self) -> list[int]:
@@ -56,32 +62,48 @@ class TaskSource:
 def open_source(name: str, task: Task, options: TaskOptions, split: str, root: Path, log: SkippedLog) -> TaskSource:
     """Find a task's annotations; what the shards' indices could not use goes into the log.
 
+    An annotation is a task's if it names the task or its kind, unless the recipe says which to take.
+
     Raises:
         MultigraftError: no such split, missing shards, or no annotation for the task in them.
     """
     shards = _shards(name, options, split, root)
     kind = options.kind.rpartition("/")[2]
-    wanted = [options.annotations] if options.annotations else [name, kind]
-    found: dict[str, list[NDArray[np.int32]]] = {each: [] for each in wanted}
-    held: set[str] = set()
-    contents = []
+    wanted = [options.annotations] if options.annotations else list(dict.fromkeys([name, kind]))
+    rows, contents, problems = [], [], []
     for path in shards:
         index = open_shard(path).index
+        rows.append(_rows(index, wanted, options.sources))
         contents.append(index.content)
-        for problem in index.problems:
-            log.note(Skipped(str(path), problem.key, "", problem.reason, problem.detail))
-        held.update(_name_of(index, number) for number in np.unique(index.annotations.task))
-        for each in wanted:
-            found[each].append(_rows(index, each, options.sources))
-    for rows in found.values():
-        if any(map(len, rows)):
-            return TaskSource(name, task, options, split, shards, rows, contents)
+        problems += [_skipped(path, problem) for problem in index.problems]
+    for each in problems:
+        log.note(each)
+    if not any(map(len, rows)):
+        raise _nothing_for(name, split, wanted, options, shards)
+    return TaskSource(name, task, options, split, shards, rows, contents, problems)
+
+
+def _skipped(path: Path, problem: Problem) -> Skipped:
+    return Skipped(str(path), problem.key, problem.annotation, problem.reason, problem.detail, problem.count)
+
+
+def _nothing_for(
+    name: str, split: str, wanted: Sequence[str], options: TaskOptions, shards: Sequence[Path]
+) -> MultigraftError:
     asked = " or ".join(repr(each) for each in wanted)
     sources = f" of the sources {', '.join(options.sources)}" if options.sources else ""
-    raise MultigraftError(
+    held: dict[str, None] = {}
+    features = 0
+    for path in shards:
+        index = open_shard(path).index
+        held.update(dict.fromkeys(islice(_held(index), _SHOWN + 1)))
+        features += index.holds_features
+    more = ", ..." if len(held) > _SHOWN else ""
+    hint = f"; {features} of them hold stored features, which are no data of a task" if features else ""
+    return MultigraftError(
         f"task {name!r}, split {split!r}: no annotation in its {len(shards)} shards is for the task {asked}{sources}; "
-        f"they hold annotations for {', '.join(sorted(held)) or 'no task at all'}; "
-        f"`tasks.{name}.annotations` says which to take"
+        f"they hold annotations for {legible(', '.join(sorted(held)[:_SHOWN])) or 'no task at all'}{more}{hint}; "
+        f"`tasks.{name}.annotations` says which to take; `multigraft data inspect` shows what is in a shard"
     )
 
 
@@ -102,16 +124,19 @@ def _shards(name: str, options: TaskOptions, split: str, root: Path) -> list[Pat
     return shards
 
 
-def _name_of(index: ShardIndex, number: int) -> str:
-    task = index.tasks[number]
-    sources = {index.sources[each] for each in index.annotations.source[index.annotations.task == number]}
-    return f"{task} ({', '.join(sorted(sources))})" if sources - {""} else task
+def _held(index: ShardIndex) -> Iterator[str]:
+    """The tasks that annotations name, with their sources."""
+    columns = index.annotations
+    pairs = np.unique(np.stack([columns.task, columns.source]), axis=1).T.tolist()
+    for task, group in groupby(pairs, key=lambda pair: int(pair[0])):
+        sources = sorted({index.sources[source] for _, source in group} - {""})
+        more = ", ..." if len(sources) > _SHOWN else ""
+        told = f" ({', '.join(sources[:_SHOWN])}{more})" if sources else ""
+        yield f"{index.tasks[task]}{told}"
 
 
-def _rows(index: ShardIndex, task: str, sources: Sequence[str] | None) -> NDArray[np.int32]:
-    if task not in index.tasks:
-        return np.zeros(0, np.int32)
-    chosen = index.annotations.task == index.tasks.index(task)
+def _rows(index: ShardIndex, tasks: Sequence[str], sources: Sequence[str] | None) -> NDArray[np.int32]:
+    chosen = np.isin(index.annotations.task, [number for number, task in enumerate(index.tasks) if task in tasks])
     if sources is not None:
         numbers = [number for number, source in enumerate(index.sources) if source in sources]
         chosen &= np.isin(index.annotations.source, numbers)

@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from multigraft.core.data.file_kind import describe
+from multigraft.core.data.open_file import OpenFile
+from multigraft.core.data.tar_headers import BLOCK, decimal, is_header, number, pax, plain_name, text
+from multigraft.core.data.wording import legible
 from multigraft.core.errors import MultigraftError
 
-_BLOCK = 512
-_END = bytes(_BLOCK)
 _REGULAR = (b"0", b"\0", b"7")
-_DIRECTORY, _LONG_NAME, _PAX, _PAX_GLOBAL = b"5", b"L", b"x", b"g"
-_LONGEST_NAME = 1 << 16
+_DIRECTORY, _LONG_NAME, _PAX, _PAX_GLOBAL, _SPARSE, _LABEL = b"5", b"L", b"x", b"g", b"S", b"V"
+_SPARSE_RECORD = "GNU.sparse."
+_LONGEST_HEADER = 1 << 16
 
 
 class RefusedShardError(MultigraftError):
-    """A tar that no honest writer makes, or whose samples cannot be told apart."""
+    """A file that is no tar, a tar that no honest writer makes, or one whose samples cannot be told apart."""
 
 
 @dataclass(frozen=True)
@@ -38,110 +41,120 @@ class Member:
 
 @dataclass
 class TarWalk:
-    """The members of a tar in their order; after the walk, `cut` says where it ends too early, or is empty."""
+    """The members of a tar in their order, over every end-of-archive block up to the file's last byte.
+
+    After the walk, `cut` says where the tar ends too early, and `behind` what lies behind its end and is no tar; both
+    are empty where all is well.
+    """
 
     name: str
-    data: memoryview
+    data: OpenFile
     cut: str = ""
     cut_name: str = ""
     """Name of the member that is cut in two, where its header is whole."""
-    _long_name: str = field(default="", repr=False)
-    _long_size: int | None = field(default=None, repr=False)
+    behind: str = ""
+    _extended: dict[str, str] = field(default_factory=dict, repr=False)
+    """What extended headers say of the next member."""
 
     def __iter__(self) -> Iterator[Member]:
         """Yield the members before the end or the cut.
 
         Raises:
-            RefusedShardError: a damaged header, a link, a device, or a name that leaves the folder.
+            RefusedShardError: no tar, a damaged header, a link, a device, or a name that leaves the folder.
         """
-        position = 0
-        while True:
-            header = bytes(self.data[position : position + _BLOCK])
-            if header == _END:
-                return
-            if len(header) < _BLOCK:
-                self.cut = f"no end-of-archive block at byte {position}"
+        position: int | None = 0
+        while position is not None:
+            header = self.data.read(position, BLOCK)
+            if header == bytes(BLOCK):
+                position = self._behind_the_end(position)
+                continue
+            if len(header) < BLOCK:
+                self._short(header, position)
                 return
             size = self._size(header, position)
-            start = position + _BLOCK
-            if start + size > len(self.data):
-                self.cut_name = self._long_name or _plain_name(header)
-                self.cut = f"{self.cut_name} should have {size} bytes and has {len(self.data) - start}"
+            start = position + BLOCK
+            if start + size > self.data.size:
+                self.cut_name = self._extended.get("path") or plain_name(header)
+                self.cut = f"{legible(self.cut_name)} should have {size} bytes and has {self.data.size - start}"
                 return
             yield from self._member(header, start, size)
-            position = start + -(-size // _BLOCK) * _BLOCK
+            position = start + -(-size // BLOCK) * BLOCK
+
+    def _behind_the_end(self, position: int) -> int | None:
+        """Where another tar goes on behind the end of one, if anything does."""
+        found = self.data.next_byte(position)
+        if found is None:
+            return None
+        start = found // BLOCK * BLOCK
+        head = self.data.read(start, BLOCK)
+        if is_header(head):
+            return start
+        what = describe(head.lstrip(b"\0"))[0] or "no tar"
+        self.behind = f"{self.data.size - found} bytes from byte {found} on are {what}, and are not read"
+        return None
+
+    def _short(self, header: bytes, position: int) -> None:
+        if position == 0 and describe(header)[0]:
+            raise self._no_header(header, position)
+        self.cut = f"no end-of-archive block at byte {position}" if self.data.size else "the file is empty"
+
+    def _no_header(self, block: bytes, position: int) -> RefusedShardError:
+        kind, advice = describe(block) if position == 0 else ("", "")
+        what = (
+            f"the file is {kind}; {advice}" if kind else "it is not a plain tar or is damaged; pack or fetch it again"
+        )
+        return RefusedShardError(f"{self.name}: no tar header at byte {position}; {what}")
 
     def _size(self, header: bytes, position: int) -> int:
-        stated = _octal(header[148:156])
-        if stated != sum(header[:148]) + sum(header[156:]) + 8 * 32:
-            raise RefusedShardError(
-                f"{self.name}: no tar header at byte {position}; it is not a plain tar or is damaged"
-            )
-        size = self._long_size if self._long_size is not None else _number(header[124:136])
-        if header[156:157] in _REGULAR:
-            self._long_size = None
-        return size
+        if not is_header(header):
+            raise self._no_header(header, position)
+        try:
+            stated = number(header[124:136])
+            return decimal(self._extended["size"]) if "size" in self._extended else stated
+        except ValueError as error:
+            raise RefusedShardError(f"{self.name}: the header at byte {position} has {error}; pack it again") from None
 
     def _member(self, header: bytes, start: int, size: int) -> Iterator[Member]:
         kind = header[156:157]
         if kind in (_LONG_NAME, _PAX, _PAX_GLOBAL):
-            if size > _LONGEST_NAME:
-                raise RefusedShardError(f"{self.name}: an extended header of {size} bytes at byte {start}")
-            self._extend(kind, bytes(self.data[start : start + size]))
+            self._extend(kind, start, size)
             return
-        name, self._long_name = self._long_name or _plain_name(header), ""
-        if kind == _DIRECTORY:
+        name = self._extended.get("path") or plain_name(header)
+        sparse = kind == _SPARSE or any(key.startswith(_SPARSE_RECORD) for key in self._extended)
+        self._extended = {}
+        if size == 0 and (kind in (_DIRECTORY, _LABEL) or (kind in _REGULAR and name.endswith("/"))):
             return
+        if sparse:
+            raise RefusedShardError(f"{self.name}: {name!r} is a sparse file; pack again without `--sparse`")
         if kind not in _REGULAR:
             raise RefusedShardError(f"{self.name}: {name!r} is a link or a device; shards hold plain files only")
         yield Member(self._checked(name), start, size)
 
-    def _extend(self, kind: bytes, data: bytes) -> None:
+    def _extend(self, kind: bytes, start: int, size: int) -> None:
+        if size > _LONGEST_HEADER:
+            raise RefusedShardError(f"{self.name}: an extended header of {size} bytes at byte {start}; pack it again")
+        data = self.data.read(start, size)
         if kind == _LONG_NAME:
-            self._long_name = _text(data)
-        elif kind == _PAX:
-            records = _pax(data)
-            self._long_name = records.get("path", self._long_name)
-            if records.get("size", "").isdigit():
-                self._long_size = int(records["size"])
+            self._extended["path"] = text(data)
+            return
+        try:
+            records = {key: value for key, value in pax(data).items() if _decides(key)}
+        except ValueError as error:
+            raise RefusedShardError(f"{self.name}: {error}, at byte {start}; pack it again") from None
+        if kind == _PAX_GLOBAL and records:
+            listed = legible(", ".join(records))
+            raise RefusedShardError(f"{self.name}: a header for all members sets {listed}; pack it again")
+        self._extended |= records
 
     def _checked(self, name: str) -> str:
         name = name.removeprefix("./")
         if name.startswith("/") or ".." in name.split("/") or not name or not name.isprintable():
-            raise RefusedShardError(f"{self.name}: the member name {name!r} is empty, unprintable or leaves the folder")
+            raise RefusedShardError(
+                f"{self.name}: the member name {legible(name)!r} is empty, unprintable or leaves the folder"
+            )
         return name
 
 
-def _text(data: bytes) -> str:
-    return data.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
-
-
-def _plain_name(header: bytes) -> str:
-    prefix = _text(header[345:500]) if header[257:263] == b"ustar\0" else ""
-    name = _text(header[:100])
-    return f"{prefix}/{name}" if prefix else name
-
-
-def _octal(data: bytes) -> int:
-    try:
-        return int(_text(data).strip() or "0", 8)
-    except ValueError:
-        return -1
-
-
-def _number(data: bytes) -> int:
-    if data[0] & 0x80:
-        return int.from_bytes(bytes([data[0] & 0x7F]) + data[1:], "big")
-    return max(_octal(data), 0)
-
-
-def _pax(data: bytes) -> dict[str, str]:
-    records: dict[str, str] = {}
-    while data:
-        length, _, _ = data.partition(b" ")
-        if not length.isdigit() or not 0 < int(length) <= len(data):
-            return records
-        name, _, value = data[len(length) + 1 : int(length) - 1].decode("utf-8", "backslashreplace").partition("=")
-        records[name] = value
-        data = data[int(length) :]
-    return records
+def _decides(key: str) -> bool:
+    """Whether a record of an extended header changes what a member is."""
+    return key in ("path", "size") or key.startswith(_SPARSE_RECORD)

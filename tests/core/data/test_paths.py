@@ -37,6 +37,12 @@ def test_an_absolute_path_leaves_the_root(tmp_path):
         ("a-{000..007.tar", "a brace without its partner"),
         ("a-{7..0}.tar", "runs backwards"),
         ("a-{x}.tar", "neither a range"),
+        ("{0..99999999}.tar", r"names 100,000,000 shards; a pattern may name 100,000"),
+        ("{0..999}/{0..999}.tar", r"names 1,000,000 shards; a pattern may name 100,000"),
+        ("{0.." + "9" * 5000 + "}.tar", "neither a range"),
+        ("{²..³}.tar", "neither a range"),
+        ("a\0.tar", "a zero byte"),
+        ("a" * 300 + ".tar", "more than 255 bytes"),
     ],
 )
 def test_wrong_braces(pattern, message):

@@ -21,12 +21,19 @@ def mixed(pack):
     return pack([("k", notes, {})])
 
 
-def test_a_task_takes_annotations_of_its_name_else_of_its_kind(mixed, open_task):
-    assert texts(open_task("first")) == ["1"]
+def test_a_task_takes_annotations_of_its_name_and_of_its_kind(mixed, open_task):
+    assert texts(open_task("first")) == ["1", "2", "3"]
     assert texts(open_task("second")) == ["2", "3"]
 
 
+def test_a_shard_may_name_the_task_and_the_next_its_kind(pack, questions, open_task):
+    pack(questions(vqa=4, echo=4))
+    assert len(open_task("vqa").shards) == 2
+    assert texts(open_task("vqa")) == [f"vqa/{n}" for n in range(4)] + [f"echo/{n}" for n in range(4)]
+
+
 def test_annotations_and_sources_can_be_chosen(mixed, open_task):
+    assert texts(open_task("first", annotations="first")) == ["1"]
     assert texts(open_task("first", annotations="echo")) == ["2", "3"]
     assert texts(open_task("second", sources=["x"])) == ["3"]
 

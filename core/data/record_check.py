@@ -1,0 +1,87 @@
+"""What the index takes from a `KEY.json`: its annotations' tasks, and what is wrong with it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from multigraft.core.data.annotation import Record, parse_annotation, parse_head
+from multigraft.core.data.media import BadSample
+from multigraft.core.data.records import MOST_ANNOTATIONS, annotated, parse_json
+
+
+@dataclass(frozen=True)
+class Row:
+    """An annotation that names its task: a row of the index."""
+
+    position: int
+    task: str
+    source: str
+    type: str
+
+
+@dataclass
+class CheckedRecord:
+    """A record whose annotations were looked at one by one."""
+
+    annotations: int
+    rows: list[Row] = field(default_factory=list)
+    bad: int = 0
+    """Annotations that cannot be used."""
+    first_fault: str = ""
+    media: set[str] = field(default_factory=set)
+    """Fields that annotations name, bad ones too."""
+    wanted: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    """Id and media of each good annotation."""
+
+
+def check_record(data: bytes) -> CheckedRecord:
+    """Decode a record and check its annotations, at most `MOST_ANNOTATIONS`.
+
+    Raises:
+        BadSample: `bad annotation`, it holds none at all.
+    """
+    value = annotated(parse_json(data))
+    every = value["annotations"]
+    checked = CheckedRecord(len(every))
+    head = _head(value, checked)
+    for position, each in enumerate(every[:MOST_ANNOTATIONS]):
+        source = _text(each, "source") or (head.source if head else _text(value, "source"))
+        if task := _text(each, "task"):
+            checked.rows.append(Row(position, task, source, _text(each, "type")))
+        _check(checked, head, each, position)
+    beyond = len(every) - MOST_ANNOTATIONS
+    if beyond > 0:
+        checked.bad += beyond
+        checked.first_fault = checked.first_fault or f"the record has more than {MOST_ANNOTATIONS} annotations"
+    return checked
+
+
+def _head(value: dict[str, Any], checked: CheckedRecord) -> Record | None:
+    try:
+        return parse_head(value)
+    except BadSample as error:
+        checked.first_fault = error.detail
+        return None
+
+
+def _check(checked: CheckedRecord, head: Record | None, value: Any, position: int) -> None:
+    media = value.get("media") if isinstance(value, dict) else None
+    named = [each.lower() for each in media if isinstance(each, str)] if isinstance(media, list) else []
+    checked.media.update(named)
+    if head is None:
+        checked.bad += 1
+        return
+    try:
+        annotation = parse_annotation(head, value, position)
+    except BadSample as error:
+        checked.bad += 1
+        checked.first_fault = checked.first_fault or error.detail
+        return
+    checked.wanted.append((annotation.id, annotation.media))
+
+
+def _text(value: Any, name: str) -> str:
+    """A text of an object that can be stored; empty where there is none."""
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, str):
+        return ""
+    return found if found.isascii() or not any("\ud800" <= each <= "\udfff" for each in found) else ""

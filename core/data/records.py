@@ -1,0 +1,59 @@
+"""Decodes `KEY.json` within bounds of size, number of values and depth."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from multigraft.core.data.media import BadSample
+from multigraft.core.data.wording import legible
+
+RECORD_FIELD = "json"
+LARGEST_RECORD = 16 << 20
+"""Bytes of a `KEY.json`, at most."""
+MOST_VALUES = 300_000
+"""Values in a `KEY.json`, at most: they take far more memory than their text."""
+MOST_ANNOTATIONS = 10_000
+"""Annotations of a record that are used."""
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def parse_json(data: bytes) -> Any:
+    """Decode a `KEY.json`.
+
+    Raises:
+        BadSample: `bad annotation`.
+    """
+    if len(data) > LARGEST_RECORD:
+        raise BadSample("bad annotation", f"KEY.json has {len(data)} bytes, more than {LARGEST_RECORD}")
+    if _values(data) > MOST_VALUES and _values(_STRING.sub(b"", data)) > MOST_VALUES:
+        raise BadSample("bad annotation", f"KEY.json has more than {MOST_VALUES} values")
+    try:
+        return json.loads(data, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise BadSample("bad annotation", legible(f"KEY.json is not JSON: {error}")) from None
+
+
+def annotated(record: Any) -> dict[str, Any]:
+    """A decoded `KEY.json`, if it is an object with a list `annotations`.
+
+    Raises:
+        BadSample: `bad annotation`.
+    """
+    if not isinstance(record, dict) or not isinstance(record.get("annotations"), list):
+        raise BadSample("bad annotation", "KEY.json has no list `annotations`")
+    return record
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {repeated!r} stands twice in one object")
+    return found
+
+
+def _values(data: bytes) -> int:
+    """At least as many as there are values, but for the brackets and commas that stand in texts."""
+    return data.count(b",") + data.count(b"[") + data.count(b"{")

@@ -1,16 +1,17 @@
 """From a recipe to a model: build the trunk, plan the graft, and give its tensors their start values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from multigraft.core.config.method_names import method_name
 from multigraft.core.config.options import Options
 from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.sections import AdapterOptions
-from multigraft.core.errors import MultigraftError
+from multigraft.core.config.sections import SiteSelector
+from multigraft.core.errors import OptionError, below
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.build import Method, ModuleParts, add_method, add_module, add_overlay, adopt
 from multigraft.core.graft.count import ParameterTable, count_parameters
@@ -23,6 +24,7 @@ from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
 from multigraft.core.interfaces.sharing import Owner, Sharing
 from multigraft.core.model import Model
+from multigraft.core.nearest import did_you_mean
 from multigraft.core.registry import Registry
 
 
@@ -41,31 +43,53 @@ class Trunk:
 
 def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Trunk:
     """Load the frozen parts; on the meta device nothing is read and nothing takes memory."""
-    device: AbstractContextManager[object] = torch.device("meta") if on_meta_device else nullcontext()
-    with device:
-        backbone = registry.build("backbones", recipe.trunk.backbone)
-        encoder = registry.build("visual_encoders", recipe.trunk.encoder) if recipe.trunk.encoder else None
+    with below("trunk", "backbone"):
+        backbone = build_backbone(recipe, registry, on_meta_device)
+    with below("trunk", "encoder"):
+        encoder = build_encoder(recipe, registry, on_meta_device)
     return Trunk(backbone, encoder)
+
+
+def build_backbone(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Backbone:
+    """Load the language model."""
+    with _device(on_meta_device):
+        backbone: Backbone = registry.build("backbones", recipe.trunk.backbone)
+    return backbone
+
+
+def build_encoder(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> VisualEncoder | None:
+    """Load the visual encoder, if there is one."""
+    if recipe.trunk.encoder is None:
+        return None
+    with _device(on_meta_device):
+        encoder: VisualEncoder = registry.build("visual_encoders", recipe.trunk.encoder)
+    return encoder
+
+
+def _device(meta: bool) -> AbstractContextManager[object]:
+    return torch.device("meta") if meta else nullcontext()
 
 
 def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequence[str] | None = None) -> Model:
     """Plan the graft of a recipe over a trunk, for some or all of its tasks. Its tensors exist after `allocate`."""
     graft = Graft(tuple(tasks or recipe.tasks), Bank(recipe.train.seed))
     _add_overlays(graft, recipe, trunk.backbone)
-    for method in _methods(recipe, registry, trunk):
-        add_method(graft, method)
+    for number, method in enumerate(_methods(recipe, registry, trunk)):
+        with below("graft", "adapters", number):
+            add_method(graft, method)
     prompt = _add_prompt(graft, recipe, registry, trunk)
-    objectives: dict[str, Objective] = {
-        name: registry.build("objectives", recipe.tasks[name].objective) for name in graft.tasks
-    }
+    objectives: dict[str, Objective] = {}
+    for name in graft.tasks:
+        with below("tasks", name, "objective"):
+            objectives[name] = registry.build("objectives", recipe.tasks[name].objective)
     heads = {
         name: placement
         for name, objective in objectives.items()
         if (placement := _add_head(graft, name, objective, trunk.backbone.width))
     }
     if not graft.bank.entries:
-        raise MultigraftError(
-            "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
+        raise OptionError(
+            ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
     return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompt, recipe.train.precision)
 
@@ -88,34 +112,89 @@ def _add_overlays(graft: Graft, recipe: Recipe, backbone: Backbone) -> None:
     if train.backbone:
         adopt(graft, "backbone", backbone.model)
         return
+    found = dict.fromkeys(_OVERLAYS, False)
     for site in backbone.sites():
-        names = (["weight"] if train.norms and site.kind == "norm" else []) + (
-            ["bias"] if (train.norms and site.kind == "norm") or (train.biases and site.kind in _WITH_BIAS) else []
-        )
-        if names:
-            method = "norms" if train.norms and site.kind == "norm" else "biases"
-            add_overlay(graft, method, site, backbone.model.get_submodule(site.module), names)
+        module = backbone.model.get_submodule(site.module)
+        method = next((name for name, kinds in _OVERLAYS.items() if getattr(train, name) and site.kind in kinds), None)
+        if method:
+            add_overlay(graft, method, site, module, ["weight", "bias"] if method == "norms" else ["bias"])
+        for name, kinds in _OVERLAYS.items():
+            found[name] |= site.kind in kinds and (name == "norms" or getattr(module, "bias", None) is not None)
+    for name in _OVERLAYS:
+        if getattr(train, name) and not found[name]:
+            raise OptionError(("graft", "train", name), f"this backbone has no {name} to train")
 
 
-_WITH_BIAS = ("norm", "projection")
+_OVERLAYS = {"norms": ("norm",), "biases": ("norm", "projection")}
+"""Kinds of sites whose own tensors are trained, by the key of `graft.train`."""
 
 
 def _methods(recipe: Recipe, registry: Registry, trunk: Trunk) -> list[Method]:
-    sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder else ())
-    methods: list[Method] = []
-    for options in recipe.graft.adapters:
-        adapter: Adapter = registry.build("adapters", options)
-        sharing = _sharing(registry, options.sharing or recipe.graft.sharing, recipe)
-        name = options.name or options.kind.split("/")[-1]
-        if any(method.name == name for method in methods):
-            raise MultigraftError(f"two adapters are called '{name}'; give one of them a `name`")
-        methods.append(Method(name, adapter, _selected(sites, adapter, options), sharing))
+    methods = [build_method(recipe, registry, trunk, number) for number in range(len(recipe.graft.adapters))]
+    names = [method.name for method in methods]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise OptionError(
+                ("graft", "adapters", number), f"two adapters are called '{name}'", "give one of them a `name`"
+            )
     return methods
 
 
-def _selected(sites: Sequence[Site], adapter: Adapter, options: AdapterOptions) -> tuple[Site, ...]:
-    wanted = {field: values for field, values in options.sites if values is not None}
-    return tuple(select([site for site in sites if site.kind in adapter.kinds], wanted))
+def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Method:
+    """The adapter at a place in the recipe's list, with its sites and its sharing rule.
+
+    Raises:
+        OptionError: it cannot be built, or a value of its `sites` matches no site.
+    """
+    options = recipe.graft.adapters[number]
+    for error in method_errors(recipe, registry, trunk, number):
+        raise error
+    adapter: Adapter = registry.build("adapters", options)
+    own = ("graft", "adapters", number, "sharing")
+    with below(*(own if options.sharing else ("graft", "sharing"))):
+        sharing = _sharing(registry, options.sharing or recipe.graft.sharing, recipe)
+    chosen = tuple(select(_candidates(trunk, adapter), _wanted(options.sites)))
+    return Method(method_name(options), adapter, chosen, sharing)
+
+
+def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Iterator[OptionError]:
+    """What is wrong with an adapter and with each value of its `sites`."""
+    options = recipe.graft.adapters[number]
+    try:
+        with below("graft", "adapters", number):
+            adapter: Adapter = registry.build("adapters", options)
+    except OptionError as error:
+        yield error
+        return
+    for location, message, hint in _unmatched(_candidates(trunk, adapter), options.sites):
+        yield OptionError(("graft", "adapters", number, *location), message, hint)
+
+
+def _candidates(trunk: Trunk, adapter: Adapter) -> list[Site]:
+    """The sites of backbone and encoder that an adapter may act on."""
+    sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder else ())
+    return [site for site in sites if site.kind in adapter.kinds]
+
+
+def _unmatched(candidates: Sequence[Site], wanted: SiteSelector) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Each value that no chosen site has: an adapter would be missing there unseen."""
+    chosen = select(candidates, _wanted(wanted))
+    for field, values in _wanted(wanted).items():
+        known = {getattr(site, field) for site in candidates} - {None}
+        for number, value in enumerate(values):
+            if any(getattr(site, field) == value for site in chosen):
+                continue
+            if value in known:
+                message, hint = f"{field} {value!r} has no site that the other keys of `sites` allow", "leave it out"
+            else:
+                message = f"no site of this adapter has the {field} {value!r}"
+                hint = did_you_mean(str(value), map(str, known))
+
+            yield ("sites", field, number), message, hint
+
+
+def _wanted(sites: SiteSelector) -> dict[str, list[str | int]]:
+    return {field: values for field, values in sites if values is not None}
 
 
 def _sharing(registry: Registry, options: Options, recipe: Recipe) -> Sharing:
@@ -130,10 +209,11 @@ def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) 
     shape = PromptShape(
         encoder.width, encoder.tokens, backbone.width, backbone.norm, backbone.word_table(), encoder.layout()
     )
-    with torch.device("meta"):
+    with torch.device("meta"), below("trunk", "prompt"):
         generator: PromptGenerator = registry.build("prompt_generators", options, shape=shape)
     parts = ModuleParts(generator.initial, generator.frozen)
-    return add_module(graft, "prompt", generator, parts, _sharing(registry, options.sharing, recipe))
+    with below("trunk", "prompt", "sharing"):
+        return add_module(graft, "prompt", generator, parts, _sharing(registry, options.sharing, recipe))
 
 
 class _OwnTask(Sharing):

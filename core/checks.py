@@ -1,61 +1,52 @@
-"""What `multigraft check` looks at beyond a recipe's shape. A check gives a problem for each thing that is wrong."""
+"""What is looked at beyond a recipe's shape, by `multigraft check` and before a training begins."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from multigraft.core.component import import_name
-from multigraft.core.config.components import components_of
-from multigraft.core.config.data_files import missing_files
-from multigraft.core.config.document import Document
 from multigraft.core.config.loading import read_document, validate
 from multigraft.core.config.problems import Problem, RecipeError
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.registry import Registry, missing_requirement
+from multigraft.core.registry import Registry
+from multigraft.core.subject import Subject
 
-CHECKS = ("multigraft.core.checks:requirements", "multigraft.core.checks:data_files")
+_SHAPE = "multigraft.core.shape_checks"
+_SHAPE_CHECKS = (
+    "requirements", "data_files", "weight_files", "references", "given_names", "adapter_names", "splits", "command",
+    "unused",
+)  # fmt: skip
+_DEEP = "multigraft.core.deep_checks"
+CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
-DEEP_CHECKS = ("multigraft.core.deep_checks:graft", "multigraft.core.deep_checks:shards")
-"""Checks that build the graft on the meta device and open shards; made where the shape is well."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A recipe under examination."""
-
-    recipe: Recipe
-    document: Document
-    """The recipe as written: `document.problem(location, message, hint)` points at a place in it."""
-    registry: Registry
-
+DEEP_CHECKS = tuple(f"{_DEEP}:{name}" for name in ("trunk", "shards", "adapters", "components", "controls", "graft"))
+"""Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""
 
 Check = Callable[[Subject], Iterable[Problem]]
 
 
-def check_recipe(path: Path | str, overrides: Iterable[str], registry: Registry, deep: bool = True) -> Recipe:
-    """The recipe, if nothing is wrong with it.
+def check_shape(path: Path | str, overrides: Iterable[str], registry: Registry) -> Subject:
+    """The recipe, if its keys, names and files are well.
 
     Raises:
         RecipeError: with every problem of its shape, or, if that is well, every problem that the checks find.
     """
     document = read_document(path, tuple(overrides), registry)
     subject = Subject(validate(document, registry), document, registry)
-    for stage in (CHECKS, DEEP_CHECKS if deep else ()):
-        checks: list[Check] = [import_name(name) for name in stage]
-        problems = [problem for check in checks for problem in check(subject)]
-        if problems:
-            raise RecipeError(problems)
-    return subject.recipe
+    _make(CHECKS, subject)
+    return subject
 
 
-def requirements(subject: Subject) -> Iterator[Problem]:
-    """What the recipe's components need is installed."""
-    for used in components_of(subject.recipe):
-        missing = missing_requirement(subject.registry.component(used.kind, used.options))
-        if missing:
-            yield subject.document.problem(used.location, missing)
+def check_deep(subject: Subject) -> Subject:
+    """The same recipe, if its trunk, its graft and its shards are well too; fills `subject.plan`.
+
+    Raises:
+        RecipeError: with every problem that the checks find.
+    """
+    _make(DEEP_CHECKS, subject)
+    return subject
 
 
-def data_files(subject: Subject) -> Iterator[Problem]:
-    """The shards of all tasks are there, or will be made by the recipe's own command."""
-    return missing_files(subject.recipe, subject.document)
+def _make(names: Iterable[str], subject: Subject) -> None:
+    checks: list[Check] = [import_name(name) for name in names]
+    problems = [problem for check in checks for problem in check(subject)]
+    if problems:
+        raise RecipeError(problems)

@@ -1,33 +1,164 @@
-"""The checks of a recipe that build things: its graft on the meta device, and its shards."""
+"""The checks of a recipe that build things: its trunk on the meta device, its shards, its components, its graft."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from multigraft.core.checks import Subject
+from multigraft.core.assembly import Trunk, build_backbone, build_encoder, build_method, method_errors
+from multigraft.core.config.components import Location, walk
+from multigraft.core.config.data_files import will_be_made
 from multigraft.core.config.problems import Problem
+from multigraft.core.config.splits import TRAIN, final_split
 from multigraft.core.data.run_data import RunData
+from multigraft.core.data.shard import open_shard
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import OptionError, below
+from multigraft.core.evaluation.controls import CONTROLS
+from multigraft.core.graft.build import Method
+from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.nearest import did_you_mean
 from multigraft.core.planning import plan
+from multigraft.core.subject import Subject
 
 
-def graft(subject: Subject) -> Iterator[Problem]:
-    """Every adapter finds its sites, and every sharing rule fits."""
-    try:
-        plan(subject.recipe, subject.registry)
-    except (MultigraftError, ValueError) as error:
-        yield subject.document.problem(("graft",), str(error))
+class _Tries:
+    """Keeps what goes wrong as problems at their places."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self.problems: list[Problem] = []
+
+    @contextmanager
+    def at(self, *location: str | int) -> Iterator[None]:
+        """What fails in here is a problem of that place; the program goes on behind it."""
+        try:
+            with below(*location):
+                yield
+        except OptionError as error:
+            self.problems.append(self._subject.problem(error))
+        except Exception as error:  # of the libraries and plugins that build something
+            told = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self.problems.append(self._subject.document.problem(location, f"cannot be built: {told}"))
+
+
+def trunk(subject: Subject) -> Iterator[Problem]:
+    """Backbone and encoder can be built; no weights are loaded."""
+    tries, backbone, encoder = _Tries(subject), None, None
+    with tries.at("trunk", "backbone"):
+        backbone = build_backbone(subject.recipe, subject.registry, on_meta_device=True)
+    with tries.at("trunk", "encoder"):
+        encoder = build_encoder(subject.recipe, subject.registry, on_meta_device=True)
+    yield from tries.problems
+    if backbone and not tries.problems:
+        subject.trunk = Trunk(backbone, encoder)
 
 
 def shards(subject: Subject) -> Iterator[Problem]:
     """The shards of every split hold annotations of their task; nothing to see where a command will make them."""
-    log = SkippedLog(None, 1.0)
-    recipe = subject.recipe
-    if recipe.data.make and not (RunData(recipe, subject.registry, None, log).root / "manifest.json").exists():
+    recipe, tries = subject.recipe, _Tries(subject)
+    if will_be_made(recipe):
         return
-    data = RunData(recipe, subject.registry, None, log)
+    data = RunData(recipe, subject.registry, None, SkippedLog(None, 1.0))
     for name, task in recipe.tasks.items():
-        for split in task.data:
-            try:
-                data.source(name, split)
-            except MultigraftError as error:
-                yield subject.document.problem(("tasks", name, "data", split), str(error))
+        with tries.at("tasks", name, "data"):
+            wrong = list(_of_no_annotation(subject, name, data.shards(name)))
+            tries.problems += wrong
+            for split in task.data if not wrong else ():
+                with tries.at("tasks", name, "data", split):
+                    data.source(name, split)
+    yield from tries.problems
+    if not tries.problems:
+        subject.data = data
+
+
+def _of_no_annotation(subject: Subject, name: str, paths: Iterable[Path]) -> Iterator[Problem]:
+    """Values of `annotations` and `sources` that no annotation in the task's shards has."""
+    options = subject.recipe.tasks[name]
+    given: list[tuple[str, Location, str]] = []
+    if options.annotations is not None:
+        given.append(("task", ("annotations",), options.annotations))
+    given += [("source", ("sources", number), each) for number, each in enumerate(options.sources or ())]
+    indices = [open_shard(path).index for path in paths] if given else []
+    known = {
+        "task": {each for index in indices for each in index.tasks},
+        "source": {each for index in indices for each in index.sources},
+    }
+    for what, place, value in given:
+        if value not in known[what]:
+            message = f"no annotation in the shards of the task has the {what} {value!r}"
+            yield subject.document.problem(("tasks", name, *place), message, did_you_mean(value, known[what]))
+
+
+def components(subject: Subject) -> Iterator[Problem]:
+    """Metrics and the sampler can be built."""
+    recipe, registry, tries = subject.recipe, subject.registry, _Tries(subject)
+    for name, task in recipe.tasks.items():
+        for number, metric in enumerate(task.metrics):
+            with tries.at("tasks", name, "metrics", number):
+                registry.build("metrics", metric)
+    if subject.data:
+        sizes = {name: subject.data.source(name, TRAIN).size for name in recipe.tasks}
+        with tries.at("train", "sampler"):
+            registry.build("samplers", recipe.train.sampler, sizes=sizes, batch=recipe.train.batch, seed=0)
+    yield from tries.problems
+
+
+def adapters(subject: Subject) -> Iterator[Problem]:
+    """Adapters find their sites, and no value of `sites` or of a sharing rule is without effect."""
+    recipe, registry, tries = subject.recipe, subject.registry, _Tries(subject)
+    if subject.trunk is None:
+        return
+    methods: dict[int, Method] = {}
+    for number in range(len(recipe.graft.adapters)):
+        found = [subject.problem(error) for error in method_errors(recipe, registry, subject.trunk, number)]
+        tries.problems += found
+        if not found:
+            with tries.at():
+                methods[number] = build_method(recipe, registry, subject.trunk, number)
+    yield from _unused_values(subject, methods)
+    yield from tries.problems
+
+
+def _unused_values(subject: Subject, methods: dict[int, Method]) -> Iterator[Problem]:
+    """Values in the options of sharing rules that fit no part of any adapter that goes by them."""
+    parts: dict[Location, set[str]] = defaultdict(set)
+    rules: dict[Location, Sharing] = {}
+    for number, method in methods.items():
+        own = subject.recipe.graft.adapters[number].sharing
+        place: Location = ("graft", "adapters", number, "sharing") if own else ("graft", "sharing")
+        rules[place] = method.sharing
+        parts[place] |= {part.name for site in method.sites for part in method.adapter.parts(site)}
+    places = {found.location: found.value for found in walk(subject.recipe)}
+    for place, rule in rules.items():
+        for value in rule.unused(sorted(parts[place])):
+            inside = [each for each, held in places.items() if held == value and each[: len(place)] == place]
+            where = inside[0] if inside else place
+            hint = did_you_mean(value, parts[place])
+            yield subject.document.problem(where, f"{value!r} fits no part of these adapters", hint)
+
+
+def controls(subject: Subject) -> Iterator[Problem]:
+    """Each control changes something for some task that is scored."""
+    recipe, data, split = subject.recipe, subject.data, final_split(subject.recipe)
+    scored = [name for name, task in recipe.tasks.items() if split in task.data]
+    if not scored or data is None:
+        return
+    looking = [name for name in scored if recipe.trunk.encoder and data.tasks[name].reads_media]
+    for number, name in enumerate(recipe.eval.controls):
+        control, message = CONTROLS[name], ""
+        if control.frames and not any(data.has_kind(task, split, "video") for task in looking):
+            message = f"{name} fits no task: none has videos in its split {split!r}"
+        elif control.media != "own" and not looking:
+            message = f"{name} fits no task: none looks at media"
+        if message:
+            yield subject.document.problem(("eval", "controls", number), message, "leave it out")
+
+
+def graft(subject: Subject) -> Iterator[Problem]:
+    """The whole graft can be planned."""
+    tries = _Tries(subject)
+    if subject.trunk:
+        with tries.at():
+            subject.plan = plan(subject.recipe, subject.registry, subject.trunk)
+    yield from tries.problems

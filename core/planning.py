@@ -41,9 +41,9 @@ class Plan:
         return {"parameters": self.parameters.to_json(), "owners": owners, "memory": self.memory}
 
 
-def plan(recipe: Recipe, registry: Registry) -> Plan:
-    """Plan a recipe's graft without loading or allocating anything."""
-    trunk = build_trunk(recipe, registry, on_meta_device=True)
+def plan(recipe: Recipe, registry: Registry, trunk: Trunk | None = None) -> Plan:
+    """Plan a recipe's graft without loading or allocating anything; `trunk` may be one on the meta device."""
+    trunk = trunk or build_trunk(recipe, registry, on_meta_device=True)
     model = build_model(recipe, registry, trunk)
     table = count(model)
     return Plan(table, _owner_rows(model.graft.bank), _memory(recipe, trunk, table))

@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.config.problems import RecipeError
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.registry import Registry
+
+if TYPE_CHECKING:
+    from multigraft.core.planning import Plan
 
 _BAD_INPUT = 2
 
@@ -26,29 +27,31 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
     Opens its shards, plans its graft without loading weights, and says what would be trained and how much memory that
     takes.
     """
-    from multigraft.core.checks import check_recipe
+    from multigraft.core.checks import check_deep, check_shape
 
     registry = registry_of(context)
     try:
-        checked = check_recipe(recipe, overrides, registry, deep=not shape)
+        subject = check_shape(recipe, overrides, registry)
+        if not shape:
+            check_deep(subject)
     except RecipeError as error:
         if not as_json:
             raise
         click.echo(json.dumps({"recipe": recipe, "problems": [asdict(one) for one in error.problems]}, indent=2))
         context.exit(_BAD_INPUT)
-    facts = {} if shape else _facts(checked, registry)
+    facts = _facts(subject.plan) if subject.plan else {}
+    for note in subject.notes:
+        click.echo(f"note: {note}", err=True)
     if as_json:
-        click.echo(json.dumps({"recipe": recipe, "problems": [], **facts}))
+        notes = {} if shape else {"notes": subject.notes}
+        click.echo(json.dumps({"recipe": recipe, "problems": [], **notes, **facts}))
         return
     click.echo(f"{recipe}: no problems found")
     if facts:
         click.echo(_lines(facts))
 
 
-def _facts(recipe: Recipe, registry: Registry) -> dict[str, Any]:
-    from multigraft.core.planning import plan
-
-    planned = plan(recipe, registry)
+def _facts(planned: "Plan") -> dict[str, Any]:
     return {"parameters": planned.parameters.to_json(), "memory": planned.memory}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from multigraft.core.component import import_name
+from multigraft.core.config.data_files import named_command
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.manifest import lack
 from multigraft.core.errors import MultigraftError
@@ -24,16 +25,16 @@ def make_data(recipe: Recipe, registry: Registry, write_nothing: bool = False) -
     root, wanted = Path(recipe.data.root), recipe.data.make
     if wanted is None or not (lacking := lack(root)):
         return
-    words = wanted.split()
-    commands = {" ".join(command.path): command for command in registry.commands}
-    named = next((name for name in commands if words[: len(name.split())] == name.split()), None)
+    named = named_command(wanted, registry.commands)
     if named is None:
-        raise MultigraftError(f"`data.make: {wanted}`: no such command; {did_you_mean(wanted, commands)}")
+        known = [" ".join(each.path) for each in registry.commands]
+        raise MultigraftError(f"`data.make: {wanted}`: no such command; {did_you_mean(wanted, known)}")
     if write_nothing:
         raise MultigraftError(f"{root} {lacking}, and a dry run writes nothing: `multigraft {wanted} {root}`")
-    command: click.Command = import_name(commands[named].build)
+    command: click.Command = import_name(named.build)
+    arguments = wanted.split()[len(named.path) :]
     with next_writer(root):
         if not (lacking := lack(root)):
             return
         click.echo(f"{root} {lacking}: making it by `multigraft {wanted} {root}`", err=True)
-        command.main([str(root), *words[len(named.split()) :]], prog_name=f"multigraft {named}", standalone_mode=False)
+        command.main([str(root), *arguments], prog_name=f"multigraft {' '.join(named.path)}", standalone_mode=False)

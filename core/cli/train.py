@@ -10,8 +10,7 @@ from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.errors import MultigraftError
 
 if TYPE_CHECKING:
-    from multigraft.core.config.recipe import Recipe
-    from multigraft.core.registry import Registry
+    from multigraft.core.subject import Subject
 
 
 @click.command(
@@ -49,18 +48,18 @@ def train(
     with the very next sample. A run goes on with the recipe that it began with; what does not decide what is trained,
     such as train.steps, may be changed by `--set`. The last line on stdout is the folder of the run.
     """
-    from multigraft.core.config.loading import load_recipe
-    from multigraft.core.training.processes import join_processes
+    from multigraft.core.checks import check_shape
 
     registry = registry_of(context)
     _check_arguments(recipe, folder, resume, dry_run)
     name = str(resume / "recipe.yaml") if resume else str(recipe)
     target = resume or folder or Path("runs") / Path(name).stem
-    loaded = load_recipe(name, overrides, registry)
+    subject = check_shape(name, overrides, registry)
+
+    from multigraft.core.training.processes import join_processes
+
     stem = Path(name).stem
-    answer, lines = (
-        _rehearse(loaded, registry) if dry_run else _train(loaded, registry, target, resume is not None, stem)
-    )
+    answer, lines = _rehearse(subject) if dry_run else _train(subject, target, resume is not None, stem)
     if join_processes().is_main_process:
         click.echo(json.dumps(answer) if as_json else lines)
 
@@ -79,18 +78,23 @@ def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | Non
         check_is_new(target)
 
 
-def _rehearse(recipe: "Recipe", registry: "Registry") -> tuple[dict[str, Any], str]:
+def _rehearse(subject: "Subject") -> tuple[dict[str, Any], str]:
+    from multigraft.core.checks import check_deep
     from multigraft.core.cli.making import make_data
+    from multigraft.core.data.indexing import unsaved_indices
     from multigraft.core.training.session import rehearse
 
-    make_data(recipe, registry, write_nothing=True)
-    losses = rehearse(recipe, registry)
+    make_data(subject.recipe, subject.registry, write_nothing=True)
+    with unsaved_indices():
+        check_deep(subject)
+    losses = rehearse(subject.recipe, subject.registry)
     return {"losses": losses}, "\n".join(f"{task}: loss {loss:.4f}" for task, loss in losses.items())
 
 
-def _train(recipe: "Recipe", registry: "Registry", folder: Path, resume: bool, name: str) -> tuple[dict[str, Any], str]:
+def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[dict[str, Any], str]:
     from rich.console import Console
 
+    from multigraft.core.checks import check_deep
     from multigraft.core.cli.making import make_data
     from multigraft.core.cli.score_table import score_table
     from multigraft.core.training.processes import join_processes
@@ -98,8 +102,9 @@ def _train(recipe: "Recipe", registry: "Registry", folder: Path, resume: bool, n
 
     processes = join_processes()
     with processes.main_process_first():
-        make_data(recipe, registry)
-    results = train_graft(recipe, registry, folder, resume, name)
+        make_data(subject.recipe, subject.registry)
+        check_deep(subject)
+    results = train_graft(subject.recipe, subject.registry, folder, resume, name)
     if processes.is_main_process:
         Console(stderr=True).print(score_table(results))
         click.echo(f"Next: multigraft report {folder}", err=True)

@@ -1,8 +1,9 @@
 """Whether the shards that a recipe names are there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from multigraft.core.component import Command
 from multigraft.core.config.document import Document
 from multigraft.core.config.problems import Problem
 from multigraft.core.config.recipe import Recipe
@@ -13,6 +14,12 @@ from multigraft.core.data.paths import expand
 def will_be_made(recipe: Recipe) -> bool:
     """Whether the recipe names a command that makes its data, and they are not all there yet."""
     return recipe.data.make is not None and bool(lack(Path(recipe.data.root)))
+
+
+def named_command(text: str, commands: Iterable[Command]) -> Command | None:
+    """The command that `data.make` begins with; what follows are its arguments."""
+    words = text.split()
+    return next((each for each in commands if tuple(words[: len(each.path)]) == each.path), None)
 
 
 def missing_files(recipe: Recipe, document: Document) -> Iterator[Problem]:

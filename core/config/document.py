@@ -50,6 +50,11 @@ class Document:
         node = place.key if place.key is not None and (at_key or place.missing) else place.node
         return self._at(node.start_mark, ".".join(place.path), message, hint)
 
+    def key_problem(self, location: Location, message: str, hint: str = "") -> Problem:
+        """A problem of the last key of a location; the path is that of its mapping."""
+        *above, _ = location
+        return replace(self.problem(location, message, hint, at_key=True), path=self.problem(above, "").path)
+
     def _at(self, mark: yaml.Mark, path: str, message: str, hint: str) -> Problem:
         lines = self._texts.get(mark.name, [])
         source = lines[mark.line] if mark.line < len(lines) else ""

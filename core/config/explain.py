@@ -52,6 +52,8 @@ def _problem(
             location.append("kind")
         return document.problem(location, detail["msg"], detail["ctx"]["hint"])
     message, hint = _words(detail)
+    if location[-1:] == ["[key]"]:
+        return document.key_problem(location[:-1], message, _help(expected_at(root, data, location, registry)))
     return document.problem(location, message, hint or _help(expected_at(root, data, location, registry)))
 
 
@@ -63,6 +65,8 @@ def _words(detail: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "literal_error":
         expected = detail["ctx"]["expected"]
         return f"{value} is not one of {expected}", _nearest(detail["input"], re.findall(r"'([^']*)'", expected))
+    if kind == "int_parsing_size":
+        return f"{value} is too large a number", ""
     if match := _TYPE_ERROR.fullmatch(kind):
         return f"expected {_WANTED[match[1]]}, got {value}", ""
     text = detail["msg"].removeprefix("Value error, ")

@@ -1,8 +1,13 @@
 """The base of every pydantic model of a recipe."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+LARGEST_WHOLE = 2**63 - 1
+LARGEST = 1e30
 
 
 class Section(BaseModel):
@@ -11,6 +16,17 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False, validate_default=True
     )
+
+    @field_validator("*")
+    @classmethod
+    def _usable_numbers(cls, value: Any) -> Any:
+        """Also those that a field of any type holds: finite, and within what libraries can take."""
+        for number in _numbers(value):
+            if not math.isfinite(number):
+                raise ValueError(f"{number} should be a finite number")
+            if abs(number) > (LARGEST_WHOLE if isinstance(number, int) else LARGEST):
+                raise ValueError(f"{number:.3g} is too large a number")
+        return value
 
 
 class Options(Section):
@@ -23,6 +39,14 @@ class Options(Section):
     @classmethod
     def _expand_bare_name(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(one)
 
 
 def as_written(value: Any, **constraints: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from multigraft.core.config.names import Refers, TaskName
 from multigraft.core.config.options import Options, Section, as_written
 from multigraft.core.config.reference import Registered
 from multigraft.core.config.sections import (
@@ -17,6 +18,10 @@ from multigraft.core.config.sections import (
 
 LARGEST_BATCH = 65_536
 """Samples in a batch, at most."""
+ControlName = Literal[
+    "untrained", "no-media", "shuffled-media", "reversed-frames", "shuffled-frames", "last-frame"
+]  # fmt: skip
+"""The controls of core/evaluation/controls.py."""
 
 
 class Trunk(Section):
@@ -58,12 +63,15 @@ class GraftSection(Section):
     """Trunk tensors trained as well."""
 
 
+_Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Optimizer(Section):
     """AdamW."""
 
     rate: float = Field(1e-3, gt=0)
     """Peak learning rate."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[_Decay, _Decay] = (0.9, 0.999)
     """Decay of the running moments."""
     epsilon: float = Field(1e-8, gt=0)
     """Added to the root of the second moment."""
@@ -107,15 +115,15 @@ class EvalSection(Section):
 
     every: int | None = Field(None, ge=1)
     """Steps between evaluations during training; none for only at the end."""
-    split: str = "validation"
-    """Split scored during training."""
-    final_split: str | None = None
+    split: Annotated[str, Refers("split")] = "validation"
+    """Split scored during training; `none` scores nothing."""
+    final_split: Annotated[str, Refers("split")] | None = None
     """Split scored at the end; `split` if left out."""
     limit: int | None = Field(None, ge=1)
     """Most annotations of a task scored during training, drawn evenly; the final scores use all."""
     batch: int = Field(128, ge=1, le=LARGEST_BATCH)
     """Samples in one pass."""
-    controls: list[str] = Field([])
+    controls: list[ControlName] = Field([])
     """Controls scored at the end beside the result, such as `no-media`."""
 
 
@@ -130,13 +138,13 @@ class DataSection(Section):
     """Run the frozen encoder once and train on its stored tokens."""
     bad_limit: float = Field(0.01, ge=0, le=1)
     """Share of bad samples at which a run stops."""
-    threads: int = Field(2, ge=1)
+    threads: int = Field(2, ge=1, le=1024)
     """Threads that decode pictures."""
-    processes: int = Field(1, ge=1)
+    processes: int = Field(1, ge=1, le=256)
     """Processes that decode videos."""
-    deadline: float = Field(20.0, gt=0)
+    deadline: float = Field(20.0, gt=0, le=86_400)
     """Seconds a video may take to decode before its process is ended."""
-    window: int = Field(8, ge=1)
+    window: int = Field(8, ge=1, le=100_000)
     """Shards that are shuffled together."""
 
 
@@ -156,7 +164,7 @@ class Recipe(Section):
 
     trunk: Trunk
     """Frozen parts."""
-    tasks: dict[str, Annotated[TaskOptions, Registered("tasks")]] = Field(min_length=1)
+    tasks: dict[TaskName, Annotated[TaskOptions, Registered("tasks")]] = Field(min_length=1)
     """Tasks by name; names become file names and owners (`task:NAME`)."""
     graft: GraftSection = as_written({})
     """Trained parts."""
@@ -172,11 +180,3 @@ class Recipe(Section):
     """Where scalars go."""
     plugins: PluginSection = as_written({})
     """Plugins needed."""
-
-    @field_validator("tasks")
-    @classmethod
-    def _names_are_file_names(cls, tasks: dict[str, TaskOptions]) -> dict[str, TaskOptions]:
-        for name in tasks:
-            if not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError(f"task name {name!r}: use letters, digits, `-` and `_`")
-        return tasks

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from multigraft.core.config.names import AdapterName, SourceText
 from multigraft.core.config.options import Options, Section, as_written
 from multigraft.core.config.reference import Registered
 
@@ -11,7 +12,7 @@ from multigraft.core.config.reference import Registered
 class EncoderOptions(Options):
     """Base of the options of a visual encoder."""
 
-    weights: str | None = None
+    weights: Annotated[str, SourceText()] | None = None
     """`path:FILE`, `package:NAME`, `tag:NAME`, `hub:ID`, or `random`, which must be said."""
 
 
@@ -29,20 +30,20 @@ class PromptOptions(Options):
 class SiteSelector(Section):
     """Which sites; a list left out means all."""
 
-    stack: list[str] | None = None
+    stack: list[str] | None = Field(None, min_length=1)
     """`encoder`, `decoder`."""
-    layer: list[int] | None = None
+    layer: list[Annotated[int, Field(ge=0)]] | None = Field(None, min_length=1)
     """Layers, counted from 0."""
-    block: list[str] | None = None
+    block: list[str] | None = Field(None, min_length=1)
     """`self-attention`, `cross-attention`, `feed-forward`."""
-    inner: list[str] | None = None
+    inner: list[str] | None = Field(None, min_length=1)
     """Within a block: `query`, `key`, `value`, `output`, `up`, `gate`, `down`."""
 
 
 class AdapterOptions(Options):
     """Base of the options of an adapter variant."""
 
-    name: str | None = None
+    name: AdapterName | None = None
     """Name of this method in the graft; needed when a graft has two of one kind."""
     sites: SiteSelector = as_written({})
     """Where it acts."""
@@ -57,7 +58,7 @@ class Decoding(Section):
     """1 is greedy."""
     max_tokens: int = Field(20, ge=1, le=1024)
     """Longest output, in tokens."""
-    length_penalty: float = 1.0
+    length_penalty: float = Field(1.0, ge=-100, le=100)
     """Beams: the sum of log-probabilities is divided by length to this power."""
     candidates: Literal["none", "choices"] = "none"
     """`choices` takes the likeliest of each sample's choices instead of generating."""
@@ -75,9 +76,9 @@ class TaskOptions(Options):
     """Shards by split: paths, `{000..007}` brace lists, folders. A plain list means the split `train`."""
     annotations: str | None = None
     """Which annotations of the shards to take, by their `task`; if left out: the task's name and its kind."""
-    sources: list[str] | None = None
+    sources: list[str] | None = Field(None, min_length=1)
     """Take only annotations of these sources."""
-    weight: float = Field(1.0, ge=0.0)
+    weight: float = Field(1.0, ge=0.0, le=1e6)
     """Weight of the task's loss. How often it is drawn is the sampler's matter."""
     objective: Annotated[Options, Registered("objectives")] = as_written({"kind": "generation"})
     """Loss."""

@@ -107,9 +107,7 @@ def _scalar(node: Node) -> Any:
         case "int":
             return int(text)
         case "float":
-            return float(
-                text.replace(".inf", "inf").replace(".nan", "nan").replace(".Inf", "inf").replace(".NaN", "nan")
-            )
+            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
         case _:
             return text
 

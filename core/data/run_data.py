@@ -9,6 +9,7 @@ from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.order import Order
+from multigraft.core.data.paths import expand
 from multigraft.core.data.reader import MediaReader, SampleReader
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
@@ -47,6 +48,11 @@ class RunData:
             opened = open_source(task, self.tasks[task], options, split, self.root, self.log)
             self._sources[task, split] = opened
         return self._sources[task, split]
+
+    def shards(self, task: str) -> list[Path]:
+        """The shards of all splits of a task."""
+        patterns = [each for patterns in self.recipe.tasks[task].data.values() for each in patterns]
+        return list(dict.fromkeys(path for pattern in patterns for path in expand(pattern, self.root)))
 
     def store_features(self, encoder: VisualEncoder, progress: Callable[[int, int], None]) -> None:
         """Encode the media of all splits that are not encoded yet, and read features from now on."""

@@ -63,6 +63,14 @@ class Sharing(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} generates no parts")
 
+    def unused(self, parts: Sequence[str]) -> Sequence[str]:
+        """Texts of its options (names or patterns of parts) that fit none of these parts. Refused by `check`.
+
+        Args:
+            parts: names of the parts of all adapters that go by this rule.
+        """
+        return ()
+
     def refuse(self, parts: Mapping[str, Part]) -> str | None:
         """Why this rule makes no sense for a method with these parts, or None. Said by `check`."""
         return None

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.config.splits import final_split, unscored
 from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.data.stream import Share
@@ -33,13 +34,12 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
         name: what people call the recipe; a run that goes on keeps the name that it began with.
     """
     check_controls(recipe.eval.controls)
-    final_split = recipe.eval.final_split or recipe.eval.split
     started = time.monotonic()
     with only_run(folder, new=not resume), open_run(recipe, registry, folder, logs=True) as run:
         with _ending(run):
             _train(run, resume, name)
             run.results["seconds"] = {"train": time.monotonic() - started}
-            final_results(run, final_split, recipe.eval.controls)
+            final_results(run, final_split(recipe), recipe.eval.controls)
             run.results["seconds"]["total"] = time.monotonic() - started
             run.results["data"] = run.data.log.facts()
         if run.is_main:
@@ -87,7 +87,7 @@ def _train(run: Run, resume: bool, name: str) -> None:
     run.registry.hooks.run_started(run=run)
     progress = Progress(recipe.train.steps, list(recipe.tasks), first, shown=run.is_main)
     with progress, StopRequest(gentle=accelerator.num_processes == 1) as stop:
-        for line in _unscored(recipe):
+        for line in unscored(recipe):
             progress.message(line)
         for step, samples in enumerate(stream.batches(first, recipe.train.steps), start=first):
             losses = trainer.step(step, samples)
@@ -101,14 +101,6 @@ def _train(run: Run, resume: bool, name: str) -> None:
             if stop.asked:
                 raise KeyboardInterrupt
     run.data.log.finish()
-
-
-def _unscored(recipe: Recipe) -> Iterator[str]:
-    """Which tasks will have no score, as they lack a split."""
-    for split in dict.fromkeys([recipe.eval.split, recipe.eval.final_split or recipe.eval.split]):
-        lacking = [name for name, task in recipe.tasks.items() if split not in task.data]
-        if lacking:
-            yield f"without scores, as there is no split {split!r} in `data`: {', '.join(lacking)}"
 
 
 def _begin_folder(run: Run, first: int, name: str) -> None:

@@ -10,9 +10,9 @@ from multigraft.core.config.sections import AdapterOptions
 class BottleneckOptions(AdapterOptions):
     """Down, nonlinearity, up, with a skip of its own; serial after blocks."""
 
-    reduction: int | None = Field(None, ge=1)
+    reduction: int | None = Field(None, ge=1, le=2**20)
     """Width of the block divided by the width of the bottleneck; 8 if neither this nor `width` is given."""
-    width: int | None = Field(None, ge=1)
+    width: int | None = Field(None, ge=1, le=2**20)
     """Width of the bottleneck."""
     start: Literal["normal", "identity"] = "normal"
     """`normal`: both matrices N(0, 0.02), as in VL-Adapter; `identity`: the up matrix is zero."""

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from multigraft.core.config.sections import weight_source
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.graft.bank import hash_tensors
+from multigraft.core.nearest import did_you_mean
 from multigraft.plugins.backbones.options import PretrainedOptions
 
 
@@ -20,17 +21,33 @@ def load_model(options: PretrainedOptions, model_class: Any, config_class: Any) 
     """
     source = weight_source(options.weights, ("hub", "path", "random"))
     on_meta = torch.get_default_device().type == "meta"
+    _check_architecture(options, config_class)
+    with below("weights"):
+        place = find_folder(source.scheme, source.value)
     if source.scheme == "random" or (on_meta and options.architecture):
         return random_model(model_class, config_class(**options.architecture), options.seed)
-    place = find_folder(source.scheme, source.value)
     try:
         config = config_class.from_pretrained(place, **options.architecture)
         if on_meta:
             return random_model(model_class, config, options.seed)
         model: nn.Module = model_class.from_pretrained(place, config=config, use_safetensors=None, dtype=torch.float32)
     except (OSError, ValueError) as error:
-        raise MultigraftError(f"weights {options.weights} cannot be loaded: {error}") from None
+        raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
     return model
+
+
+_READ_BY_US = ("decoder_start_token_id", "scale_decoder_outputs")
+"""Fields that not every config class has, and that our backbones take where they are given."""
+
+
+def _check_architecture(options: PretrainedOptions, config_class: Any) -> None:
+    """Transformers keeps fields that it does not know and does nothing with them."""
+    known = {*config_class().to_dict(), *config_class.attribute_map, *_READ_BY_US}
+    for name in options.architecture:
+        if name not in known:
+            raise OptionError(
+                ("architecture", name), f"no field {name!r} in {config_class.__name__}", did_you_mean(name, known)
+            )
 
 
 def random_model(model_class: Any, config: Any, seed: int) -> nn.Module:
@@ -53,10 +70,13 @@ def load_tokenizer(options: PretrainedOptions, default: Any) -> Any:
     if wanted is None:
         return default()
     source = weight_source(wanted, ("hub", "path"))
+    place = "tokenizer" if options.tokenizer else "weights"
     try:
         return AutoTokenizer.from_pretrained(find_folder(source.scheme, source.value))
     except (OSError, ValueError) as error:
-        raise MultigraftError(f"tokenizer {wanted} cannot be loaded: {error}") from None
+        raise OptionError((place,), f"tokenizer {wanted} cannot be loaded: {error}") from None
+    except MultigraftError as error:
+        raise OptionError((place,), str(error)) from None
 
 
 def find_folder(scheme: str, value: str) -> str:

@@ -1,20 +1,21 @@
 """Options of the built-in backbones."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from multigraft.core.config.names import SourceText
 from multigraft.core.config.sections import BackboneOptions, weight_source
 
 
 class PretrainedOptions(BackboneOptions):
     """A transformers model: from a hub id, a local folder, or an architecture with random weights."""
 
-    weights: str
+    weights: Annotated[str, SourceText()]
     """`hub:ID`, `path:DIR`, or `random`, which must be said."""
     architecture: dict[str, Any] = Field(default_factory=dict)
     """Fields of the model's transformers config; with `random`, over the family's defaults."""
-    tokenizer: str | None = None
+    tokenizer: Annotated[str, SourceText()] | None = None
     """`hub:ID` or `path:DIR`; if left out, that of the weights."""
     seed: int = Field(0, ge=0)
     """Seed of random weights."""

@@ -7,7 +7,7 @@ from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.interfaces.picture import Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells
 from multigraft.plugins.encoders.open_clip_weights import load_tower
@@ -80,6 +80,8 @@ def _trunk(tower: nn.Module, options: OpenClipOptions) -> Trunk:
 
 def _check_norm(tower: Any, options: OpenClipOptions) -> None:
     if options.norm == "after" and tower.attn_pool is not None:
-        raise MultigraftError(
-            f"encoder open-clip: {options.model} pools by attention before its final norm; say `norm: before`"
+        raise OptionError(
+            ("norm",),
+            f"encoder open-clip: {options.model} pools by attention before its final norm",
+            "say `norm: before`",
         )

@@ -16,7 +16,7 @@ from open_clip.transform import PreprocessCfg
 from torch import nn
 
 from multigraft.core.config.sections import weight_source
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.nearest import did_you_mean
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import OPEN_CLIP_SCHEMES, OpenClipOptions
@@ -49,8 +49,8 @@ def load_tower(options: OpenClipOptions) -> Tower:
     """
     models = open_clip.list_models()
     if options.model not in models:
-        raise MultigraftError(
-            f"encoder open-clip: unknown model {options.model!r}; {did_you_mean(options.model, models)}"
+        raise OptionError(
+            ("model",), f"encoder open-clip: unknown model {options.model!r}", did_you_mean(options.model, models)
         )
     source = weight_source(options.weights, OPEN_CLIP_SCHEMES)
     if source.scheme == "tag":
@@ -69,8 +69,8 @@ def _untrained(options: OpenClipOptions, quick: bool, picture: dict[str, Any]) -
 def _from_tag(options: OpenClipOptions, tag: str) -> Tower:
     tags = list_pretrained_tags_by_model(options.model)
     if tag not in tags:
-        raise MultigraftError(
-            f"encoder open-clip: {options.model} has no weights `tag:{tag}`; {did_you_mean(tag, tags)}"
+        raise OptionError(
+            ("weights",), f"encoder open-clip: {options.model} has no weights `tag:{tag}`", did_you_mean(tag, tags)
         )
     config = get_pretrained_cfg(options.model, tag)
     quick = config.get("quick_gelu", False)

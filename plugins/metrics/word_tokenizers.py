@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 
 from pycocoevalcap.tokenizer.ptbtokenizer import PUNCTUATIONS, STANFORD_CORENLP_3_4_1_JAR
 
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError
 
 Tokenizer = Callable[[Sequence[str]], list[str]]
 """Texts to the same texts with words parted by single spaces."""
@@ -21,9 +21,10 @@ def tokenizer(name: str) -> Tokenizer:
         MultigraftError: `ptb` without Java.
     """
     if name == "ptb" and not java():
-        raise MultigraftError(
-            "caption metrics: `tokenizer: ptb` needs Java, and there is no `java` on the PATH; "
-            "install a Java runtime, or use `tokenizer: simple`"
+        raise OptionError(
+            ("tokenizer",),
+            "caption metrics: `tokenizer: ptb` needs Java, and there is no `java` on the PATH",
+            "install a Java runtime, or use `tokenizer: simple`",
         )
     return {"simple": simple, "ptb": penn_treebank}[name]
 

@@ -10,16 +10,16 @@ from multigraft.core.config.sections import PromptOptions
 class LinearOptions(PromptOptions):
     """The VL-Adapter projection: features, boxes and orders to the backbone's width."""
 
-    tokens: int = Field(36, ge=1)
+    tokens: int = Field(36, ge=1, le=65_536)
     """Cells of an image's grid after pooling, at most; a square number keeps a square grid a grid."""
-    frame_tokens: int = Field(1, ge=1)
+    frame_tokens: int = Field(1, ge=1, le=65_536)
     """Cells of the grid of a video's frame after pooling, at most."""
     class_token: Literal["keep", "drop"] = "keep"
     """Whether the encoder's class and register tokens, if it has any, stand before the cells of each picture, beside
     `tokens` or `frame_tokens` and never pooled with them, or are left out."""
-    frames: int = Field(64, ge=1)
+    frames: int = Field(64, ge=1, le=65_536)
     """Most frames of a video; longer ones are pooled over time."""
-    images: int = Field(2, ge=1)
+    images: int = Field(2, ge=1, le=65_536)
     """Most images of a sample."""
     pool: Literal["max", "mean"] = "max"
     """How tokens are pooled."""

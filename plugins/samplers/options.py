@@ -1,7 +1,10 @@
 """Options of the samplers."""
 
+from typing import Annotated
+
 from pydantic import Field, field_validator
 
+from multigraft.core.config.names import Refers
 from multigraft.core.config.sections import SamplerOptions
 
 
@@ -12,7 +15,7 @@ class ProportionalOptions(SamplerOptions):
 class TemperatureOptions(SamplerOptions):
     """Between proportional and equal: a task's share is proportional to `size ** (1 / value)`."""
 
-    value: float = Field(2.0, ge=1.0)
+    value: float = Field(2.0, ge=1.0, le=1e6)
     """1 is proportional; the higher, the nearer to equal."""
 
 
@@ -23,7 +26,7 @@ class EqualOptions(SamplerOptions):
 class WeightsOptions(SamplerOptions):
     """Shares given by task."""
 
-    weights: dict[str, float] = Field(min_length=1)
+    weights: dict[Annotated[str, Refers("task")], float] = Field(min_length=1)
     """Weight of every task; they need not sum to 1, and 0 leaves a task out."""
 
     @field_validator("weights")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import OptionError
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.plugins.samplers.options import EqualOptions, ProportionalOptions, TemperatureOptions, WeightsOptions
 
@@ -97,8 +97,10 @@ def build_weights(options: WeightsOptions, sizes: Mapping[str, int], batch: int,
         if task not in sizes:
             near = get_close_matches(task, sizes, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise MultigraftError(f"sampler weights: no task {task!r}; the tasks are {', '.join(sizes)}{hint}")
+            raise OptionError(
+                ("weights", task), f"sampler weights: no task {task!r}; the tasks are {', '.join(sizes)}{hint}"
+            )
     missing = [task for task in sizes if task not in options.weights]
     if missing:
-        raise MultigraftError(f"sampler weights: none for {', '.join(missing)}; 0 leaves a task out")
+        raise OptionError(("weights",), f"sampler weights: none for {', '.join(missing)}; 0 leaves a task out")
     return WeightedSampler(_scaled({task: options.weights[task] for task in sizes}), batch)

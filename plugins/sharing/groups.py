@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import OptionError
 from multigraft.core.graft.part import Part
 from multigraft.core.graft.site import Site
 from multigraft.core.interfaces.sharing import Owner, Sharing
@@ -31,5 +31,5 @@ def build(options: GroupsOptions, tasks: tuple[str, ...]) -> Groups:
     problems += [f"no task is named '{task}'" for task in dict.fromkeys(listed) if task not in tasks]
     problems += [f"task '{task}' is in several groups" for task in dict.fromkeys(listed) if listed.count(task) > 1]
     if problems:
-        raise MultigraftError(f"sharing groups: {'; '.join(problems)}. Tasks: {', '.join(tasks)}")
+        raise OptionError(("groups",), f"sharing groups: {'; '.join(problems)}. Tasks: {', '.join(tasks)}")
     return Groups({task: group for group, members in options.groups.items() for task in members})

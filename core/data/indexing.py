@@ -10,10 +10,8 @@ import numpy as np
 
 from multigraft.core.data.files import written_whole
 from multigraft.core.data.index import ShardIndex, index_path
-from multigraft.core.data.index_builder import IndexBuilder
 from multigraft.core.data.index_file import index_from_json, index_to_json
 from multigraft.core.data.open_file import OpenFile
-from multigraft.core.data.tar_reader import TarWalk
 from multigraft.core.errors import MultigraftError
 
 _unsaved: dict[Path, ShardIndex] = {}
@@ -81,6 +79,9 @@ def make_index(shard: Path) -> ShardIndex:
         MultigraftError: there is no such shard.
         RefusedShardError: not a tar that can be used.
     """
+    from multigraft.core.data.index_builder import IndexBuilder
+    from multigraft.core.data.tar_reader import TarWalk
+
     stamp = stamp_of(shard)
     try:
         data = OpenFile(shard)

@@ -75,10 +75,40 @@ class ModuleParts:
 def add_module(
     graft: Graft, name: str, module: nn.Module, parts: ModuleParts, sharing: Sharing, tasks: Sequence[str] | None = None
 ) -> ModulePlacement[nn.Module]:
-    """Make the parameters of a module on the meta device parts of the graft."""
-    site = Site(name, None, None, "module", None, 0, 0, "")
+    """Make the parameters of a module on the meta device parts of the graft.
+
+    Raises:
+        MultigraftError: the sharing rule refuses, or would do nothing here.
+    """
+    _refuse_module(_module_site(name), module, parts, sharing)
+    return _place_module(graft, name, module, parts, sharing, tasks or graft.tasks)
+
+
+def _module_site(name: str) -> Site:
+    return Site(name, None, None, "module", None, 0, 0, "")
+
+
+def _refuse_module(site: Site, module: nn.Module, parts: ModuleParts, sharing: Sharing) -> None:
+    trained = [
+        Part(name, tuple(value.shape), parts.initial(name))
+        for name, value in module.named_parameters()
+        if not parts.frozen(name)
+    ]
+    if any(sharing.generates(site, part) for part in trained):
+        raise MultigraftError(
+            f"{site.name}: a sharing rule that makes its parts by a hypernetwork can do so for adapters alone, and all "
+            "tasks would share this one whole; use `single`, `per-task`, `half-shared` or `groups`"
+        )
+    if reason := sharing.refuse({part.name: part for part in trained}):
+        raise MultigraftError(f"{site.name}: {reason}")
+
+
+def _place_module(
+    graft: Graft, name: str, module: nn.Module, parts: ModuleParts, sharing: Sharing, tasks: Sequence[str]
+) -> ModulePlacement[nn.Module]:
+    site = _module_site(name)
     keys: dict[str, dict[str, Key]] = {}
-    for task in tasks or graft.tasks:
+    for task in tasks:
         keys[task] = {}
         for parameter, value in module.named_parameters():
             if parts.task_of(parameter) not in (None, task):
@@ -124,5 +154,5 @@ def _add_hypernetwork(graft: Graft, method: Method, stack: str, wanted: list[tup
         generator = method.sharing.generator(wanted)
     name = f"{method.name}-hypernetwork"
     parts = ModuleParts(generator.initial, task_of=generator.task_of, task_home=name)
-    placement = add_module(graft, f"{name}-{stack}", generator, parts, method.sharing)
+    placement = _place_module(graft, f"{name}-{stack}", generator, parts, method.sharing, graft.tasks)
     graft.hypernetworks.append(Hypernetwork(method.name, placement))  # type: ignore[arg-type]

@@ -72,5 +72,9 @@ class Sharing(ABC):
         return ()
 
     def refuse(self, parts: Mapping[str, Part]) -> str | None:
-        """Why this rule makes no sense for a method with these parts, or None. Said by `check`."""
+        """Why this rule makes no sense, or would do nothing, for these parts; None where it is well. Said by `check`.
+
+        Args:
+            parts: those of an adapter at a site, or the trained parameters of a prompt generator.
+        """
         return None

@@ -30,6 +30,7 @@ def build(options: GroupsOptions, tasks: tuple[str, ...]) -> Groups:
     problems = [f"task '{task}' is in no group" for task in tasks if task not in listed]
     problems += [f"no task is named '{task}'" for task in dict.fromkeys(listed) if task not in tasks]
     problems += [f"task '{task}' is in several groups" for task in dict.fromkeys(listed) if listed.count(task) > 1]
+    problems += [f"group '{group}' has no task" for group, members in options.groups.items() if not members]
     if problems:
         raise OptionError(("groups",), f"sharing groups: {'; '.join(problems)}. Tasks: {', '.join(tasks)}")
     return Groups({task: group for group, members in options.groups.items() for task in members})

@@ -84,6 +84,7 @@ def test_half_shared_refuses_to_share_all_or_nothing(shared):
         ({"x": ["a"]}, "task 'b' is in no group"),
         ({"x": ["a", "b", "c"]}, "no task is named 'c'"),
         ({"x": ["a", "b"], "y": ["a"]}, "task 'a' is in several groups"),
+        ({"x": ["a", "b"], "y": []}, "group 'y' has no task"),
     ],
 )
 def test_groups_must_hold_each_task_once(members, message):

@@ -14,7 +14,13 @@ def score_table(results: Mapping[str, Any]) -> Table:
         for metric, value in report.items():
             if metric != "n" and isinstance(value, int | float):
                 others = (controls[name].get(task, {}).get(metric) for name in controls)
-                table.add_row(task, metric, f"{value:.3f}", *map(_shown, others), str(report["n"]))
+                table.add_row(
+                    task,
+                    metric,
+                    f"{value:.3f}",
+                    *map(_shown, others),
+                    str(report.get("counts", {}).get(metric, report["n"])),
+                )
     return table
 
 

@@ -46,22 +46,43 @@ class Scorer:
 
 
 def _measured(predictions: Sequence[Prediction], metrics: Sequence[Metric]) -> dict[str, Any]:
+    """Scores by name, `n`, `counts` of the scores that rest on another number, and `facts`.
+
+    Where two metrics give one name, the second is called `NAME-2`; where their facts differ, after its first score.
+    """
     report: dict[str, Any] = {}
+    counts: dict[str, int] = {}
     facts: dict[str, Any] = {}
     for metric in metrics:
         for prediction in predictions:
             metric.update(prediction)
-        report.update(metric.compute())
-        facts.update(metric.facts())
+        scores = metric.compute()
+        names = {name: _free(name, report) for name in scores}
+        report |= {names[name]: value for name, value in scores.items()}
+        counts |= {names[name]: count for name, count in metric.counts().items() if name in names}
+        main = next(iter(names.values()), type(metric).__name__)
+        for name, value in metric.facts().items():
+            facts[name if facts.get(name, value) == value else f"{main} {name}"] = value
     report["n"] = len(predictions)
-    return report | ({"facts": facts} if facts else {})
+    own = {name: count for name, count in counts.items() if count != len(predictions)}
+    return report | ({"counts": own} if own else {}) | ({"facts": facts} if facts else {})
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    candidates = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in candidates if each not in taken and each not in _RESERVED)
+
+
+_RESERVED = ("n", "counts", "facts", "by_source", "by_type")
+"""Keys of a task's report that are no scores."""
 
 
 def _groups(predictions: Sequence[Prediction], field: Literal["source", "type"]) -> dict[str, list[Prediction]]:
+    """Rows by source or type; empty where none is named, else those without one are a group of their own."""
     groups: dict[str, list[Prediction]] = {}
     for prediction in predictions:
         groups.setdefault(getattr(prediction, field), []).append(prediction)
-    return {name: rows for name, rows in sorted(groups.items()) if name}
+    return {} if set(groups) <= {""} else {name or "(none)": rows for name, rows in sorted(groups.items())}
 
 
 def predict(

@@ -69,6 +69,10 @@ class Metric(ABC):
         """Score of one prediction alone in [0, 1], or None where the metric has no such thing."""
         return None
 
+    def counts(self) -> Mapping[str, int]:
+        """What a score rests on where that is not every prediction seen: `{NAME: number}`, such as unique sentences."""
+        return {}
+
     def facts(self) -> dict[str, Any]:
         """What a reader needs to compare the score: tokeniser, corpus size. Goes into results.json beside it."""
         return {}

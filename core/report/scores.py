@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_NO_METRIC = ("n", "by_source", "by_type", "facts")
+_NO_METRIC = ("n", "by_source", "by_type", "facts", "counts")
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,20 @@ def _rows(
 ) -> Iterator[ScoreRow]:
     measured = {name: score for name, score in scores.items() if name not in _NO_METRIC and _is_number(score)}
     for place, (metric, score) in enumerate(measured.items()):
-        beside = tuple(_control(other, metric, scores.get("n")) for other in others)
+        n = _rests_on(scores, metric)
+        beside = tuple(_control(other, metric, n) for other in others)
         bound = _bounds(bounds, metric, scores)
-        yield ScoreRow(task, group, metric, place == 0, scores.get("n"), score, beside, bound)
+        yield ScoreRow(task, group, metric, place == 0, n, score, beside, bound)
 
 
 def _control(scores: Mapping[str, Any], metric: str, n: int | None) -> ControlScore | None:
-    score, own = scores.get(metric), scores.get("n")
+    score, own = scores.get(metric), _rests_on(scores, metric)
     return ControlScore(score, own if own != n else None) if _is_number(score) else None
+
+
+def _rests_on(scores: Mapping[str, Any], metric: str) -> int | None:
+    count: int | None = scores.get("counts", {}).get(metric, scores.get("n"))
+    return count
 
 
 def _is_number(value: Any) -> bool:

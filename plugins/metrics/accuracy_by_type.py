@@ -37,6 +37,10 @@ class AccuracyByType(Metric):
         """Accuracy of one row."""
         return self._row_score.score(prediction)
 
+    def counts(self) -> dict[str, int]:
+        """The rows of each type."""
+        return {f"accuracy/{name}": len(scores) for name, scores in sorted(self._scores.items())}
+
     def facts(self) -> dict[str, Any]:
         """Which accuracy it is, and the rows of each type."""
         return {"of": self._of, "types": {name: len(scores) for name, scores in sorted(self._scores.items())}}

@@ -19,6 +19,9 @@ Texts = dict[int, list[str]]
 class CaptionMetric(Metric):
     """Compares outputs with the references that hold a word; rows without any are left out and counted."""
 
+    names: tuple[str, ...]
+    """Of its scores."""
+
     def __init__(self, options: CaptionOptions) -> None:
         self._tokenizer_name = options.tokenizer
         self._tokenize = tokenizer(options.tokenizer)
@@ -49,6 +52,10 @@ class CaptionMetric(Metric):
             references[number] = [next(words) for _ in texts]
         return {name: float(value) for name, value in self._scores(references, outputs).items()}
 
+    def counts(self) -> dict[str, int]:
+        """The rows that have references."""
+        return dict.fromkeys(self.names, len(self._rows))
+
     def facts(self) -> dict[str, Any]:
         """Tokenizer, and size of the corpus that inverse document frequencies and precisions come from."""
         corpus = {"rows": len(self._rows), "references": sum(len(references) for *_, references in self._rows)}
@@ -59,6 +66,8 @@ class CaptionMetric(Metric):
 class Cider(CaptionMetric):
     """CIDEr-D (Vedantam et al. 2015, equation 4), idf from the references given; a lone row scores 0."""
 
+    names = ("cider",)
+
     def _scores(self, references: Texts, outputs: Texts) -> dict[str, float]:
         return {"cider": CocoCider().compute_score(references, outputs)[0]}
 
@@ -66,13 +75,17 @@ class Cider(CaptionMetric):
 class Bleu(CaptionMetric):
     """BLEU (Papineni et al. 2002) of the corpus, brevity against the closest reference."""
 
+    names = tuple(f"bleu-{order}" for order in range(1, 5))
+
     def _scores(self, references: Texts, outputs: Texts) -> dict[str, float]:
         values = CocoBleu(4).compute_score(references, outputs, verbose=0)[0]
-        return {f"bleu-{order}": value for order, value in enumerate(values, start=1)}
+        return dict(zip(self.names, values, strict=True))
 
 
 class RougeL(CaptionMetric):
     """ROUGE-L (Lin 2004, section 3) with beta 1.2, mean over rows."""
+
+    names = ("rouge-l",)
 
     def _scores(self, references: Texts, outputs: Texts) -> dict[str, float]:
         return {"rouge-l": CocoRouge().compute_score(references, outputs)[0]}
@@ -81,6 +94,7 @@ class RougeL(CaptionMetric):
 class Meteor(CaptionMetric):
     """METEOR 1.5 (Denkowski and Lavie 2014) by its Java program; empty scores, and facts that say why, without Java."""
 
+    names = ("meteor",)
     _failure = ""
 
     def compute(self) -> dict[str, float]:

@@ -2,11 +2,15 @@
 
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.plugins.metrics.options import ExactMatchOptions
-from multigraft.plugins.metrics.row_mean import RowMean
+from multigraft.plugins.metrics.row_mean import RowMean, own_references
 
 
 class ExactMatch(RowMean):
-    """1 for an output that equals a reference, or an answer with a score above 0, white space at both ends aside."""
+    """1 for an output that equals a reference, or an answer with a score above 0, white space at both ends aside.
+
+    References that only repeat the texts of `answers` are no references of their own: the scores decide. A row without
+    either is 0, and counted in the facts.
+    """
 
     name = "exact-match"
 
@@ -16,12 +20,11 @@ class ExactMatch(RowMean):
 
     def score(self, prediction: Prediction) -> float:
         """1 or 0."""
-        wrong = {answer.text for answer in prediction.answers if answer.score == 0}
-        right = {answer.text for answer in prediction.answers} | set(prediction.references)
-        return float(self._form(prediction.output) in {self._form(text) for text in right - wrong})
+        right = [*own_references(prediction), *(answer.text for answer in prediction.answers if answer.score > 0)]
+        return float(self._form(prediction.output) in map(self._form, right))
 
     def _form(self, text: str) -> str:
-        return text.strip().lower() if self._ignore_case else text.strip()
+        return text.strip().casefold() if self._ignore_case else text.strip()
 
 
 def build(options: ExactMatchOptions) -> ExactMatch:

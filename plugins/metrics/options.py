@@ -24,7 +24,11 @@ class AccuracyByTypeOptions(Options):
 
 
 class ConsistencyOptions(Options):
-    """Share of sentences that are judged rightly on all their pictures."""
+    """Share of sentences that are judged rightly on all their pictures, each sentence within its set.
+
+    The set is SPLIT-SET of an id SPLIT-SET-PAIR-SENTENCE, as in NLVR2; else the record that the statement belongs to,
+    else its source.
+    """
 
 
 class CaptionOptions(Options):

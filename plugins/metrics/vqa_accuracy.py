@@ -2,7 +2,7 @@
 
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.plugins.metrics.options import VqaAccuracyOptions
-from multigraft.plugins.metrics.row_mean import RowMean
+from multigraft.plugins.metrics.row_mean import RowMean, own_references
 from multigraft.plugins.metrics.vqa_normalisation import normalise
 
 _FEWEST_ANNOTATORS = 4
@@ -23,7 +23,7 @@ class VqaAccuracy(RowMean):
     def score(self, prediction: Prediction) -> float:
         """Accuracy of one row."""
         output = normalise(prediction.output)
-        annotators = [normalise(text) for text in _annotators(prediction)]
+        annotators = [normalise(text) for text in own_references(prediction)]
         if len(annotators) >= _FEWEST_ANNOTATORS:
             return leave_one_out(output, annotators)
         if prediction.answers:
@@ -36,11 +36,6 @@ def leave_one_out(output: str, annotators: list[str]) -> float:
     agreeing = annotators.count(output)
     others = (agreeing - (answer == output) for answer in annotators)
     return sum(min(3, count) for count in others) / (3 * len(annotators))
-
-
-def _annotators(prediction: Prediction) -> tuple[str, ...]:
-    soft_texts = tuple(answer.text for answer in prediction.answers)
-    return () if prediction.references == soft_texts else prediction.references
 
 
 def build(options: VqaAccuracyOptions) -> VqaAccuracy:

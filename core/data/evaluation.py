@@ -1,12 +1,13 @@
 """The samples of an evaluation: a fixed order, nothing drawn, nothing replaced."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.data.stream import Share
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource
 
 _AHEAD = 128
+
+
+@dataclass(frozen=True)
+class LeftOut(Skipped):
+    """A sample that is well, and that this evaluation is not about; it is listed nowhere as bad."""
 
 
 def evaluation_samples(
@@ -38,5 +44,5 @@ def evaluation_samples(
     for result in in_order(lambda place: reader.read(source, place, None), places, threads, _AHEAD):
         if isinstance(result, Sample):
             yield result
-        else:
+        elif not isinstance(result, LeftOut):
             log.note(result)

@@ -3,23 +3,26 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from multigraft.core.data.batch import Sample
+from multigraft.core.data.evaluation import LeftOut
 from multigraft.core.data.media import Media
-from multigraft.core.data.order import Order, Place
+from multigraft.core.data.order import Place
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
+from multigraft.core.evaluation.donors import Donors
 
 if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource
 
 Frames = Callable[[Media, random.Random], list[int]]
 """Which frames of a video are seen, in which order."""
-
 
 _ATTEMPTS = 20
 
@@ -30,7 +33,7 @@ class Control:
 
     help: str
     media: str = "own"
-    """`own`, `none`, or `donor`: those of another sample of the task, drawn uniformly."""
+    """`own`, `none`, or `donor`: those of another sample of the task, drawn uniformly among those with other media."""
     frames: Frames | None = None
     """Applies to videos only, and leaves tasks without videos out."""
     untrained: bool = False
@@ -52,7 +55,7 @@ def _last(media: Media, draw: random.Random) -> list[int]:
 CONTROLS: Mapping[str, Control] = {
     "untrained": Control("the graft before training", untrained=True),
     "no-media": Control("text alone", media="none"),
-    "shuffled-media": Control("each text with the media of another sample, drawn uniformly", media="donor"),
+    "shuffled-media": Control("each text with other media, those of a sample drawn uniformly", media="donor"),
     "reversed-frames": Control("videos backwards", frames=_reversed),
     "shuffled-frames": Control("videos with their frames in a random order", frames=_shuffled),
     "last-frame": Control("the last frame of each video alone", frames=_last),
@@ -60,40 +63,78 @@ CONTROLS: Mapping[str, Control] = {
 
 
 class ControlledReader(SampleReader):
-    """Reads samples and changes their media as a control says."""
+    """Reads samples and changes their media as a control says.
 
-    def __init__(self, reader: SampleReader, control: Control, seed: int) -> None:
-        self._reader, self._control, self._seed = reader, control, seed
+    A sample that the control cannot change is `LeftOut`, but for one without videos under a control of frames: it is
+    read as it is. Both are named in `left_out`.
+
+    Args:
+        kinds: kind of media by extension; a donor has as many of each as the sample.
+    """
+
+    def __init__(
+        self, reader: SampleReader, control: Control, seed: int, kinds: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._reader, self._control, self._seed, self._kinds = reader, control, seed, kinds
+        self._donors: dict[str, Donors] = {}
+        self.left_out: dict[str, str] = {}
+        """Reason by the annotation's id."""
 
     def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
         """The sample at a place under the control."""
         sample = self._reader.read(source, place, seed)
-        if isinstance(sample, Skipped):
+        if isinstance(sample, Skipped) or self._control.untrained:
             return sample
         draw = random.Random(seeded("control", self._seed, 0, sample.annotation.id))
+        if not sample.media:
+            return self._leave_out(source, place, sample, "no media")
         if self._control.media == "none":
             return replace(sample, media=())
         if self._control.media == "donor":
-            donor = self._donor(source, draw)
-            return donor if isinstance(donor, Skipped) else replace(sample, media=donor.media)
-        if self._control.frames is not None:
-            return replace(sample, media=tuple(_pick(each, self._control.frames, draw) for each in sample.media))
-        return sample
+            return self._with_donor(source, place, sample, draw)
+        return self._with_frames(source, place, sample, draw)
 
-    def _donor(self, source: "TaskSource", draw: random.Random) -> Sample | Skipped:
-        """Any sample of the task; a bad one is drawn again."""
-        order = Order(source.counts, 0, source.name, 1)
-        for _ in range(_ATTEMPTS):
-            donor = self._reader.read(source, order.unshuffled(draw.randrange(order.size)), None)
+    def _with_donor(self, source: "TaskSource", place: Place, sample: Sample, draw: random.Random) -> Sample | Skipped:
+        donors = self._donors.setdefault(source.name, Donors(source, self._kinds))
+        reason = "no sample of the task has other media of these kinds"
+        for donor_place in islice(donors.of(place, draw), _ATTEMPTS):
+            donor = self._reader.read(source, donor_place, None)
             if isinstance(donor, Sample):
-                break
-        return donor
+                return replace(sample, media=donor.media)
+            reason = "none of the samples with other media that were tried can be read"
+        return self._leave_out(source, place, sample, reason)
+
+    def _with_frames(self, source: "TaskSource", place: Place, sample: Sample, draw: random.Random) -> Sample | Skipped:
+        if all(media.kind != "video" for media in sample.media):
+            self.left_out[sample.annotation.id] = "no video"
+            return sample
+        made = tuple(_changed(media, self._control.frames, draw) for media in sample.media)
+        if all(new is media for new, media in zip(made, sample.media, strict=True)):
+            return self._leave_out(source, place, sample, "its frames stay as they are")
+        return replace(sample, media=made)
+
+    def _leave_out(self, source: "TaskSource", place: Place, sample: Sample, reason: str) -> LeftOut:
+        self.left_out[sample.annotation.id] = reason
+        return LeftOut(str(source.shards[place.shard]), sample.origin.rpartition("#")[2], sample.annotation.id, reason)
 
 
-def _pick(media: Media, frames: Frames, draw: random.Random) -> Media:
-    if media.kind != "video":
+def _changed(media: Media, frames: Frames | None, draw: random.Random) -> Media:
+    """The video with its frames chosen, drawn anew while nothing has changed; itself where nothing can change."""
+    if media.kind != "video" or frames is None:
         return media
-    chosen = frames(media, draw)
+    for _ in range(_ATTEMPTS):
+        made = _pick(media, frames(media, draw))
+        if not _same(made, media):
+            return made
+    return media
+
+
+def _same(first: Media, second: Media) -> bool:
+    pairs = ((first.frames, second.frames), (first.features, second.features))
+    return all(one is two or (one is not None and two is not None and np.array_equal(one, two)) for one, two in pairs)
+
+
+def _pick(media: Media, chosen: list[int]) -> Media:
     shown = None if media.frames is None else np.ascontiguousarray(media.frames[chosen])
     features = None if media.features is None else media.features[chosen]
     return Media(media.kind, shown, media.times[: len(chosen)], features)

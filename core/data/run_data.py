@@ -1,14 +1,15 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
+
+import numpy as np
 
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
-from multigraft.core.data.media import BadSample
-from multigraft.core.data.order import Order
+from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.reader import MediaReader, SampleReader
 from multigraft.core.data.skipped import SkippedLog
@@ -94,18 +95,21 @@ class RunData:
         return self.recipe.data.threads + self.recipe.data.processes
 
     def has_kind(self, task: str, split: str, kind: str) -> bool:
-        """Whether a task's samples have media of a kind, by the fields of its first readable annotation."""
+        """Whether any record that a task asks about holds a medium of a kind, by the shards' indices."""
+        endings = {ending for each in self.inputs if each.kind == kind for ending in each.extensions}
         source = self.source(task, split)
-        order = Order(source.counts, 0, task, 1)
-        for shard, row in (source.locate(order.unshuffled(position)) for position in range(order.size)):
-            try:
-                endings = {field.rpartition(".")[2] for field in shard.annotation(row).media}
-            except BadSample:
-                continue
-            return any(each.kind == kind and endings & set(each.extensions) for each in self.inputs)
-        return False
+        shards = (shard for shard, count in enumerate(source.counts) if count)
+        return any(_holds(source, shard, endings) for shard in shards)
 
     def close(self) -> None:
         """End the decoding processes."""
         if self._decoder:
             self._decoder.close()
+
+
+def _holds(source: TaskSource, number: int, endings: Set[str]) -> bool:
+    index = source.locate(Place(0, number, 0))[0].index
+    fields = [place for place, field in enumerate(index.fields) if field.rpartition(".")[2].lower() in endings]
+    holders = np.repeat(np.arange(len(index.keys)), np.diff(index.members.first))
+    holders = holders[np.isin(index.members.field, fields)]
+    return bool(np.isin(index.annotations.sample[source.rows[number]], holders).any())

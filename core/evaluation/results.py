@@ -1,6 +1,7 @@
 """Scoring a whole run: every task, its predictions, its controls, and `results.json`."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from multigraft.core.data.evaluation import evaluation_samples
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.stream import Share
 from multigraft.core.errors import MultigraftError
-from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
+from multigraft.core.evaluation.controls import CONTROLS, Control, ControlledReader
 from multigraft.core.evaluation.evaluate import Scorer, predict
+from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines
 from multigraft.core.files import write_json, write_text, writing
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.nearest import did_you_mean
@@ -47,28 +49,52 @@ def final_results(run: Run, split: str, controls: Sequence[str]) -> None:
     run.results["tasks"] = run.results.get("tasks", {}) | tasks
     run.results["split"] = split
     for control in controls:
-        run.results.setdefault("controls", {})[control] = control_scores(run, control, split)
+        scores, left_out = score_control(run, control, split)
+        run.results.setdefault("controls", {})[control] = scores
+        run.results.setdefault("left_out", {})[control] = left_out
+        for line in lines(control, scores, left_out) if run.is_main else ():
+            print(line, file=sys.stderr)
 
 
 def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
-    """Scores of all tasks under a control; one of frames leaves out tasks without videos.
+    """Scores of the tasks that a control changes; each names the samples that it cannot change in `left_out`.
 
     Raises:
         MultigraftError: there is no such control.
     """
+    return score_control(run, control, split)[0]
+
+
+def score_control(run: Run, control: str, split: str) -> tuple[dict[str, Any], dict[str, LeftOutSamples]]:
+    """As `control_scores`, and the tasks of which a control changes no sample."""
     check_controls([control])
     chosen = CONTROLS[control]
     saved = run.model.graft.bank.snapshot() if chosen.untrained else {}
     if chosen.untrained:
         _set_back(run)
     scores: dict[str, Any] = {}
+    left_out: dict[str, LeftOutSamples] = {}
     for name, options in run.recipe.tasks.items():
-        if split in options.data and (chosen.frames is None or run.data.has_kind(name, split, "video")):
-            reader = ControlledReader(run.data.reader, chosen, run.recipe.train.seed)
-            rows = task_predictions(run, name, split, None, reader)
-            scores[name] = Scorer(options, run.registry).scores(rows)
+        if split not in options.data:
+            continue
+        if chosen.frames is not None and not run.data.has_kind(name, split, "video"):
+            left_out[name] = {"no video": {"n": run.data.source(name, split).size, "annotations": []}}
+            continue
+        rows, left = _controlled_rows(run, name, split, chosen)
+        if rows or not left:
+            scores[name] = Scorer(options, run.registry).scores(rows) | ({"left_out": left} if left else {})
+        else:
+            left_out[name] = left
     run.model.graft.bank.restore(saved)
-    return scores
+    return scores, left_out
+
+
+def _controlled_rows(run: Run, name: str, split: str, control: Control) -> tuple[list[Prediction], LeftOutSamples]:
+    kinds = {ending: each.kind for each in reversed(run.data.inputs) for ending in each.extensions}
+    reader = ControlledReader(run.data.reader, control, run.recipe.train.seed, kinds)
+    rows = task_predictions(run, name, split, None, reader)
+    left_out = dict(gather_rows(run.accelerator, list(reader.left_out.items())))
+    return [row for row in rows if row.id not in left_out], by_reason(left_out)
 
 
 def _set_back(run: Run) -> None:

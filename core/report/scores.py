@@ -89,7 +89,8 @@ def _rows(
 
 
 def _control(scores: Mapping[str, Any], metric: str, n: int | None) -> ControlScore | None:
-    score, own = scores.get(metric), _rests_on(scores, metric)
+    score: Any = scores.get(metric)
+    own = _rests_on(scores, metric)
     return ControlScore(score, own if own != n else None) if _is_number(score) else None
 
 

@@ -41,6 +41,6 @@ def _known(folder: Path, split: str, fresh: dict[str, Any]) -> dict[str, Any]:
         return fresh
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        return {**known, **({} if known.get("split") == split else {"tasks": {}, "controls": {}})}
+        return {**known, **({} if known.get("split") == split else {"tasks": {}, "controls": {}, "left_out": {}})}
     except (ValueError, AttributeError) as error:
         raise MultigraftError(f"{path} is damaged: {error}; move it away to score anew") from None

@@ -1,9 +1,8 @@
 """Makes stored features: the frozen encoder runs once over all media that some tasks use."""
 
-import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -12,29 +11,29 @@ from torch import Tensor
 
 from multigraft.core.config.recipe import DataSection
 from multigraft.core.data.decode import MediaDecoder
+from multigraft.core.data.feature_making import FeatureMaking
+from multigraft.core.data.feature_shard import TIMES, TOKENS, FeatureShard, Key, facts_of, key_of, medium_name
 from multigraft.core.data.features import (
-    BAD,
-    FEATURES,
-    TIMES,
     claim_folder,
     feature_fingerprint,
     feature_folder,
-    feature_name,
     feature_shard,
-    media_names,
-    medium_of,
+    is_claimed,
+    source_of,
 )
 from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.reader import span_of
 from multigraft.core.data.shard import Shard, open_shard
-from multigraft.core.data.shard_writer import ShardFile
 from multigraft.core.data.source import TaskSource
 from multigraft.core.interfaces.calls import PlainCalls
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input, Span
+from multigraft.core.locking import next_writer
 
 _PICTURES_A_PASS = 16
+_MEDIA_A_PIECE, _BYTES_A_PIECE = 64, 64 << 20
+"""A piece is stored when it has so much: a process that is killed loses no more."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,16 @@ class Wanted:
     sample: int
     field: str
     span: Span | None
+
+    @property
+    def name(self) -> str:
+        """As in the feature shard."""
+        return medium_name(self.field, self.span)
+
+    @property
+    def key(self) -> Key:
+        """Where it is in the feature shard."""
+        return key_of(self.sample, self.name)
 
 
 @dataclass(frozen=True)
@@ -62,30 +71,36 @@ def encode_features(
     section: DataSection,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    thorough: bool = True,
 ) -> Path:
-    """Encode every medium that the sources' annotations name, shard by shard; what is there already is kept.
+    """Encode every medium that the sources' annotations name, shard by shard; what is there already, whole, is kept.
 
     Args:
         folder: folder of all features; these come to lie in a folder of it that is named by their fingerprint.
         progress: called with the media done and all media.
+        thorough: read what is there, and make what is damaged again; else only look whether it is there.
 
     Returns:
         The folder for `FeatureStore`.
     """
     fingerprint = feature_fingerprint(encoder, inputs)
     home = feature_folder(folder, fingerprint)
-    claim_folder(home, fingerprint)
-    work = {path: missing for path, wanted in _wanted(sources).items() if (missing := _to_encode(home, path, wanted))}
-    total, done = sum(map(len, work.values())), 0
-    decoder = MediaDecoder(inputs, encoder.transform, section)
-    try:
-        for path, wanted in work.items():
-            for _ in _encode_shard(home, open_shard(path), wanted, encoder, decoder, section.threads):
-                done += 1
-                progress(done, total)
-    finally:
-        decoder.close()
+    lacking = {
+        p: wanted for p, wanted in _wanted(sources).items() if not _complete(home, open_shard(p), wanted, thorough)
+    }
+    if lacking or not is_claimed(home, fingerprint):
+        with next_writer(home):
+            claim_folder(home, fingerprint, _tell)
+            decoder = MediaDecoder(inputs, encoder.transform, section)
+            try:
+                _encode_shards(home, lacking, encoder, decoder, section.threads, progress)
+            finally:
+                decoder.close()
     return home
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 def _wanted(sources: Iterable[TaskSource]) -> dict[Path, list[Wanted]]:
@@ -106,30 +121,51 @@ def _wanted(sources: Iterable[TaskSource]) -> dict[Path, list[Wanted]]:
 
 
 def _sorted(media: Iterable[Wanted]) -> list[Wanted]:
-    return sorted(media, key=lambda each: (each.sample, feature_name(each.field, each.span)))
+    return sorted(media, key=lambda each: (each.sample, each.name))
 
 
-def _to_encode(home: Path, path: Path, wanted: Sequence[Wanted]) -> Sequence[Wanted]:
-    """Nothing if the shard's features hold all that is wanted, else that and what they held before."""
-    shard = open_shard(path)
-    target = feature_shard(home, shard)
-    if not target.is_file():
-        return wanted
-    stored = open_shard(target)
-    there = {
-        Wanted(shard.index.numbers[key], *medium_of(name))
-        for number, key in enumerate(stored.index.keys)
-        for name in media_names(stored, number)
-    }
-    if there.issuperset(wanted):
-        return ()
-    return _sorted(there.union(wanted))
+def _complete(home: Path, shard: Shard, wanted: Sequence[Wanted], thorough: bool) -> bool:
+    """Whether a shard's features hold all that is wanted."""
+    path = feature_shard(home, shard)
+    if not path.is_file():
+        return not wanted
+    stored = FeatureShard(path, source_of(home, shard))
+    if stored.damage or not all(each.key in stored for each in wanted):
+        return False
+    return not thorough or not stored.sound()[1]
+
+
+def _encode_shards(
+    home: Path,
+    lacking: Mapping[Path, Sequence[Wanted]],
+    encoder: VisualEncoder,
+    decoder: MediaDecoder,
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Encode what the features of each shard lack by now: another process may have been here first."""
+    work = []
+    for path, wanted in lacking.items():
+        shard = open_shard(path)
+        making = FeatureMaking(feature_shard(home, shard), source_of(home, shard), _tell)
+        work.append((making, shard, [each for each in wanted if each.key not in making]))
+    total, done = sum(len(missing) for _, _, missing in work), 0
+    for making, shard, missing in work:
+        for _ in _encode_shard(making, source_of(home, shard), shard, missing, encoder, decoder, threads):
+            done += 1
+            progress(done, total)
 
 
 def _encode_shard(
-    home: Path, shard: Shard, wanted: Sequence[Wanted], encoder: VisualEncoder, decoder: MediaDecoder, threads: int
+    making: FeatureMaking,
+    of: str,
+    shard: Shard,
+    missing: Sequence[Wanted],
+    encoder: VisualEncoder,
+    decoder: MediaDecoder,
+    threads: int,
 ) -> Iterator[_Encoded]:
-    """Write a shard's features, whole or not at all; yields each medium when it is encoded."""
+    """Make a shard's features whole, piece by piece; yields each medium when it is encoded."""
 
     def decode(each: Wanted) -> tuple[Wanted, Media | BadSample]:
         try:
@@ -137,20 +173,17 @@ def _encode_shard(
         except BadSample as error:
             return each, error
 
-    file = ShardFile(feature_shard(home, shard))
-    try:
-        encoded = _encode(in_order(decode, wanted, threads, _PICTURES_A_PASS), encoder)
-        for sample, group in groupby(encoded, key=lambda each: each.wanted.sample):
-            media = list(group)
-            file.add(shard.index.keys[sample], None, _files(media))
-            yield from media
-    except BaseException as error:
-        file.close(error)
-        raise
-    file.close()
+    piece: dict[Key, bytes] = {}
+    for encoded in _encode(in_order(decode, missing, threads, _PICTURES_A_PASS), encoder):
+        piece |= {each.wanted.key: _file(of, each) for each in encoded}
+        yield from encoded
+        if len(piece) >= _MEDIA_A_PIECE or sum(map(len, piece.values())) >= _BYTES_A_PIECE:
+            making.add_piece(piece.items())
+            piece = {}
+    making.finish(piece.items())
 
 
-def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: VisualEncoder) -> Iterator[_Encoded]:
+def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: VisualEncoder) -> Iterator[list[_Encoded]]:
     """Encode in passes of about 16 pictures, across samples."""
     waiting: list[tuple[Wanted, Media | BadSample]] = []
     pictures = 0
@@ -158,9 +191,9 @@ def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: VisualEn
         waiting.append(each)
         pictures += len(each[1].times) if isinstance(each[1], Media) else 0
         if pictures >= _PICTURES_A_PASS:
-            yield from _one_pass(waiting, encoder)
+            yield list(_one_pass(waiting, encoder))
             waiting, pictures = [], 0
-    yield from _one_pass(waiting, encoder)
+    yield list(_one_pass(waiting, encoder))
 
 
 def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: VisualEncoder) -> Iterator[_Encoded]:
@@ -185,15 +218,8 @@ def _run(encoder: VisualEncoder, pixels: Tensor) -> Tensor:
     return torch.cat(passes).to("cpu", torch.bfloat16)
 
 
-def _files(media: Sequence[_Encoded]) -> Mapping[str, bytes]:
-    """The files of a sample."""
-    tensors: dict[str, Tensor] = {}
-    bad: dict[str, list[str]] = {}
-    for each in media:
-        name = feature_name(each.wanted.field, each.wanted.span)
-        if each.bad is not None:
-            bad[name] = [each.bad.reason, each.bad.detail]
-        elif each.tokens is not None:
-            tensors |= {name: each.tokens, name + TIMES: each.times}
-    files = {FEATURES: save(tensors)} if tensors else {}
-    return files | ({BAD: json.dumps(bad).encode()} if bad else {})
+def _file(of: str, each: _Encoded) -> bytes:
+    """The file of a medium."""
+    tensors = {} if each.tokens is None else {TOKENS: each.tokens, TIMES: each.times}
+    data: bytes = save(tensors, facts_of(of, each.wanted.sample, each.wanted.name, each.bad))
+    return data

@@ -1,27 +1,22 @@
-"""Stored features: the frozen encoder's tokens of each medium, in shards of their own with the same keys.
-
-A feature shard holds `KEY.features.safetensors` with, for each medium, bfloat16 tokens `(pictures, tokens, width)`
-under its field's name and float32 `FIELD#times`; media that could not be decoded are named in `KEY.bad.json`.
-"""
+"""Stored features: the frozen encoder's tokens of each medium, in shards of their own; see `feature_shard`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from multigraft.core.data.feature_shard import DamagedFeaturesError, FeatureShard, key_of, medium_name
 from multigraft.core.data.files import written_whole
-from multigraft.core.data.media import BadSample, Media
-from multigraft.core.data.shard import Shard, open_shard
+from multigraft.core.data.indexing import stamp_of
+from multigraft.core.data.media import Media
+from multigraft.core.data.shard import Shard
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input, Span
 
-FEATURES, BAD, TIMES = "features.safetensors", "bad.json", "#times"
 _FINGERPRINT = "fingerprint.json"
-_DTYPES = {"BF16": np.uint16, "F32": np.float32}
+_OPEN_SHARDS = 256
 
 
 def feature_fingerprint(encoder: VisualEncoder, inputs: Sequence[Input]) -> str:
@@ -39,28 +34,23 @@ def feature_shard(folder: Path, shard: Shard) -> Path:
     return folder / f"{shard.path.stem}-{shard.index.content}.tar"
 
 
-def feature_name(field: str, span: Span | None) -> str:
-    """Name of the tensor of a medium, or of a stretch of it."""
-    return f"{field}@{span.start!r},{span.stop!r}" if span else field
+def source_of(folder: Path, shard: Shard) -> str:
+    """What a shard's features are of: the encoder and the inputs, by the folder's name, and the shard's content."""
+    return f"{folder.name}/{shard.index.content}"
 
 
-def medium_of(name: str) -> tuple[str, Span | None]:
-    """The field and stretch that `feature_name` named."""
-    field, _, span = name.partition("@")
-    return field, Span(*map(float, span.split(","))) if span else None
+def is_claimed(folder: Path, fingerprint: str) -> bool:
+    """Whether a folder of features says that it is that of a fingerprint."""
+    return _stored_fingerprint(folder) == fingerprint
 
 
-def claim_folder(folder: Path, fingerprint: str) -> None:
-    """Make the folder of a fingerprint, or check that it is that.
-
-    Raises:
-        MultigraftError: its features were made with another fingerprint.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+def claim_folder(folder: Path, fingerprint: str, tell: Callable[[str], None]) -> None:
+    """Write which fingerprint a folder's name is the hash of; what its features are of, these say themselves."""
     path = folder / _FINGERPRINT
-    if path.exists():
-        check_fingerprint(folder, fingerprint)
+    if is_claimed(folder, fingerprint):
         return
+    if path.exists():
+        tell(f"{path} is damaged, and made again")
     with written_whole(path) as temporary:
         temporary.write_text(json.dumps({"fingerprint": fingerprint}) + "\n", encoding="utf-8")
 
@@ -71,16 +61,21 @@ def check_fingerprint(folder: Path, fingerprint: str) -> None:
     Raises:
         MultigraftError: there are none, or they were made with another one.
     """
-    path = folder / _FINGERPRINT
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise MultigraftError(f"{folder} holds no stored features; encode them first") from None
+    found = _stored_fingerprint(folder)
+    if found is None:
+        raise MultigraftError(f"{folder} holds no stored features; encode them first")
     if found != fingerprint:
         raise MultigraftError(
             f"the stored features in {folder} were made by another encoder or other inputs\n"
             f"  stored: {found}\n  recipe: {fingerprint}\nEncode them again, or take the recipe that made them."
         )
+
+
+def _stored_fingerprint(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / _FINGERPRINT).read_text(encoding="utf-8"))["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 class FeatureStore:
@@ -105,52 +100,28 @@ class FeatureStore:
 
         Raises:
             BadSample: the medium could not be decoded when the features were made.
-            MultigraftError: the features were never made.
+            MultigraftError: the features were never made, or are damaged.
         """
-        stored, number = self._stored(shard, sample)
-        name = feature_name(field, span)
-        if name in (bad := bad_media(stored, number)):
-            raise BadSample(*bad[name])
-        if number >= 0 and stored.index.member(number, FEATURES) is not None:
-            view = stored.view(number, FEATURES)
-            tensors = header_of(view)
-            if name in tensors:
-                features, times = (array_of(view, tensors[each]) for each in (name, name + TIMES))
-                return Media(self._kinds[field.rpartition(".")[2]], None, times, features)
-        raise MultigraftError(f"{stored.path} has no features of {shard.index.keys[sample]}.{name}; encode them again")
-
-    def _stored(self, shard: Shard, sample: int) -> tuple[Shard, int]:
         path = feature_shard(self._folder, shard)
         if not path.is_file():
             raise MultigraftError(f"no stored features of {shard.path} ({path} is missing); encode them first")
-        stored = open_shard(path)
-        return stored, stored.index.numbers.get(shard.index.keys[sample], -1)
+        stored = _open(path, stamp_of(path), source_of(self._folder, shard))
+        key = key_of(sample, medium_name(field, span))
+        try:
+            if key not in stored and stored.damage:
+                raise DamagedFeaturesError(stored.damage)
+            if key not in stored:
+                raise MultigraftError(
+                    f"{path} has no features of {shard.index.keys[sample]}.{field}; encode them again"
+                )
+            features, times = stored.arrays(key)
+        except DamagedFeaturesError as error:
+            raise DamagedFeaturesError(
+                f"the stored features {path} are damaged: {error}; start again, and what is damaged is encoded again"
+            ) from None
+        return Media(self._kinds[field.rpartition(".")[2]], None, times, features)
 
 
-def media_names(stored: Shard, sample: int) -> set[str]:
-    """All media of a sample (-1: none) that were encoded, or found bad then."""
-    names = set(bad_media(stored, sample))
-    if sample >= 0 and stored.index.member(sample, FEATURES) is not None:
-        names |= {name for name in header_of(stored.view(sample, FEATURES)) if not name.endswith(TIMES)}
-    return names
-
-
-def bad_media(stored: Shard, sample: int) -> dict[str, list[str]]:
-    """Reason and detail of the media of a sample (-1: none) that could not be decoded when features were made."""
-    if sample < 0 or stored.index.member(sample, BAD) is None:
-        return {}
-    bad: dict[str, list[str]] = json.loads(stored.read(sample, BAD))
-    return bad
-
-
-def header_of(view: memoryview) -> dict[str, Any]:
-    """Places of the tensors of a safetensors file in memory, their offsets counted from its start."""
-    size = int.from_bytes(view[:8], "little")
-    header: dict[str, Any] = json.loads(view[8 : 8 + size].tobytes())
-    return {name: {**tensor, "start": 8 + size} for name, tensor in header.items() if name != "__metadata__"}
-
-
-def array_of(view: memoryview, tensor: dict[str, Any]) -> Any:
-    """A tensor as an array over the same memory."""
-    start, shape = tensor["start"] + tensor["data_offsets"][0], tensor["shape"]
-    return np.frombuffer(view, _DTYPES[tensor["dtype"]], int(np.prod(shape)), start).reshape(shape)
+@lru_cache(maxsize=_OPEN_SHARDS)
+def _open(path: Path, stamp: tuple[int, int], of: str) -> FeatureShard:
+    return FeatureShard(path, of)

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,15 @@ from secrets import token_hex
 from filelock import FileLock, Timeout
 
 _PART, _PARTIAL = ".part", ".partial"
+_TEMPORARY = re.compile(r"\.(.+)\.([0-9a-f]{16}|[0-9]+)\.part")
+"""Names with a number are those of version 0.1, whose processes claimed nothing."""
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`; renamed to it when the block ends well, removed when it does not.
 
-    What a killed process left of the same file is removed first.
+    What a killed process left beside it is removed first.
     """
     with _claimed(path) as temporary:
         yield temporary
@@ -27,7 +30,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 def folder_in_the_making(folder: Path) -> Iterator[Path]:
     """An empty folder under a temporary name beside `folder`, for the block to rename; it is removed at the end.
 
-    What a killed process left of the same folder is removed first.
+    What a killed process left beside it is removed first.
     """
     with _claimed(folder) as claim:
         temporary = claim.with_suffix(_PARTIAL)
@@ -56,9 +59,10 @@ def _claimed(path: Path) -> Iterator[Path]:
 
 
 def _remove_left_behind(path: Path) -> None:
-    """Remove the temporary files and folders of `path` that no living process has claimed."""
+    """Remove the temporary files and folders beside `path` that no living process has claimed."""
     for name in os.listdir(path.parent):
-        if not _is_temporary(name, path.name):
+        found = _TEMPORARY.fullmatch(name)
+        if not found or (found[2].isdecimal() and found[1] != path.name):
             continue
         left = path.with_name(name)
         lock = FileLock(left)
@@ -71,7 +75,3 @@ def _remove_left_behind(path: Path) -> None:
             left.unlink(missing_ok=True)
         finally:
             lock.release()
-
-
-def _is_temporary(name: str, of: str) -> bool:
-    return name.startswith(f".{of}.") and name.endswith(_PART) and "." not in name[len(of) + 2 : -len(_PART)]

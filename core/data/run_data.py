@@ -55,11 +55,16 @@ class RunData:
         patterns = [each for patterns in self.recipe.tasks[task].data.values() for each in patterns]
         return list(dict.fromkeys(path for pattern in patterns for path in expand(pattern, self.root)))
 
-    def store_features(self, encoder: VisualEncoder, progress: Callable[[int, int], None]) -> None:
-        """Encode the media of all splits that are not encoded yet, and read features from now on."""
+    def store_features(self, encoder: VisualEncoder, progress: Callable[[int, int], None], thorough: bool) -> None:
+        """Encode the media of all splits that are not encoded yet, and read features from now on.
+
+        Args:
+            thorough: read what is stored, to make again what is damaged; one process of a machine is enough.
+        """
         splits = [(name, split) for name, task in self.recipe.tasks.items() for split in task.data]
         sources = [self.source(name, split) for name, split in splits]
-        home = encode_features(sources, encoder, self.inputs, self.recipe.data, self.root / FEATURES, progress)
+        folder, section = self.root / FEATURES, self.recipe.data
+        home = encode_features(sources, encoder, self.inputs, section, folder, progress, thorough)
         self.use(FeatureStore(home, feature_fingerprint(encoder, self.inputs), self.inputs))
 
     def use(self, media: MediaReader | None) -> None:

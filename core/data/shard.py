@@ -1,6 +1,5 @@
 """Reads fields of an indexed shard."""
 
-import mmap
 import zlib
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -66,22 +65,6 @@ class Shard:
         """The key of the sample that an annotation belongs to."""
         return self.index.keys[int(self.index.annotations.sample[row])]
 
-    def view(self, sample: int, field: str) -> memoryview:
-        """A field in place, not copied, its checksum checked when first seen.
-
-        Raises:
-            BadSample: `missing field` or `wrong crc`.
-        """
-        member = self._member(sample, field)
-        members = self.index.members
-        start = int(members.offset[member])
-        view = self._mapped[start : start + int(members.size[member])]
-        if member not in self._checked:
-            if zlib.crc32(view) != members.crc[member]:
-                raise self._differs(field)
-            self._checked.add(member)
-        return view
-
     def _member(self, sample: int, field: str) -> int:
         member = self.index.member(sample, field)
         if member is None:
@@ -109,15 +92,6 @@ class Shard:
     @cached_property
     def _replaced(self) -> bool:
         return renew_index(self.path, self.index) is not None
-
-    @cached_property
-    def _checked(self) -> set[int]:
-        return set()
-
-    @cached_property
-    def _mapped(self) -> memoryview:
-        with self.path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 @lru_cache(maxsize=_OPEN_FILES)

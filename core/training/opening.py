@@ -60,4 +60,4 @@ def _skipped_log(folder: Path, recipe: Recipe, accelerator: "Accelerator") -> Sk
 def _store_features(run: Run, encoder: VisualEncoder) -> None:
     """The first process encodes; the others then find all of it there."""
     with run.accelerator.main_process_first(), CountBar("encoding media") as bar, writing(run.data.root / FEATURES):
-        run.data.store_features(encoder, bar.update)
+        run.data.store_features(encoder, bar.update, run.accelerator.is_local_main_process)

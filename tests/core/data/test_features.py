@@ -141,7 +141,7 @@ def test_another_task_over_the_same_shards_adds_what_is_missing(samples, pack, o
     assert as_pixels(store.read(open_shard(shard), sample, "1.png", None)).max() == 99
 
 
-def test_features_are_read_in_place(samples, pack, open_task, encode, encoder, inputs):
+def test_features_are_not_copied_once_they_are_read(samples, pack, open_task, encode, encoder, inputs):
     (shard, _) = pack(samples)
     store = FeatureStore(encode(open_task("vqa")), feature_fingerprint(encoder, inputs), inputs)
     features = store.read(open_shard(shard), 0, "png", None).features

@@ -68,9 +68,9 @@ def test_what_a_kill_left_of_a_folder_is_removed_by_the_next(half_written, tmp_p
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "folder").exists()
-    write_folder(tmp_path / "folder", lambda folder: (folder / "file").write_text("whole"))
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-    assert (tmp_path / "folder" / "file").read_text() == "whole"
+    write_folder(tmp_path / "another", lambda folder: (folder / "file").write_text("whole"))
+    assert [path.name for path in tmp_path.iterdir()] == ["another"]
+    assert (tmp_path / "another" / "file").read_text() == "whole"
 
 
 def test_what_a_living_process_writes_is_left_alone(half_written, tmp_path):

@@ -1,7 +1,7 @@
-"""`multigraft data inspect SHARD`."""
+"""`multigraft data inspect PATH...`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,48 +10,116 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from multigraft.core.errors import MultigraftError
+
 _SHOWN = 20
 
 
 @click.command(
     name="inspect",
     epilog="Example: multigraft data inspect shards/easy-vqa-000000.tar",
-    short_help="Show what is in a shard",
+    short_help="Show what is in shards",
 )
-@click.argument("shard", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def inspect(shard: Path, as_json: bool) -> None:
-    """Show what is in SHARD, a webdataset tar: fields and their sizes, annotations by task, source and type, the
-    first records, and what cannot be used. Nothing is unpacked or decoded."""
-    from multigraft.core.data.summary import summarize
+def inspect(paths: tuple[str, ...], as_json: bool) -> None:
+    """Show what is in shards, webdataset tars: fields and their sizes, annotations by task, source and type, the first
+    records, and what cannot be used. Of another file it says what it is. Nothing is unpacked or decoded.
 
-    found = summarize(shard)
+    PATH is a file, a folder, or a pattern such as `train-{000..007}.tar`; several are shown one by one and together.
+    """
+    from multigraft.core.data.summary import summarize, total
+
+    found = total([summarize(path) for path in _files(paths)])
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         _print(found, Console())
 
 
+def _files(arguments: Sequence[str]) -> list[Path]:
+    """The files of all arguments, each once.
+
+    Raises:
+        MultigraftError: some are not there, or there is none.
+    """
+    from multigraft.core.data.paths import files_named
+
+    files: dict[Path, None] = {}
+    for argument in arguments:
+        try:
+            named = files_named(argument)
+        except ValueError as error:
+            raise MultigraftError(str(error)) from None
+        if not named:
+            raise MultigraftError(f"{argument} {_emptiness(Path(argument))}")
+        files.update(dict.fromkeys(named))
+    missing = [path for path in files if not path.exists()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise MultigraftError(f"cannot read the shard {missing[0]}{more}: No such file or directory")
+    return list(files)
+
+
+def _emptiness(path: Path) -> str:
+    """What to say of a folder or pattern without tars."""
+    if not path.is_dir():
+        return "names no file"
+    held = sorted(each.name for each in path.iterdir())
+    more = f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else ""
+    return f"is a folder without tars; it holds {', '.join(held[:_SHOWN])}{more}" if held else "is an empty folder"
+
+
 def _print(found: dict[str, Any], console: Console) -> None:
-    click.echo(f"{found['shard']}: {found['samples']:,} samples, {found['bytes']:,} bytes")
-    for name in ("fields", "annotations"):
-        if found[name]:
-            console.print(_table(name.capitalize(), found[name]))
-    for record in found["records"]:
-        click.echo(f"{record['key']} ({', '.join(record['fields'])})")
-        if record["annotation"]:
-            click.echo(f"  {json.dumps(record['annotation'], ensure_ascii=False)}")
+    files = found["files"]
+    name = found.get("shard") or f"{len(files):,} files"
+    click.echo(f"{name}: {found['kind']}, {found['samples']:,} samples, {found['bytes']:,} bytes")
+    if len(files) > 1:
+        _print_rows("Files", list(map(_file_row, files)), console)
+    _print_rows("Fields", found["fields"], console)
+    _print_rows("Annotations", found["annotations"], console)
+    for line in _record_lines(found["records"]):
+        click.echo(line)
     problems = found["problems"]
     if problems:
-        console.print(_table(f"Problems: {len(problems)}", problems[:_SHOWN]))
-    if len(problems) > _SHOWN:
-        click.echo("--json lists them all")
+        count = sum(problem["count"] for problem in problems)
+        _print_rows(f"Problems: {count:,}", [_problem_row(each, len(files) > 1) for each in problems], console)
 
 
-def _table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
+def _file_row(file: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "file": Path(file["shard"]).name,
+        "is": file["kind"],
+        "samples": file["samples"],
+        "annotations": sum(row["annotations"] for row in file["annotations"]),
+        "bytes": file["bytes"],
+        "problems": sum(problem["count"] for problem in file["problems"]),
+    }
+
+
+def _problem_row(problem: dict[str, Any], many: bool) -> dict[str, Any]:
+    place = {"file": Path(problem["shard"]).name} if many else {}
+    names = ("key", "reason", "count", "detail")
+    return place | {name: problem[name] for name in names}
+
+
+def _record_lines(records: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for record in records:
+        fields = record["fields"]
+        more = f" and {len(fields) - _SHOWN} more" if len(fields) > _SHOWN else ""
+        yield f"{record['key']} ({', '.join(fields[:_SHOWN])}{more})"
+        if record["annotation"]:
+            yield f"  {json.dumps(record['annotation'], ensure_ascii=False)}"
+
+
+def _print_rows(title: str, rows: Sequence[dict[str, Any]], console: Console) -> None:
+    if not rows:
+        return
     table = Table(title=title, title_justify="left")
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int) else "left")
-    for row in rows:
+        table.add_column(name, justify="right" if isinstance(value, int) else "left", overflow="fold")
+    for row in rows[:_SHOWN]:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else escape(value) for value in row.values()))
-    return table
+    console.print(table)
+    if len(rows) > _SHOWN:
+        click.echo(f"{len(rows) - _SHOWN:,} more; --json lists them all")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 
@@ -104,6 +105,8 @@ def stamp_of(shard: Path) -> tuple[int, int]:
         status = shard.stat()
     except OSError as error:
         raise MultigraftError(f"cannot read the shard {shard}: {error.strerror}") from None
+    if not S_ISREG(status.st_mode):
+        raise MultigraftError(f"cannot read the shard {shard}: it is no file")
     return status.st_size, status.st_mtime_ns
 
 

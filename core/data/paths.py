@@ -8,6 +8,7 @@ from pathlib import Path
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
+_PACKED = re.compile(r"\.(tar(\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
 MOST_SHARDS = 100_000
 """Paths that one pattern may name."""
 _LONGEST_NAME = 255
@@ -65,3 +66,17 @@ def _shards(path: Path) -> list[Path]:
     if "*" in path.name:
         return sorted(path.parent.glob(path.name))
     return sorted(path.glob("*.tar")) if path.is_dir() else [path]
+
+
+def files_named(argument: str) -> list[Path]:
+    """The files that a path, a pattern or a folder on the command line names. Of a folder these are its tars,
+    compressed ones too.
+
+    Raises:
+        ValueError: as `expand`.
+    """
+    folder = Path(argument)
+    if folder.is_dir():
+        found = (path for path in folder.iterdir() if _PACKED.search(path.name) and path.name[0] != ".")
+        return sorted(path for path in found if path.is_file())
+    return [folder] if folder.is_file() else expand(argument, Path())

@@ -9,7 +9,7 @@ from multigraft.core.assembly import Trunk, build_backbone, build_encoder, build
 from multigraft.core.config.components import Location, walk
 from multigraft.core.config.data_files import will_be_made
 from multigraft.core.config.problems import Problem
-from multigraft.core.config.splits import TRAIN, final_split
+from multigraft.core.config.splits import TRAIN, final_split, splits_of
 from multigraft.core.data.run_data import RunData
 from multigraft.core.data.shard import open_shard
 from multigraft.core.data.skipped import SkippedLog
@@ -70,6 +70,7 @@ def shards(subject: Subject) -> Iterator[Problem]:
     yield from tries.problems
     if not tries.problems:
         subject.data = data
+        subject.notes += data.problem_lines(splits_of(recipe))
 
 
 def _of_no_annotation(subject: Subject, name: str, paths: Iterable[Path]) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
+from multigraft.core.data.problem_lines import problem_lines
 from multigraft.core.data.reader import MediaReader, SampleReader
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
@@ -49,6 +50,12 @@ class RunData:
             opened = open_source(task, self.tasks[task], options, split, self.root, self.log)
             self._sources[task, split] = opened
         return self._sources[task, split]
+
+    def problem_lines(self, splits: Iterable[str]) -> list[str]:
+        """What the shards of some splits hold that no task can use."""
+        wanted = dict.fromkeys(splits)
+        sources = [self.source(name, s) for s in wanted for name, task in self.recipe.tasks.items() if s in task.data]
+        return list(problem_lines(sources))
 
     def shards(self, task: str) -> list[Path]:
         """The shards of all splits of a task."""

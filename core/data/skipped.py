@@ -158,8 +158,10 @@ class SkippedLog:
         name = (entry.shard, entry.key, entry.annotation, entry.reason)
         if name in self._listed:
             return False
+        rest = self._listed.get((entry.shard, "", "", entry.reason))
         self._listed[name] = entry
-        self.counts[entry.shard, entry.reason] += entry.count
+        if rest is None or rest.count == 1:  # else it stands for this one too
+            self.counts[entry.shard, entry.reason] += entry.count
         return True
 
     def _add(self, entries: Sequence[Skipped]) -> None:

@@ -1,6 +1,7 @@
 """Scoring a run that is over."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def rescore(folder: Path, registry: Registry, split: str | None, controls: Seque
     with only_run(folder), open_run(saved.recipe, registry, folder) as run:
         load_graft(saved.graft, run.model.graft.bank, run.trunk.fingerprints())
         run.results = _known(folder, wanted, run.results)
+        for line in run.data.problem_lines([wanted]) if run.is_main else ():
+            print(line, file=sys.stderr)
         final_results(run, wanted, controls)
         if run.is_main:
             write_results(run)

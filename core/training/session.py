@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.splits import final_split, unscored
+from multigraft.core.config.splits import TRAIN, final_split, unscored
 from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.data.stream import Share
@@ -87,7 +87,7 @@ def _train(run: Run, resume: bool, name: str) -> None:
     run.registry.hooks.run_started(run=run)
     progress = Progress(recipe.train.steps, list(recipe.tasks), first, shown=run.is_main)
     with progress, StopRequest(gentle=accelerator.num_processes == 1) as stop:
-        for line in unscored(recipe):
+        for line in (*unscored(recipe), *run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])):
             progress.message(line)
         for step, samples in enumerate(stream.batches(first, recipe.train.steps), start=first):
             losses = trainer.step(step, samples)

@@ -36,6 +36,7 @@ def test_a_row_may_stand_for_many():
     log = SkippedLog(None, 0.5)
     log.note(Skipped("a.tar", "", "", "no such record", count=7))
     log.note(BAD)
+    log.note(Skipped("a.tar", "one of the seven", "", "no such record"))
     assert log.counts == {("a.tar", "no such record"): 7, ("a.tar", "not an image"): 1}
 
 

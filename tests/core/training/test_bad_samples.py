@@ -64,6 +64,11 @@ def test_the_run_ends_well_and_lists_each(command, recipe_file, folder, tmp_path
     assert rows["film-train10"]["shard"] == str(folder / "videos-train-cut.tar")
     losses = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
     assert len(losses) == 10
+    told = [line for line in outcome.stderr.splitlines() if line.startswith("problems in the data of ")]
+    assert len(told) == 2
+    assert "problems in the data of vqa (train), statements (train), captions (train): 1 x missing field, " in told[0]
+    assert "1 x cut tar, in 1 of 4 shards; the first: " in told[1]
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["data"]["problems"]["missing field"] == 2
     assert all(len(line) == 6 for line in losses)
 
 
@@ -72,7 +77,8 @@ def test_over_the_limit_the_run_stops_with_the_list(command, recipe_file, folder
     options = [word for override in overrides for word in ("--set", override)]
     outcome = command("train", recipe_file, "--run", tmp_path / "run", *options)
     assert outcome.returncode == 2
-    message = [line for line in outcome.stderr.splitlines() if not line.startswith(("step ", "without scores"))]
+    before = ("step ", "without scores", "problems in the data of ")
+    message = [line for line in outcome.stderr.splitlines() if not line.startswith(before)]
     assert message[0].endswith(" samples are bad, more than the share `data.bad_limit: 0.01` allows")
     listed = "\n".join(message)
     assert f"{folder / 'pictures-train-bad-000000.tar'}#text text/1 not an image: " in listed

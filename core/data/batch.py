@@ -1,11 +1,13 @@
 """A mixed batch: samples of several tasks in contiguous segments, with different media and numbers of tokens."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from multigraft.core.data.pieces import Piece, joined
 
 if TYPE_CHECKING:
     from multigraft.core.data.annotation import Annotation
@@ -37,6 +39,22 @@ class Example:
     target: str
     weight: float = 1.0
     choices: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = field(default=(), compare=False)
+    """The text in pieces, which says what goes first if it is too long; a text without them is all question."""
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], target: str, weight: float = 1.0, choices: tuple[str, ...] = ()) -> "Example":
+        """The example whose text is these pieces."""
+        return cls(joined(pieces), target, weight, choices, tuple(pieces))
+
+    @property
+    def parts(self) -> tuple[Piece, ...]:
+        """The pieces of the text; all of it is the question where it was replaced without them."""
+        return self.pieces if joined(self.pieces) == self.text else (Piece("question", self.text),)
+
+    def with_prefix(self, prefix: str) -> "Example":
+        """The same with a text in front that is never cut."""
+        return replace(self, text=prefix + self.text, pieces=(Piece("prefix", prefix), *self.parts))
 
 
 @dataclass(frozen=True)
@@ -110,6 +128,8 @@ class Batch:
     weights: Tensor
     """`(rows,)`, weight of each sample in its task's loss."""
     visuals: tuple[Visual, ...]
+    cut: tuple[frozenset[str], ...] = ()
+    """For each row, what of its texts a limit has cut: `context`, `choices`, `question`, `target`."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
@@ -122,12 +142,15 @@ class Batch:
         if len(rows) == len(self.samples):
             return self
         numbers = self.text_ids.new_tensor(rows)
-        tensors = {name: value[numbers] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        tensors: dict[str, Any] = {
+            name: value[numbers] for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
         visuals = (visual.select(rows) for visual in self.visuals)
         return Batch(
             segments=tuple(_segments_of(self.segments, rows)),
             samples=tuple(self.samples[row] for row in rows),
             visuals=tuple(visual for visual in visuals if visual is not None),
+            cut=tuple(self.cut[row] for row in rows) if self.cut else (),
             **tensors,
         )
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from multigraft.core.data.batch import IGNORED, Batch, Sample, Segment, Visual
 from multigraft.core.data.media import Media
+from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
 from multigraft.core.interfaces.backbone import Backbone
 
 
@@ -29,13 +30,17 @@ def collate(
     rows = tuple(sorted(samples, key=lambda sample: place[sample.task]))
     segments = tuple(_segments(rows))
     texts, masks, targets = [], [], []
+    cut: list[frozenset[str]] = []
     for segment in segments:
         examples = [sample.example for sample in rows[segment.rows]]
-        ids, mask = backbone.tokenize([example.text for example in examples], text_limits[segment.task])
+        ids, mask, cut_texts = tokenize_inputs(backbone, examples, text_limits[segment.task])
         texts.append(ids)
         masks.append(mask)
-        limit = target_limits[segment.task]
-        targets.append(backbone.tokenize_targets([example.target for example in examples], limit))
+        wanted, cut_targets = tokenize_targets(
+            backbone, [example.target for example in examples], target_limits[segment.task]
+        )
+        targets.append(wanted)
+        cut += [each | other for each, other in zip(cut_texts, cut_targets, strict=True)]
     return Batch(
         segments=segments,
         samples=rows,
@@ -44,6 +49,7 @@ def collate(
         target_ids=_stack(targets, IGNORED),
         weights=torch.tensor([sample.example.weight for sample in rows], dtype=torch.float32),
         visuals=tuple(_visuals(rows)),
+        cut=tuple(cut),
     )
 
 

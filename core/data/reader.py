@@ -1,7 +1,6 @@
 """Reads one sample: its annotation, what the task makes of it, and its media."""
 
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from multigraft.core.data.annotation import Annotation
@@ -48,8 +47,7 @@ class SampleReader:
             annotation = shard.annotation(row)
             name = annotation.id
             draw = None if seed is None else random.Random(seeded("target", seed, place.epoch, name))
-            example = source.task.example(annotation, draw)
-            example = replace(example, text=source.options.prefix + example.text)
+            example = source.task.example(annotation, draw).with_prefix(source.options.prefix)
             media = self._read_media(shard, int(shard.index.annotations.sample[row]), annotation)
         except BadSample as error:
             return Skipped(shard.name, key, name, error.reason, error.detail)

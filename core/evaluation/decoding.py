@@ -70,7 +70,9 @@ def score(backbone: Backbone, encoded: Encoded, calls: SiteCalls, candidates: Se
     """Sum of the log-probabilities of each candidate's tokens: `(rows, most candidates)`, -inf where there is none."""
     most = max(len(texts) for texts in candidates)
     filled = [[*texts, *([""] * (most - len(texts)))] for texts in candidates]
-    targets = backbone.tokenize_targets([text for texts in filled for text in texts]).to(encoded.states.device)
+    targets = backbone.tokenize_targets([text for texts in filled for text in texts], backbone.longest.output).to(
+        encoded.states.device
+    )
     hidden = backbone.decode(encoded.expand(most), targets, calls.expand(most))
     counted = targets != IGNORED
     logits = backbone.head(hidden[counted]).float()

@@ -1,5 +1,6 @@
 """Scores of a task on held-out samples: answer, then measure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -10,6 +11,7 @@ import torch
 from multigraft.core.config.sections import TaskOptions
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.collate import collate
+from multigraft.core.data.tokens import tokenize_targets, within
 from multigraft.core.interfaces.metric import Metric, Prediction
 from multigraft.core.interfaces.task import Task
 from multigraft.core.model import Model
@@ -63,6 +65,9 @@ def _measured(predictions: Sequence[Prediction], metrics: Sequence[Metric]) -> d
         main = next(iter(names.values()), type(metric).__name__)
         for name, value in metric.facts().items():
             facts[name if facts.get(name, value) == value else f"{main} {name}"] = value
+    cut = Counter(name for prediction in predictions for name in prediction.facts.get("cut", ()))
+    if cut:
+        facts["cut"] = dict(sorted(cut.items()))
     report["n"] = len(predictions)
     own = {name: count for name, count in counts.items() if count != len(predictions)}
     return report | ({"counts": own} if own else {}) | ({"facts": facts} if facts else {})
@@ -91,14 +96,30 @@ def predict(
     """Answer every sample, in order."""
     rest = iter(samples)
     while chunk := list(islice(rest, batch)):
-        for sample, output in zip(chunk, answers(model, options, chunk, device), strict=True):
+        outputs, cut = answered(model, options, chunk, device)
+        for sample, output, lost in zip(chunk, outputs, cut, strict=True):
             shown = tuple(f"{sample.origin}.{field}" for field in sample.annotation.media)
-            yield replace(task.prediction(sample.annotation, output), media=shown)
+            row = replace(task.prediction(sample.annotation, output), media=shown)
+            yield replace(row, facts={**row.facts, "cut": sorted(lost)}) if lost else row
 
 
 def answers(model: Model, options: TaskOptions, samples: Sequence[Sample], device: torch.device) -> list[str]:
     """One output text a sample; all samples are of one task."""
-    name = samples[0].task
-    limits: tuple[Mapping[str, int], Mapping[str, int]] = ({name: options.text_limit}, {name: options.target_limit})
-    batch = collate(samples, model.backbone, *limits, [name]).to(device)
-    return model.answers(batch, {name: options.decoding})
+    return answered(model, options, samples, device)[0]
+
+
+def answered(
+    model: Model, options: TaskOptions, samples: Sequence[Sample], device: torch.device
+) -> tuple[list[str], list[set[str]]]:
+    """One output text a sample, and what of its input (`context`, `choices`, `question`) or of its `candidates` was
+    cut; all samples are of one task."""
+    name, longest = samples[0].task, model.backbone.longest
+    text_limit, target_limit = within(options.text_limit, longest.input), within(options.target_limit, longest.output)
+    batch = collate(samples, model.backbone, {name: text_limit}, {name: target_limit}, [name]).to(device)
+    cut = [set(each) - {"target"} for each in batch.cut]
+    if options.decoding.candidates == "choices" and longest.output is not None:
+        for number, sample in enumerate(samples):
+            choices = sample.example.choices
+            if choices and any(tokenize_targets(model.backbone, choices, longest.output)[1]):
+                cut[number].add("candidates")
+    return model.answers(batch, {name: options.decoding}), cut

@@ -1,7 +1,7 @@
 """Answering questions about media that lie in files, not in shards."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -96,5 +96,5 @@ def _sample(saved: Saved, question: Question, media: tuple[Media, ...], task: Ta
         example = task.ask(annotation)
     except BadSample as error:
         raise MultigraftError(f"task '{question.task}': {error}") from None
-    shown = type(example)(options.prefix + example.text, "", 1.0, example.choices)
+    shown = replace(example.with_prefix(options.prefix), target="", weight=1.0)
     return Sample(question.task, annotation, shown, media, "files")

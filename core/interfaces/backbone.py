@@ -16,6 +16,18 @@ from multigraft.core.interfaces.calls import SiteCalls
 
 
 @dataclass(frozen=True)
+class Longest:
+    """Tokens that a backbone has positions for, special ones counted; None where it takes any number."""
+
+    input: int | None = None
+    """Of an input text."""
+    output: int | None = None
+    """Of a target, a candidate or an output."""
+    together: int | None = None
+    """Of input text and visual prompt together, where the prompt's tokens take positions too."""
+
+
+@dataclass(frozen=True)
 class Encoded:
     """What a decoder attends to."""
 
@@ -47,6 +59,8 @@ class Backbone(nn.Module, ABC):
     """Its normalisation, called as `norm(width)`."""
     end: int
     """Id that ends a target."""
+    longest: Longest = Longest()
+    """How long texts may be; `check` holds the limits of a recipe against it."""
 
     @abstractmethod
     def sites(self) -> tuple[Site, ...]:

@@ -55,7 +55,13 @@ def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer) -> Pa
     plugins: dict[str, Any] = {}
     run.registry.hooks.checkpoint_saving(run=run, step=step, state=plugins)
     draws = {"drawn": run.data.log.drawn, "bad": run.data.log.bad}
-    state = {"step": step, "data": data_facts(run.data), "draws": draws, "plugins": plugins}
+    state = {
+        "step": step,
+        "data": data_facts(run.data),
+        "draws": draws,
+        "cut": run.results.get("cut", {}),
+        "plugins": plugins,
+    }
 
     def fill(folder: Path) -> None:
         save_graft(folder / "graft", run.model.graft.bank, graft_facts(run))
@@ -86,6 +92,7 @@ def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer) ->
     load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints())
     _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
     run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
+    run.results["cut"] = state.get("cut", {})
     run.registry.hooks.checkpoint_loaded(run=run, step=state["step"], state=state["plugins"])
     return int(state["step"])
 

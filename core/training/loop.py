@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.batch import Batch, Sample
 from multigraft.core.data.collate import collate
+from multigraft.core.data.tokens import within
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model import Model
+from multigraft.core.training.cut_counts import CutCounts
 from multigraft.core.training.optimizer import rate_at, set_rate
 from multigraft.core.training.reduce import reduce_gradients, reduce_sums
 from multigraft.core.training.run import Run
@@ -22,6 +24,7 @@ class Trainer:
     def __init__(self, run: Run, optimizer: torch.optim.Optimizer) -> None:
         self.run, self.optimizer = run, optimizer
         self.parameters: list[nn.Parameter] = list(run.model.graft.bank.trained().values())
+        self.cuts = CutCounts(run.results.setdefault("cut", {}), list(run.recipe.tasks))
         self.unlearned = [name for name, task in run.recipe.tasks.items() if task.weight == 0]
         self.total_weight = sum(task.weight for task in run.recipe.tasks.values())
         if self.total_weight == 0:
@@ -33,6 +36,7 @@ class Trainer:
         set_rate(self.optimizer, rate_at(step, recipe.train))
         generator = seed_step(recipe.train.seed, step, accelerator.process_index)
         batches = [collated(part, recipe, self.run.model, accelerator.device) for part in self._pieces(samples)]
+        self.cuts.add(batches, accelerator)
         denominators = reduce_sums(self._denominators(batches), list(recipe.tasks), accelerator)
         sums: dict[str, float] = {}
         for batch in batches:
@@ -91,8 +95,9 @@ class Trainer:
 
 def collated(samples: Sequence[Sample], recipe: Recipe, model: Model, device: torch.device) -> Batch:
     """A batch of samples, on the device."""
-    text_limits = {name: task.text_limit for name, task in recipe.tasks.items()}
-    target_limits = {name: task.target_limit for name, task in recipe.tasks.items()}
+    longest = model.backbone.longest
+    text_limits = {name: within(task.text_limit, longest.input) for name, task in recipe.tasks.items()}
+    target_limits = {name: within(task.target_limit, longest.output) for name, task in recipe.tasks.items()}
     return collate(samples, model.backbone, text_limits, target_limits, list(recipe.tasks)).to(device)
 
 

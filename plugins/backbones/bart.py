@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.backbone import Encoded
+from multigraft.core.interfaces.backbone import Encoded, Longest
 from multigraft.core.interfaces.calls import SiteCalls
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, causal_mask, split_heads
@@ -28,6 +28,7 @@ class BartBackbone(EncoderDecoder):
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
         super().__init__(model, tokenizer, name, [model.config.bos_token_id])
         self.norm = nn.LayerNorm
+        self.longest = Longest(model.config.max_position_embeddings, model.config.max_position_embeddings)
         self.activation = model.model.encoder.layers[0].activation_fn if self.config.encoder_layers else nn.GELU()
 
     def word_table(self) -> Tensor:

@@ -22,4 +22,5 @@ class MultipleChoiceVideoQuestionAnsweringOptions(TaskOptions):
     decoding: ChoiceDecoding = ChoiceDecoding()
     """How answers are found in evaluation."""
     text_limit: int = Field(160, ge=1)
-    """Longest input text in tokens, prefix and choices included; what is longer loses its last choices."""
+    """Longest input text in tokens, prefix and choices included; what is longer loses its context, then words of each
+    choice."""

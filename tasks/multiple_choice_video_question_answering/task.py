@@ -14,21 +14,22 @@ from multigraft.tasks.answers import best_answer, missing, question
 from multigraft.tasks.multiple_choice_video_question_answering.options import (
     MultipleChoiceVideoQuestionAnsweringOptions,
 )
+from multigraft.tasks.pieces import asked
 
 
 class MultipleChoiceVideoQuestionAnswering(Task):
     """The question and its choices go in, the right choice should come out."""
 
     def ask(self, annotation: Annotation) -> Example:
-        """The question, then `choices:` and the choices in their own order.
+        """The question, its context, then `choices:` and the choices in their own order.
 
         Raises:
             BadSample: `missing field`, without a question or with fewer than two choices.
         """
         if len(annotation.choices) < 2:
             raise missing(f"choices (two or more, not {len(annotation.choices)})", annotation)
-        text = f"{question(annotation)} choices: {', '.join(annotation.choices)}"
-        return Example(text, "", annotation.weight, annotation.choices)
+        pieces = asked(annotation, question(annotation), annotation.choices)
+        return Example.of(pieces, "", annotation.weight, annotation.choices)
 
     def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
         """The question and the right choice; in training the choices are shuffled.

@@ -8,6 +8,7 @@ from multigraft.core.data.batch import Example
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.interfaces.task import Task
 from multigraft.tasks.answers import question
+from multigraft.tasks.pieces import asked
 from multigraft.tasks.text_denoising.infilling import infill
 from multigraft.tasks.text_denoising.options import TextDenoisingOptions
 
@@ -21,8 +22,8 @@ class TextDenoising(Task):
         self._options = options
 
     def ask(self, annotation: Annotation) -> Example:
-        """The text as it is given, its masks included."""
-        return Example(question(annotation), "", annotation.weight)
+        """The text as it is given, its masks included, and its context."""
+        return Example.of(asked(annotation, question(annotation)), "", annotation.weight)
 
     def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
         """A masked text and the whole one; in evaluation the annotation's id decides what is masked.
@@ -34,12 +35,12 @@ class TextDenoising(Task):
         words = question(annotation).split()
         draw = draw or random.Random(annotation.id)
         masked = infill(words, self._options.masked, self._options.mean_span, draw)
-        return Example(" ".join(masked), " ".join(words), annotation.weight)
+        return Example.of(asked(annotation, " ".join(masked)), " ".join(words), annotation.weight)
 
     def prediction(self, annotation: Annotation, output: str) -> Prediction:
         """The masked text, and the whole one as reference."""
         example = self.example(annotation, None)
-        return replace(super().prediction(annotation, output), text=example.text, references=(example.target,))
+        return replace(super().prediction(annotation, output), text=example.parts[0].text, references=(example.target,))
 
 
 def build(options: TextDenoisingOptions) -> TextDenoising:

@@ -8,6 +8,7 @@ from multigraft.core.data.batch import Example
 from multigraft.core.data.media import BadSample
 from multigraft.core.interfaces.task import Task
 from multigraft.tasks.answers import best_answer, missing, question
+from multigraft.tasks.pieces import asked
 from multigraft.tasks.two_image_statements.options import TwoImageStatementsOptions
 
 CHOICES = ("true", "false")
@@ -25,7 +26,7 @@ class TwoImageStatements(Task):
         """
         if len(annotation.media) != _PICTURES:
             raise missing(f"media (two, not {len(annotation.media)})", annotation)
-        return Example(question(annotation), "", annotation.weight, CHOICES)
+        return Example.of(asked(annotation, question(annotation)), "", annotation.weight, CHOICES)
 
     def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
         """The statement and its truth.

@@ -13,5 +13,6 @@ class Transform:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
-    fit: Literal["stretch", "crop", "pad"] = "stretch"
-    """`stretch` ignores the aspect ratio, `crop` keeps the middle square, `pad` adds black borders."""
+    fit: Literal["stretch", "crop", "pad", "whole"] = "stretch"
+    """`stretch` ignores the aspect ratio, `crop` keeps the middle square, `pad` adds black borders. `whole` is for
+    showing: it keeps the aspect ratio, and the longer side is `size` at most."""

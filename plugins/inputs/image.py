@@ -3,15 +3,18 @@
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from multigraft.core.data.media import BadSample, Media
 from multigraft.core.interfaces.input import Input, Span
 from multigraft.core.interfaces.picture import Transform
+from multigraft.plugins.inputs.flatten import upright_rgb
 from multigraft.plugins.inputs.options import ImageOptions
 from multigraft.plugins.inputs.resize import resize
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_LONGEST_SIDE = 1 << 19
+"""Pixels of a side: a picture of one column takes more memory for its rows than for its pixels."""
 
 
 class ImageInput(Input):
@@ -32,7 +35,7 @@ class ImageInput(Input):
         if not data:
             raise BadSample("empty file")
         with self._open(data) as image:
-            frame = resize(_rgb(image), transform)
+            frame = resize(_decoded(image, data), transform)
         return Media(self.kind, frame[None], np.zeros(1, np.float32))
 
     def _open(self, data: bytes) -> Image.Image:
@@ -46,39 +49,29 @@ class ImageInput(Input):
             raise _broken(error) from None
         if image.width * image.height > self._max_pixels:
             raise BadSample("too large", f"{image.width} x {image.height} pixels, more than {self._max_pixels}")
+        if max(image.size) > _LONGEST_SIDE:
+            raise BadSample("too large", f"a side of {max(image.size)} pixels, more than {_LONGEST_SIDE}")
         return image
 
     def fingerprint(self) -> str:
         """Nothing but the code decides the picture."""
-        return "image/1"
+        return "image/2"
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Decode, turn, and flatten to RGB.
+def _decoded(image: Image.Image, data: bytes) -> Image.Image:
+    """Upright RGB.
 
     Raises:
         BadSample: `truncated image` or `broken image`.
     """
     try:
-        image.load()
-        turned = ImageOps.exif_transpose(image)
-        if turned.has_transparency_data:
-            layer = turned.convert("RGBA")
-            return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-        return _eight_bits(turned).convert("RGB")
+        return upright_rgb(image, data)
     except Exception as error:
         raise _broken(error) from None
 
 
 def _broken(error: Exception) -> BadSample:
     return BadSample("truncated image" if "truncated" in str(error).lower() else "broken image", str(error))
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grey picture as an 8-bit one, which Pillow would clip instead of scale."""
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
 
 
 def build(options: ImageOptions) -> Input:

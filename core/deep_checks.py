@@ -117,8 +117,16 @@ def adapters(subject: Subject) -> Iterator[Problem]:
         if not found:
             with tries.at():
                 methods[number] = build_method(recipe, registry, subject.trunk, number)
+    yield from _unused_rule(subject)
     yield from _unused_values(subject, methods)
     yield from tries.problems
+
+
+def _unused_rule(subject: Subject) -> Iterator[Problem]:
+    """A rule for all adapters where each has its own, or where there are none."""
+    graft = subject.recipe.graft
+    if graft.sharing.kind.rpartition("/")[2] != "single" and all(each.sharing for each in graft.adapters):
+        yield subject.document.problem(("graft", "sharing"), "no adapter goes by this rule", "leave it out")
 
 
 def _unused_values(subject: Subject, methods: dict[int, Method]) -> Iterator[Problem]:

@@ -101,6 +101,9 @@ def _refuse_module(site: Site, module: nn.Module, parts: ModuleParts, sharing: S
         )
     if reason := sharing.refuse({part.name: part for part in trained}):
         raise MultigraftError(f"{site.name}: {reason}")
+    if unused := sharing.unused([part.name for part in trained]):
+        parameters = ", ".join(part.name for part in trained)
+        raise MultigraftError(f"{site.name}: {', '.join(map(repr, unused))} fits none of its parameters {parameters}")
 
 
 def _place_module(

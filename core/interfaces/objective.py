@@ -3,6 +3,9 @@
 A component's `build(options) -> Objective`. The engine divides the sum that `loss` gives by the denominator of the
 whole global batch, so micro-batches and ranks do not change the result and a task's gradient does not depend on what
 else is in the batch.
+
+A row of weight 0 counts in the denominator and is left out of every pass: `loss` never sees it, so that it gives no
+gradient at all, not one of zero, by which momentum and weight decay would still move the task's tensors.
 """
 
 from abc import ABC, abstractmethod
@@ -89,11 +92,11 @@ class Objective(ABC):
 
     @abstractmethod
     def denominator(self, rows: TaskRows) -> float:
-        """What the loss sum is divided by, from the inputs alone: samples, tokens or weights."""
+        """What the loss sum is divided by, from the inputs alone: samples, tokens or weights of all rows."""
 
     @abstractmethod
     def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
-        """Sum of the loss over the rows, a scalar."""
+        """Sum of the loss over the rows, a scalar. None of them has weight 0."""
 
     @abstractmethod
     def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:

@@ -26,6 +26,8 @@ class Trainer:
         self.parameters: list[nn.Parameter] = list(run.model.graft.bank.trained().values())
         self.cuts = CutCounts(run.results.setdefault("cut", {}), list(run.recipe.tasks))
         self.unlearned = [name for name, task in run.recipe.tasks.items() if task.weight == 0]
+        self.first_move: int | None = None
+        """The first step in which anything had a gradient."""
         self.total_weight = sum(task.weight for task in run.recipe.tasks.values())
         if self.total_weight == 0:
             raise MultigraftError("every task has `weight: 0`, so nothing would be trained")
@@ -43,7 +45,8 @@ class Trainer:
             self.run.registry.hooks.batch_loaded(run=self.run, step=step, batch=batch)
             for task, value in self._backward(step, batch, denominators, generator).items():
                 sums[task] = sums.get(task, 0.0) + value
-        self._apply()
+        if self._apply() and self.first_move is None:
+            self.first_move = step
         return reduce_sums(sums, list(recipe.tasks), accelerator)
 
     def _backward(
@@ -64,13 +67,16 @@ class Trainer:
         tasks = self.run.recipe.tasks
         return torch.stack([mean * tasks[task].weight for task, mean in means.items()]).sum() / self.total_weight
 
-    def _apply(self) -> None:
+    def _apply(self) -> bool:
+        """Make the optimizer's step; whether anything had a gradient."""
         reduce_gradients(self.parameters, self.run.accelerator)
+        moves = any(parameter.grad is not None for parameter in self.parameters)
         clip = self.run.recipe.train.optimizer.clip
         if clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        return moves
 
     def _denominators(self, batches: Sequence[Batch]) -> dict[str, float]:
         sums: dict[str, float] = {}

@@ -57,7 +57,8 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
         losses: dict[str, float] = {}
         for step, samples in enumerate(run.data.stream(share).batches(0, steps)):
             losses = trainer.step(step, samples)
-            check_graft_acts(run.model, collated(samples, recipe, run.model, run.accelerator.device))
+            if trainer.first_move is not None:
+                check_graft_acts(run.model, collated(samples, recipe, run.model, run.accelerator.device))
             registry.hooks.step_ended(run=run, step=step + 1, losses=losses)
         return losses
 
@@ -91,7 +92,7 @@ def _train(run: Run, resume: bool, name: str) -> None:
             progress.message(line)
         for step, samples in enumerate(stream.batches(first, recipe.train.steps), start=first):
             losses = trainer.step(step, samples)
-            if step == first:
+            if step == trainer.first_move:
                 check_graft_acts(run.model, collated(samples, recipe, run.model, accelerator.device))
             _after_step(run, step + 1, losses, progress)
             if _due(recipe.train.checkpoint_every, step + 1) or step + 1 == recipe.train.steps or stop.asked:

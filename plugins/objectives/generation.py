@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from multigraft.core.config.sections import Decoding
 from multigraft.core.data.batch import IGNORED
+from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.objective import Objective, Passes, TaskRows
 from multigraft.plugins.objectives.options import GenerationOptions
 
@@ -37,10 +38,20 @@ class Generation(Objective):
         return (by_row * rows.weights).sum()
 
     def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:
-        """The generated text, or the likeliest of each sample's choices."""
+        """The generated text, or the likeliest of each sample's choices.
+
+        Raises:
+            MultigraftError: choices are wanted, and a sample has none.
+        """
         if decoding.candidates == "none":
             return passes.generate(decoding)
         choices = [sample.example.choices for sample in rows.samples]
+        if not all(choices):
+            lacking = next(sample for sample in rows.samples if not sample.example.choices)
+            raise MultigraftError(
+                f"task '{rows.task}': `decoding.candidates: choices`, and its annotation {lacking.annotation.id!r} "
+                "has no choices; say `candidates: none` to generate answers"
+            )
         best = passes.score(choices).argmax(dim=1).tolist()
         return [texts[number] for texts, number in zip(choices, best, strict=True)]
 

@@ -1,7 +1,11 @@
 """The report of a task: no metric hides another, and each score says what it rests on."""
 
+from dataclasses import replace
+
 import pytest
 
+from multigraft.core.config.sections import Decoding
+from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.evaluate import Scorer
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.registry import default_registry
@@ -47,3 +51,10 @@ def test_each_score_says_what_it_rests_on(report):
     assert scores["n"] == 3
     assert scores["counts"] == {"rouge-l": 2, "accuracy/colour": 1, "accuracy/number": 2, "consistency": 2}
     assert "accuracy-by-type" not in scores["counts"]
+
+
+def test_a_task_without_choices_cannot_choose(tiny_model, samples, batch_of):
+    model = tiny_model()
+    lacking = [replace(each, example=replace(each.example, choices=())) for each in samples if each.task == "vqa"]
+    with pytest.raises(MultigraftError, match=r"task 'vqa': .* its annotation 'vqa/vqa: what is it\?' has no choices"):
+        model.answers(batch_of(model, lacking), {"vqa": Decoding(candidates="choices")})

@@ -59,6 +59,7 @@ def test_half_of_a_prompt_generator_is_shared(owners):
         ("hypernetwork", {}, r"prompt: a sharing rule that makes its parts by a hypernetwork can "),
         ("half-shared", {}, r"prompt: half-shared \['up\.\*'\] shares no part of \['feature\.weight', "),
         ({"kind": "half-shared", "shared": ["*"]}, {}, r"prompt: half-shared \['\*'\] shares every part of "),
+        ({"kind": "half-shared", "shared": ["feature.*", "up.*"]}, {}, r"prompt: 'up\.\*' fits none of its "),
         ({"kind": "half-shared", "shared": ["object_order.*"]}, {"position": "random"}, r"shares no part of "),
     ],
 )  # fmt: skip

@@ -41,13 +41,15 @@ class Recording(torch.optim.SGD):
 def gradients(recipe_file, registry, tmp_path):
     """Losses and unclipped gradients of one step."""
 
-    def make(*overrides):
+    def make(*overrides, weightless=()):
         overrides = (NO_DROPOUT, "train.batch=7", "train.optimizer.clip=null", *overrides)
         recipe = load_recipe(recipe_file, overrides, registry)
         with open_run(recipe, registry, tmp_path) as run:
             trained = run.model.graft.bank.trained()
             optimizer = Recording(list(trained.values()), lr=1.0)
-            losses = Trainer(run, optimizer).step(0, next(iter(run.data.stream(Share()).batches(0, 1))))
+            samples = list(next(iter(run.data.stream(Share()).batches(0, 1))))
+            samples = [weigh(each, 0.0) if place in weightless else each for place, each in enumerate(samples)]
+            losses = Trainer(run, optimizer).step(0, samples)
             return losses, dict(zip((key.text for key in trained), optimizer.gradients, strict=True))
 
     return make
@@ -65,6 +67,19 @@ def test_micro_batches_give_the_same_losses_and_gradients(gradients, sharing, re
         for name, gradient in whole.items():
             assert gradient is not None, name
             assert_close(pieces[name], gradient, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_samples_of_weight_zero_in_micro_batches(gradients):
+    losses, whole = gradients(weightless=(0, 1, 2, 4))
+    for size in (1, 3):
+        pieces_losses, pieces = gradients(f"train.micro_batch={size}", weightless=(0, 1, 2, 4))
+        assert pieces_losses == pytest.approx(losses, rel=1e-6)
+        assert {name for name, gradient in pieces.items() if gradient is None} == {
+            name for name, gradient in whole.items() if gradient is None
+        }
+        for name, gradient in whole.items():
+            if gradient is not None:
+                assert_close(pieces[name], gradient, atol=1e-6, rtol=1e-5, msg=name)
 
 
 def owned(trainer, task):
@@ -158,6 +173,16 @@ def test_a_recipe_whose_tasks_all_have_weight_zero_is_refused(steps):
     weights = [f"tasks.{task}.weight=0" for task in ("vqa", "statements", "captions", "videos")]
     with pytest.raises(MultigraftError, match=r"every task has `weight: 0`"):
         next(steps(1, *weights))
+
+
+def test_a_first_step_without_gradient_is_no_sign_of_a_graft_that_does_nothing(train, tmp_path):
+    train(
+        tmp_path,
+        "graft={adapters: [{kind: bottleneck, width: 4, start: identity}]}",
+        "train={steps: 2, batch: 4, sampler: round-robin}",
+        "tasks.vqa.weight=0",
+        "eval.split=none",
+    )
 
 
 def test_an_objective_that_needs_whole_batches_refuses_micro_batches(steps, monkeypatch):

@@ -60,10 +60,12 @@ def decord_frames(data: bytes, clip: "Clip") -> Iterator[tuple[float, NDArray[np
         stamps = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0]
         if not np.allclose(stamps, clip.times, rtol=0, atol=ROUNDING):
             raise DistrustError("other times")
+        before = np.empty(0)
         for time in clip.times:
             frame = reader.next().asnumpy()
-            if frame.shape != (clip.height, clip.width, 3):
-                raise DistrustError(f"a frame of shape {frame.shape}")
+            if frame.shape != (clip.height, clip.width, 3) or np.array_equal(frame, before):
+                raise DistrustError("a frame of another size, or one again in place of one that is missing")
+            before = frame
             yield float(time), frame
     except (decord.DECORDError, RuntimeError, StopIteration) as error:
         raise DistrustError(str(error)) from None

@@ -35,15 +35,15 @@ print(json.dumps([decode(sys.argv[2]), peak() - before]))
 
 
 def even_clip(frames, width, height, form="mp4", codec="libx264", muxing=(), **options):
-    """A clip of one colour, quickly made and small."""
+    """A clip of two colours in turn, quickly made and small."""
     stream = BytesIO()
     with av.open(stream, "w", format=form, options=dict(muxing)) as container:
         video = container.add_stream(codec, rate=30, options={"preset": "ultrafast", **options})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         frame = av.VideoFrame(width, height, "yuv420p")
-        for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
         for number in range(frames):
+            for plane in frame.planes:
+                plane.update(bytes([16 + number % 2 * 8]) * plane.buffer_size)
             frame.pts = number
             container.mux(video.encode(frame))
         container.mux(video.encode())

@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from multigraft.core.data.media import BadSample, Media
+from multigraft.core.data.memory import bound_this_process
 from multigraft.core.data.messages import Message, receive, send
 from multigraft.core.interfaces.input import Input, Span
 from multigraft.core.interfaces.picture import Transform
@@ -20,6 +21,7 @@ def main() -> None:
     # The one pickle, made by our own parent process; nothing from a shard is ever unpickled.
     inputs: Mapping[int, Input] = pickle.loads(receive(incoming).data)
     send(outgoing, Message({}))
+    bound_this_process()
     while _serve(inputs, incoming, outgoing):
         pass
 
@@ -46,6 +48,8 @@ def _answer(inputs: Mapping[int, Input], message: Message) -> Message:
         media = _decode(inputs, message)
     except BadSample as error:
         return Message({"bad": [error.reason, error.detail]})
+    except MemoryError as error:
+        return Message({"bad": ["too large", f"decoding asks for more memory than it may take: {error}"]})
     except Exception as error:
         return Message({"bad": ["decoder failed", repr(error)]})
     if media.frames is None:

@@ -1,5 +1,6 @@
 """Reads a clip's header and packets with PyAV."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Clip:
 
 @contextmanager
 def opened(data: bytes, form: str, max_pixels: int) -> Iterator[tuple[Any, Any]]:
-    """The container and its first video stream, closed at the end; FFmpeg's errors become bad samples.
+    """The container and its first video stream, closed at the end; FFmpeg's errors become bad samples or MemoryErrors.
 
     FFmpeg itself refuses frames of more than `max_pixels`, also where a stream grows in its middle.
     """
@@ -67,6 +68,8 @@ def opened(data: bytes, form: str, max_pixels: int) -> Iterator[tuple[Any, Any]]
             streams[0].codec_context.options = limit
             yield container, streams[0]
     except (av.FFmpegError, ValueError, IndexError) as error:
+        if isinstance(error, av.FFmpegError) and error.errno == errno.ENOMEM:
+            raise MemoryError(str(error)) from None
         raise BadSample("broken video", str(error)) from None
 
 

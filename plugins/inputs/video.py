@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from multigraft.core.data.media import BadSample, Media
+from multigraft.core.data.memory import at_most
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.input import Input, Span
 from multigraft.core.interfaces.picture import Transform
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from multigraft.plugins.inputs.pyav import Clip
 
 Pictures = tuple[NDArray[np.uint8], NDArray[np.float32]]
+_SPARE_BYTES = 128 << 20
+_FRAMES_HELD, _PROBED_BYTES, _FRAME_BYTES = 24, 2, 6
+"""Frames that a decoder may hold, and the bytes of a pixel: few while the format is not known, then those of the
+largest format, 16 bits without subsampling. These bounds end what is out of all proportion; less is taken."""
 _EXTRA = "pip install 'multigraft[video]'"
 
 
@@ -51,16 +56,18 @@ class VideoInput(Input):
         from multigraft.plugins.inputs.pyav_frames import FrameFinisher, is_upright, pick_with_pyav
 
         limit = self._options.max_pixels
-        with opened(data, container, limit) as (file, stream):
-            clip = probe(file, stream)
+        with at_most(_SPARE_BYTES + _FRAMES_HELD * limit * _PROBED_BYTES), opened(data, container, limit) as source:
+            clip = probe(*source)
         self._check(clip)
         plan = partial(self._plan, clip, span)
-        picked = None
-        if self._takes_decord(container, clip) and is_upright(data, container, limit, clip):
-            picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform), transform.size))
-        if picked is None:
-            picker = partial(FramePicker, plan, FrameFinisher(transform), transform.size)
-            picked = pick_with_pyav(data, container, limit, clip, picker)
+        samples = self._options.frames * 3 * transform.size**2
+        with at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
+            picked = None
+            if self._takes_decord(container, clip) and is_upright(data, container, limit, clip):
+                picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform), transform.size))
+            if picked is None:
+                picker = partial(FramePicker, plan, FrameFinisher(transform), transform.size)
+                picked = pick_with_pyav(data, container, limit, clip, picker)
         return Media(self.kind, *picked)
 
     def _check(self, clip: "Clip") -> None:

@@ -16,6 +16,7 @@ TROUBLE = '''
 import os, sys, time
 import numpy as np
 from multigraft.core.data.media import BadSample, Media
+from multigraft.core.data.memory import at_most
 from multigraft.core.interfaces.input import Input
 
 class Trouble(Input):
@@ -31,6 +32,9 @@ class Trouble(Input):
             os.abort()
         if word == "bad":
             raise BadSample("broken video", "as asked")
+        if word == "greed":
+            with at_most(32 << 20):
+                np.ones(256 << 20, np.uint8)
         if word == "fail":
             raise ZeroDivisionError("as asked")
         os.write(1, b"native chatter on standard output")
@@ -95,8 +99,10 @@ def test_bytes_that_hung_are_not_tried_again(decode):
 
 
 @pytest.mark.parametrize(
-    ("word", "message"), [("bad", "broken video: as asked"), ("fail", "decoder failed: ZeroDivisionError")]
-)
+    ("word", "message"),
+    [("bad", "broken video: as asked"), ("fail", "decoder failed: ZeroDivisionError"),
+     ("greed", "too large: decoding asks for more memory than it may take")],
+)  # fmt: skip
 def test_what_an_input_raises_arrives_as_a_bad_sample(decode, word, message):
     with pytest.raises(BadSample, match=message):
         decode(word)

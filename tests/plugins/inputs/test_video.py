@@ -1,3 +1,4 @@
+import struct
 from io import BytesIO
 
 import av
@@ -123,6 +124,30 @@ def test_a_hole_in_the_middle_is_named(decode, clip_file, decoder):
     start = data.index(b"mdat") + 4
     data[start : start + 1200] = bytes(1200)
     assert reason_of(decode, bytes(data), decoder=decoder) in ("broken video", "truncated video")
+
+
+def patched(data, name, place, numbers):
+    """The same mp4 with other numbers in a table."""
+    start = data.index(name) + 4 + place
+    return data[:start] + struct.pack(f">{len(numbers)}I", *numbers) + data[start + 4 * len(numbers) :]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "numbers"),
+    [(b"stsz", 4, (10, 50_000_000)), (b"stts", 8, (4_000_000_000, 1)), (b"ctts", 8, (4_000_000_000, 1))],
+)  # fmt: skip
+def test_tables_that_announce_more_than_a_file_can_hold_are_refused(decode, clip_file, name, place, numbers):
+    assert reason_of(decode, patched(clip_file(31), name, place, numbers)) == "broken video"
+
+
+def test_a_number_of_frames_that_is_wrong_by_little_does_not_matter(decode, clip_file):
+    data = patched(clip_file(31, bf="0"), b"stts", 8, (431,))
+    assert numbers(decode(data, frames=4)) == [0, 10, 20, 30]
+
+
+def test_a_fragment_of_many_samples_is_refused(decode, clips):
+    fragmented = clips.remux(clips.make((0.0, 0.5, 1.0)), "mp4", movflags="frag_keyframe+empty_moov")
+    assert reason_of(decode, patched(fragmented, b"trun", 4, (50_000_000,))) == "broken video"
 
 
 def test_sampling_is_part_of_the_fingerprint():

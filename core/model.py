@@ -85,12 +85,30 @@ class Model:
     def answers(self, batch: Batch, decodings: Mapping[str, Decoding]) -> list[str]:
         """An output text for each row of the batch."""
         with torch.no_grad(), self.computing(batch.text_ids.device):
-            passes = self.run(batch, training=False)
-            return [
-                text
+            return self._texts(batch, self.run(batch, training=False), decodings)
+
+    def answers_and_losses(
+        self, batch: Batch, decodings: Mapping[str, Decoding]
+    ) -> tuple[list[str], dict[str, TaskLoss]]:
+        """As `answers`, and the loss of each task without dropout, of the same encoding.
+
+        Raises:
+            MultigraftError: an objective has no loss for these rows, such as for a target that is none of its labels.
+        """
+        with torch.no_grad(), self.computing(batch.text_ids.device):
+            passes, denominators = self.run(batch, training=False), self.denominators(batch)
+            losses = {
+                task: TaskLoss(self.objectives[task].loss(rows, passes[task]), denominators[task])
                 for task, rows in task_rows(batch).items()
-                for text in self.objectives[task].answer(rows, passes[task], decodings[task])
-            ]
+            }
+            return self._texts(batch, passes, decodings), losses
+
+    def _texts(self, batch: Batch, passes: Mapping[str, RowPasses], decodings: Mapping[str, Decoding]) -> list[str]:
+        return [
+            text
+            for task, rows in task_rows(batch).items()
+            for text in self.objectives[task].answer(rows, passes[task], decodings[task])
+        ]
 
     def run(self, batch: Batch, training: bool) -> dict[str, RowPasses]:
         """Encode the batch once; what each task's objective may ask for comes from that."""

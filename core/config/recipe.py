@@ -103,11 +103,16 @@ class TrainSection(Section):
     seed: int = Field(0, ge=0)
     """Decides order, start values and dropout."""
     checkpoint_every: int | None = Field(None, ge=1)
-    """Steps between checkpoints; the last step always has one."""
+    """Steps between checkpoints; every 10 % of the steps if left out. The last step always has one."""
     keep: int = Field(2, ge=1)
     """Checkpoints kept, newest first."""
     log_every: int = Field(10, ge=1)
     """Steps between lines of metrics.jsonl."""
+
+    @property
+    def checkpoint_steps(self) -> int:
+        """Steps between checkpoints, said or not."""
+        return self.checkpoint_every or max(1, self.steps // 10)
 
 
 class EvalSection(Section):

@@ -22,27 +22,44 @@ class LeftOut(Skipped):
     """A sample that is well, and that this evaluation is not about; it is listed nowhere as bad."""
 
 
-def evaluation_samples(
-    source: "TaskSource",
-    reader: "SampleReader",
-    log: SkippedLog,
-    *,
-    limit: int | None = None,
-    threads: int = 2,
-    share: Share = Share(),  # noqa: B008 - frozen
-) -> Iterator[Sample]:
+class EvaluationSamples:
     """Each annotation exactly once over all ranks, in the shards' order; bad ones are listed and left out.
 
     Args:
         limit: take only so many annotations, drawn evenly from all.
         share: this rank takes every `world`-th annotation.
     """
-    order = Order(source.counts, 0, source.name, 1)
-    count = order.size if limit is None else min(limit, order.size)
-    positions = [number * order.size // count for number in range(count)][share.rank :: share.world]
-    places = map(order.unshuffled, positions)
-    for result in in_order(lambda place: reader.read(source, place, None), places, threads, _AHEAD):
-        if isinstance(result, Sample):
-            yield result
-        elif not isinstance(result, LeftOut):
-            log.note(result)
+
+    def __init__(
+        self,
+        source: "TaskSource",
+        reader: "SampleReader",
+        log: SkippedLog,
+        *,
+        limit: int | None = None,
+        threads: int = 2,
+        share: Share = Share(),  # noqa: B008 - frozen
+    ) -> None:
+        self._source, self._reader, self._log, self._threads = source, reader, log, threads
+        self._order = Order(source.counts, 0, source.name, 1)
+        size = self._order.size
+        count = size if limit is None else min(limit, size)
+        self._positions = [number * size // count for number in range(count)][share.rank :: share.world]
+        self.left_out = 0
+        """Bad ones met so far, and those that the evaluation is not about."""
+
+    @property
+    def total(self) -> int:
+        """This rank's annotations, bad ones among them."""
+        return len(self._positions)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples, made ahead in threads."""
+        places = map(self._order.unshuffled, self._positions)
+        for result in in_order(lambda at: self._reader.read(self._source, at, None), places, self._threads, _AHEAD):
+            if isinstance(result, Sample):
+                yield result
+                continue
+            self.left_out += 1
+            if not isinstance(result, LeftOut):
+                self._log.note(result)

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import torch
 
 from multigraft.core.config.sections import TaskOptions
-from multigraft.core.data.batch import Sample
+from multigraft.core.data.batch import Batch, Sample
 from multigraft.core.data.collate import collate
 from multigraft.core.data.tokens import tokenize_targets, within
+from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.metric import Metric, Prediction
 from multigraft.core.interfaces.task import Task
 from multigraft.core.model import Model
@@ -78,7 +79,7 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
     return next(each for each in candidates if each not in taken and each not in _RESERVED)
 
 
-_RESERVED = ("n", "counts", "facts", "by_source", "by_type")
+_RESERVED = ("n", "loss", "counts", "facts", "by_source", "by_type")
 """Keys of a task's report that are no scores."""
 
 
@@ -90,13 +91,38 @@ def _groups(predictions: Sequence[Prediction], field: Literal["source", "type"])
     return {} if set(groups) <= {""} else {name or "(none)": rows for name, rows in sorted(groups.items())}
 
 
+@dataclass
+class HeldOutLoss:
+    """The loss of one task over held-out samples, by the denominator of all of them together."""
+
+    sum: float = 0.0
+    denominator: float = 0.0
+    missing: str = ""
+    """Why there is none."""
+
+    def __add__(self, other: "HeldOutLoss") -> "HeldOutLoss":
+        """Over the samples of both."""
+        return HeldOutLoss(self.sum + other.sum, self.denominator + other.denominator, self.missing or other.missing)
+
+    @property
+    def value(self) -> float | None:
+        """The mean; None where there is none."""
+        return None if self.missing or self.denominator <= 0 else self.sum / self.denominator
+
+
 def predict(
-    model: Model, task: Task, options: TaskOptions, samples: Iterable[Sample], batch: int, device: torch.device
+    model: Model,
+    task: Task,
+    options: TaskOptions,
+    samples: Iterable[Sample],
+    batch: int,
+    device: torch.device,
+    loss: HeldOutLoss | None = None,
 ) -> Iterator[Prediction]:
-    """Answer every sample, in order."""
+    """Answer every sample, in order; with `loss`, add up the task's loss there."""
     rest = iter(samples)
     while chunk := list(islice(rest, batch)):
-        outputs, cut = answered(model, options, chunk, device)
+        outputs, cut = answered(model, options, chunk, device, loss)
         for sample, output, lost in zip(chunk, outputs, cut, strict=True):
             shown = tuple(f"{sample.origin}.{field}" for field in sample.annotation.media)
             row = replace(task.prediction(sample.annotation, output), media=shown)
@@ -109,10 +135,14 @@ def answers(model: Model, options: TaskOptions, samples: Sequence[Sample], devic
 
 
 def answered(
-    model: Model, options: TaskOptions, samples: Sequence[Sample], device: torch.device
+    model: Model,
+    options: TaskOptions,
+    samples: Sequence[Sample],
+    device: torch.device,
+    loss: HeldOutLoss | None = None,
 ) -> tuple[list[str], list[set[str]]]:
     """One output text a sample, and what of its input (`context`, `choices`, `question`) or of its `candidates` was
-    cut; all samples are of one task."""
+    cut; all samples are of one task. With `loss`, their loss is added there."""
     name, longest = samples[0].task, model.backbone.longest
     text_limit, target_limit = within(options.text_limit, longest.input), within(options.target_limit, longest.output)
     batch = collate(samples, model.backbone, {name: text_limit}, {name: target_limit}, [name]).to(device)
@@ -122,4 +152,18 @@ def answered(
             choices = sample.example.choices
             if choices and any(tokenize_targets(model.backbone, choices, longest.output)[1]):
                 cut[number].add("candidates")
-    return model.answers(batch, {name: options.decoding}), cut
+    return _texts(model, options, batch, loss), cut
+
+
+def _texts(model: Model, options: TaskOptions, batch: Batch, loss: HeldOutLoss | None) -> list[str]:
+    name = batch.samples[0].task
+    if loss is None or loss.missing:
+        return model.answers(batch, {name: options.decoding})
+    try:
+        texts, losses = model.answers_and_losses(batch, {name: options.decoding})
+    except MultigraftError as error:
+        loss.missing = str(error)
+        return model.answers(batch, {name: options.decoding})
+    loss.sum += losses[name].sum.item()
+    loss.denominator += losses[name].denominator
+    return texts

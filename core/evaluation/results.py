@@ -8,42 +8,53 @@ from typing import Any
 
 from multigraft.core.assembly import build_trunk
 from multigraft.core.config.recipe import Recipe
-from multigraft.core.data.evaluation import evaluation_samples
+from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.stream import Share
 from multigraft.core.errors import MultigraftError
-from multigraft.core.evaluation.controls import CONTROLS, Control, ControlledReader
-from multigraft.core.evaluation.evaluate import Scorer, predict
+from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
+from multigraft.core.evaluation.evaluate import HeldOutLoss, Scorer, predict
 from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines
 from multigraft.core.files import write_json, write_text, writing
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.nearest import did_you_mean
+from multigraft.core.training.count_bar import CountBar
 from multigraft.core.training.processes import gather_rows
 from multigraft.core.training.run import Run
 
 
 def evaluate_run(run: Run, split: str, limit: int | None, step: int) -> dict[str, Any]:
-    """Scores of all tasks that have the split; `{TASK: {METRIC: value, ...}}`."""
+    """Scores of all tasks that have the split, their loss among them; `{TASK: {METRIC: value, ..., "loss": value}}`."""
     scores: dict[str, Any] = {}
     for name, options in run.recipe.tasks.items():
         if split in options.data:
-            rows = task_predictions(run, name, split, limit)
-            scores[name] = Scorer(options, run.registry).summary(rows)
+            loss = HeldOutLoss()
+            rows = task_predictions(run, name, split, limit, loss=loss)
+            scores[name] = Scorer(options, run.registry).summary(rows) | _loss(name, loss)
             run.registry.hooks.evaluated(run=run, step=step, task=name, scores=scores[name])
     return scores
 
 
-def final_results(run: Run, split: str, controls: Sequence[str]) -> None:
-    """Score everything at the end: `run.results`, and `predictions/TASK.jsonl`."""
+def final_results(run: Run, split: str, controls: Sequence[str], losses: bool = False) -> dict[str, Any]:
+    """Score everything at the end: `run.results`, and `predictions/TASK.jsonl`.
+
+    Args:
+        losses: compute the tasks' losses too.
+
+    Returns:
+        What `evaluate_run` gives.
+    """
     check_controls(controls)
     tasks: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     for name, options in run.recipe.tasks.items():
         if split not in options.data:
             continue
-        scorer = Scorer(options, run.registry)
-        rows = scorer.with_scores(task_predictions(run, name, split, None))
+        scorer, loss = Scorer(options, run.registry), HeldOutLoss()
+        rows = scorer.with_scores(task_predictions(run, name, split, None, loss=loss if losses else None))
         tasks[name] = scorer.scores(rows)
-        run.registry.hooks.evaluated(run=run, step=run.recipe.train.steps, task=name, scores=tasks[name])
+        told[name] = tasks[name] | (_loss(name, loss) if losses else {})
+        run.registry.hooks.evaluated(run=run, step=run.recipe.train.steps, task=name, scores=told[name])
         if run.is_main:
             write_predictions(run.folder / "predictions" / f"{name}.jsonl", rows)
     run.results["tasks"] = run.results.get("tasks", {}) | tasks
@@ -54,6 +65,13 @@ def final_results(run: Run, split: str, controls: Sequence[str]) -> None:
         run.results.setdefault("left_out", {})[control] = left_out
         for line in lines(control, scores, left_out) if run.is_main else ():
             print(line, file=sys.stderr)
+    return told
+
+
+def _loss(task: str, loss: HeldOutLoss) -> dict[str, float]:
+    if loss.missing:
+        print(f"task '{task}' has no loss on held-out samples: {loss.missing}", file=sys.stderr)
+    return {} if loss.value is None else {"loss": loss.value}
 
 
 def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
@@ -80,7 +98,7 @@ def score_control(run: Run, control: str, split: str) -> tuple[dict[str, Any], d
         if chosen.frames is not None and not run.data.has_kind(name, split, "video"):
             left_out[name] = {"no video": {"n": run.data.source(name, split).size, "annotations": []}}
             continue
-        rows, left = _controlled_rows(run, name, split, chosen)
+        rows, left = _controlled_rows(run, name, split, control)
         if rows or not left:
             scores[name] = Scorer(options, run.registry).scores(rows) | ({"left_out": left} if left else {})
         else:
@@ -89,10 +107,10 @@ def score_control(run: Run, control: str, split: str) -> tuple[dict[str, Any], d
     return scores, left_out
 
 
-def _controlled_rows(run: Run, name: str, split: str, control: Control) -> tuple[list[Prediction], LeftOutSamples]:
+def _controlled_rows(run: Run, name: str, split: str, control: str) -> tuple[list[Prediction], LeftOutSamples]:
     kinds = {ending: each.kind for each in reversed(run.data.inputs) for ending in each.extensions}
-    reader = ControlledReader(run.data.reader, control, run.recipe.train.seed, kinds)
-    rows = task_predictions(run, name, split, None, reader)
+    reader = ControlledReader(run.data.reader, CONTROLS[control], run.recipe.train.seed, kinds)
+    rows = task_predictions(run, name, split, None, reader, control)
     left_out = dict(gather_rows(run.accelerator, list(reader.left_out.items())))
     return [row for row in rows if row.id not in left_out], by_reason(left_out)
 
@@ -107,11 +125,21 @@ def _set_back(run: Run) -> None:
 
 
 def task_predictions(
-    run: Run, name: str, split: str, limit: int | None, reader: SampleReader | None = None
+    run: Run,
+    name: str,
+    split: str,
+    limit: int | None,
+    reader: SampleReader | None = None,
+    control: str = "",
+    loss: HeldOutLoss | None = None,
 ) -> list[Prediction]:
-    """All predictions of a task, from all processes."""
+    """All predictions of a task, from all processes, with a bar that names task and control.
+
+    Args:
+        loss: filled with the task's loss over the samples of all processes.
+    """
     options, accelerator = run.recipe.tasks[name], run.accelerator
-    samples = evaluation_samples(
+    samples = EvaluationSamples(
         run.data.source(name, split),
         reader or run.data.reader,
         run.data.log,
@@ -119,10 +147,21 @@ def task_predictions(
         threads=run.data.threads,
         share=Share(accelerator.process_index, accelerator.num_processes),
     )
-    own = list(predict(run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device))
+    own: list[Prediction] = []
+    label = f"scoring {name}, {control}" if control else f"scoring {name}"
+    with CountBar(label, shown=run.is_main) as bar:
+        for row in predict(
+            run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device, loss
+        ):
+            own.append(row)
+            bar.update(len(own) + samples.left_out, samples.total)
+        bar.finish(samples.total)
     run.data.log.exchange()
     if accelerator.num_processes == 1:
         return own
+    if loss is not None:
+        whole = sum(gather_rows(accelerator, [loss]), HeldOutLoss())
+        loss.sum, loss.denominator, loss.missing = whole.sum, whole.denominator, whole.missing
     return sorted(gather_rows(accelerator, own), key=lambda row: row.id)
 
 

@@ -16,9 +16,11 @@ from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
 from multigraft.core.files import write_folder, writing
 from multigraft.core.graft.files import load_graft, read_facts, save_graft
+from multigraft.core.registry import Registry
 from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from multigraft.core.training.resuming import check_data_go_on, check_recipe_goes_on, check_steps_left, data_facts
 from multigraft.core.training.run import Run
+from multigraft.core.training.train_lines import TrainLines
 
 _DIGITS = 8
 
@@ -46,7 +48,7 @@ def graft_facts(run: Run) -> dict[str, Any]:
     }
 
 
-def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer) -> Path:
+def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer, lines: TrainLines) -> Path:
     """Write a checkpoint under a temporary name, sync and rename it; then drop old ones beyond `train.keep`.
 
     Raises:
@@ -54,11 +56,11 @@ def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer) -> Pa
     """
     plugins: dict[str, Any] = {}
     run.registry.hooks.checkpoint_saving(run=run, step=step, state=plugins)
-    draws = {"drawn": run.data.log.drawn, "bad": run.data.log.bad}
     state = {
         "step": step,
         "data": data_facts(run.data),
-        "draws": draws,
+        "draws": {"drawn": run.data.log.drawn, "bad": run.data.log.bad},
+        "lines": lines.state(),
         "cut": run.results.get("cut", {}),
         "plugins": plugins,
     }
@@ -79,13 +81,13 @@ def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer) -> Pa
     return target
 
 
-def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer) -> int:
-    """Fill graft and optimizer from a checkpoint; returns the steps made.
+def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer, lines: TrainLines) -> int:
+    """Fill graft, optimizer and counts from a checkpoint; returns the steps made.
 
     Raises:
         MultigraftError: it is damaged, or does not fit this recipe, trunk or data.
     """
-    check_recipe_goes_on(_recipe_of(folder / "graft", run), run.recipe)
+    check_recipe_goes_on(recipe_of(folder / "graft", run.registry), run.recipe)
     state = _read_state(folder / "state" / "state.json")
     check_steps_left(state["step"], run.recipe)
     check_data_go_on(state["data"], run.data)
@@ -93,6 +95,7 @@ def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer) ->
     _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
     run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
     run.results["cut"] = state.get("cut", {})
+    lines.restore(state["lines"])
     run.registry.hooks.checkpoint_loaded(run=run, step=state["step"], state=state["plugins"])
     return int(state["step"])
 
@@ -102,21 +105,34 @@ def _last_one(run_folder: Path) -> str:
     return f"{found[-1]} is whole and the run goes on from there" if found else "the run has no checkpoint before it"
 
 
-def _recipe_of(graft: Path, run: Run) -> Recipe:
+def recipe_of(graft: Path, registry: Registry) -> Recipe:
+    """The recipe that a saved graft was trained with.
+
+    Raises:
+        MultigraftError: it is none of this version.
+    """
     try:
         written = yaml.safe_load(read_facts(graft)["recipe"])
-        return Recipe.model_validate(written, context={"registry": run.registry})
+        return Recipe.model_validate(written, context={"registry": registry})
     except (yaml.YAMLError, ValidationError) as error:
         raise MultigraftError(f"{graft}: its recipe is none of this version of multigraft: {error}") from None
+
+
+_STATE = {"step": int, "data": dict, "draws": dict, "lines": dict, "plugins": dict}
 
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text())
-        if isinstance(state["step"], int) and all(isinstance(state[key], dict) for key in ("plugins", "data", "draws")):
+        wrong = [key for key, kind in _STATE.items() if not isinstance(state[key], kind)]
+        if not wrong:
             return state  # type: ignore[no-any-return]
-        reason = "it has keys of other types"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"its {', '.join(wrong)} are of another type"
+    except KeyError as error:
+        raise MultigraftError(
+            f"{path} lacks {error}: another version of multigraft wrote it; go on with that one, or begin a new run"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
         reason = repr(error)
     raise MultigraftError(f"{path} is damaged: {reason}; remove that checkpoint to go on from the one before it")
 

@@ -1,4 +1,4 @@
-"""What a run was made with: its recipe's name, and the versions of Python, libraries and plugins."""
+"""What a run was made with: its recipe's name, the versions of Python, libraries and plugins, and the time it took."""
 
 import json
 import platform
@@ -8,31 +8,40 @@ from typing import Any
 
 import torch
 
-from multigraft.core.registry import Registry
+from multigraft.core.files import write_json
+from multigraft.core.training.run import Run
 
 _LIBRARIES = ("multigraft", "torch", "transformers", "timm", "open_clip_torch", "accelerate", "numpy", "pillow",
               "safetensors", "webdataset", "decord", "av", "pycocoevalcap")  # fmt: skip
 
 
-def environment(recipe_name: str, registry: Registry) -> dict[str, Any]:
-    """The recipe's name, versions, threads and devices."""
-    return {
-        "recipe": recipe_name,
+def write_environment(run: Run, name: str) -> None:
+    """`environment.json`: the recipe's name, versions, threads, device, and the seconds of all sessions until now.
+
+    Args:
+        name: what people call the recipe; a run that goes on keeps the name that it began with.
+    """
+    registry = run.registry
+    facts = {
+        "recipe": earlier_environment(run.folder).get("recipe", name),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
         "plugins": {plugin.name: plugin.version for plugin in registry.plugins if plugin.state == "loaded"},
+        "seconds": run.times.of_all_sessions(),
     }
+    write_json(run.folder / "environment.json", facts)
 
 
-def first_name(run_folder: Path, name: str) -> str:
-    """The recipe's name that a run began with; `name` for one that begins."""
+def earlier_environment(run_folder: Path) -> dict[str, Any]:
+    """What `environment.json` holds; nothing where it is missing or damaged."""
     try:
-        return str(json.loads((run_folder / "environment.json").read_text(encoding="utf-8"))["recipe"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return name
+        known = json.loads((run_folder / "environment.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _version(name: str) -> str | None:

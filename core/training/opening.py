@@ -18,6 +18,7 @@ from multigraft.core.training.memory import keep_freed_memory
 from multigraft.core.training.processes import gather_rows, join_processes
 from multigraft.core.training.run import Run
 from multigraft.core.training.scalars import open_loggers
+from multigraft.core.training.times import Times
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @contextmanager
 def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = False) -> Iterator[Run]:
     """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
+    times = Times()
     keep_freed_memory()
     accelerator = join_processes()
     trunk = build_trunk(recipe, registry)
@@ -38,7 +40,8 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = Fals
         _skipped_log(folder, recipe, accelerator),
     )
     wanted = recipe.loggers if logs and accelerator.is_main_process else []
-    run = Run(folder, recipe, registry, trunk, model, data, accelerator, open_loggers(wanted, registry, folder))
+    scalars = open_loggers(wanted, registry, folder)
+    run = Run(folder, recipe, registry, trunk, model, data, accelerator, scalars, times=times)
     run.results.update(tasks={}, controls={}, parameters=count(model).to_json())
     try:
         if recipe.data.features and trunk.encoder:

@@ -1,15 +1,14 @@
 """Scoring a run that is over."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.results import check_controls, check_split, final_results, write_results
 from multigraft.core.graft.files import load_graft
 from multigraft.core.registry import Registry
+from multigraft.core.training.finished import earlier_results
 from multigraft.core.training.opening import open_run
 from multigraft.core.training.processes import only_run
 from multigraft.core.training.saved import open_saved
@@ -32,18 +31,27 @@ def rescore(folder: Path, registry: Registry, split: str | None, controls: Seque
         run.results = _known(folder, wanted, run.results)
         for line in run.data.problem_lines([wanted]) if run.is_main else ():
             print(line, file=sys.stderr)
-        final_results(run, wanted, controls)
+        earlier = run.results.get("seconds", {})
+        with run.times.spending("score"):
+            final_results(run, wanted, controls)
+        run.times.go_on(earlier)
+        run.results["seconds"] = run.times.of_all_sessions()
+        run.results["data"] = {**run.data.log.facts(), **_drawn(run.results)}
+        if saved.step is not None:
+            run.results["step"] = saved.step
         if run.is_main:
             write_results(run)
         return run.results
 
 
 def _known(folder: Path, split: str, fresh: dict[str, Any]) -> dict[str, Any]:
-    path = folder / "results.json"
-    if not path.is_file():
+    """What was known of the run before, without the scores of another split."""
+    known = earlier_results(folder)
+    if not known:
         return fresh
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        return {**known, **({} if known.get("split") == split else {"tasks": {}, "controls": {}, "left_out": {}})}
-    except (ValueError, AttributeError) as error:
-        raise MultigraftError(f"{path} is damaged: {error}; move it away to score anew") from None
+    return {**known, **({} if known.get("split") == split else {"tasks": {}, "controls": {}, "left_out": {}})}
+
+
+def _drawn(results: dict[str, Any]) -> dict[str, int]:
+    """What training has drawn: scoring draws nothing."""
+    return {name: count for name, count in results.get("data", {}).items() if name != "problems"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.registry import Registry
 from multigraft.core.training.scalars import Scalars
+from multigraft.core.training.times import Times
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -30,6 +31,8 @@ class Run:
     scalars: Scalars
     results: dict[str, Any] = field(default_factory=dict)
     """What `results.json` will hold; a plugin may add keys of its own."""
+    times: Times = field(default_factory=Times)
+    """Where the time goes."""
 
     @property
     def is_main(self) -> bool:

@@ -22,6 +22,12 @@ class Saved:
     tasks: tuple[str, ...]
     """The tasks it can do; fewer than the recipe's after an export."""
 
+    @property
+    def step(self) -> int | None:
+        """Steps that the graft was trained for; unknown of an exported one."""
+        name = self.graft.parent.name
+        return int(name) if name.isdigit() and self.graft.parent.parent == self.folder / "checkpoints" else None
+
     def require(self, task: str) -> None:
         """Refuse a task that the graft cannot do.
 

@@ -1,7 +1,6 @@
 """A whole training session: make the steps of a run, checkpoint, score."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,14 +9,16 @@ from typing import Any
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.config.splits import TRAIN, final_split, unscored
 from multigraft.core.config.writing import dump_recipe
+from multigraft.core.data.batch import Sample
 from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.data.stream import Share
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
-from multigraft.core.files import write_json, write_text
+from multigraft.core.files import write_text
 from multigraft.core.registry import Registry
 from multigraft.core.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from multigraft.core.training.checks import check_graft_acts
-from multigraft.core.training.environment import environment, first_name
+from multigraft.core.training.environment import earlier_environment, write_environment
+from multigraft.core.training.finished import earlier_results, finished
 from multigraft.core.training.loop import Trainer, collated
 from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
@@ -25,23 +26,30 @@ from multigraft.core.training.processes import only_run
 from multigraft.core.training.progress import Progress
 from multigraft.core.training.run import Run
 from multigraft.core.training.stopping import StopRequest
+from multigraft.core.training.times import Times
+from multigraft.core.training.train_lines import TrainLines
 
 
 def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False, name: str = "") -> dict[str, Any]:
     """Train into a run folder, or go on with the very next sample of one; returns what results.json holds.
 
+    A finished run is left as it is.
+
     Args:
         name: what people call the recipe; a run that goes on keeps the name that it began with.
     """
     check_controls(recipe.eval.controls)
-    started = time.monotonic()
+    if resume and (done := finished(recipe, registry, folder)) is not None:
+        return done
     with only_run(folder, new=not resume), open_run(recipe, registry, folder, logs=True) as run:
+        earlier = earlier_results(folder) if resume else {}
         with _ending(run):
-            _train(run, resume, name)
-            run.results["seconds"] = {"train": time.monotonic() - started}
-            final_results(run, final_split(recipe), recipe.eval.controls)
-            run.results["seconds"]["total"] = time.monotonic() - started
+            _train(run, resume, earlier, name)
+            with run.times.spending("score"):
+                _score(run, earlier)
+            run.results["step"] = recipe.train.steps
             run.results["data"] = run.data.log.facts()
+            run.results["seconds"] = run.times.of_all_sessions()
         if run.is_main:
             write_results(run)
         return run.results
@@ -76,65 +84,93 @@ def _ending(run: Run) -> Iterator[None]:
         run.registry.hooks.run_ended(run=run, error=error)
 
 
-def _train(run: Run, resume: bool, name: str) -> None:
-    recipe, accelerator = run.recipe, run.accelerator
-    optimizer = make_optimizer(run.model.graft.bank, recipe.train.optimizer)
+def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> None:
+    recipe, accelerator, times = run.recipe, run.accelerator, run.times
+    optimizer, lines = make_optimizer(run.model.graft.bank, recipe.train.optimizer), TrainLines(run)
     found = checkpoints(run.folder) if resume else []
-    first = load_checkpoint(run, found[-1], optimizer) if found else 0
+    first = load_checkpoint(run, found[-1], optimizer, lines) if found else 0
+    if found:
+        times.go_on(earlier.get("seconds", {}), earlier_environment(run.folder).get("seconds", {}))
     if run.is_main:
-        _begin_folder(run, first, name)
+        write_text(run.folder / "recipe.yaml", dump_recipe(recipe))
+        write_environment(run, name)
+    lines.begin(first)
     stream = run.data.stream(Share(accelerator.process_index, accelerator.num_processes))
     trainer = Trainer(run, optimizer)
     run.registry.hooks.run_started(run=run)
-    progress = Progress(recipe.train.steps, list(recipe.tasks), first, shown=run.is_main)
-    with progress, StopRequest(gentle=accelerator.num_processes == 1) as stop:
+    progress = Progress(recipe.train.steps, list(recipe.tasks), first, times=times, shown=run.is_main)
+    stop = StopRequest(gentle=accelerator.num_processes == 1)
+    with times.spending("step"), progress, stop:
         for line in (*unscored(recipe), *run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])):
             progress.message(line)
-        for step, samples in enumerate(stream.batches(first, recipe.train.steps), start=first):
+        batches = _timed(stream.batches(first, recipe.train.steps), times)
+        for step, samples in enumerate(batches, start=first):
             losses = trainer.step(step, samples)
             if step == trainer.first_move:
                 check_graft_acts(run.model, collated(samples, recipe, run.model, accelerator.device))
-            _after_step(run, step + 1, losses, progress)
-            if _due(recipe.train.checkpoint_every, step + 1) or step + 1 == recipe.train.steps or stop.asked:
-                if run.is_main:
-                    save_checkpoint(run, step + 1, optimizer)
-                accelerator.wait_for_everyone()
+            _after_step(run, step + 1, losses, progress, lines)
+            if (step + 1) % recipe.train.checkpoint_steps == 0 or step + 1 == recipe.train.steps or stop.asked:
+                with times.spending("save"):
+                    if run.is_main:
+                        save_checkpoint(run, step + 1, optimizer, lines)
+                        write_environment(run, name)
+                    accelerator.wait_for_everyone()
             if stop.asked:
                 raise KeyboardInterrupt
     run.data.log.finish()
 
 
-def _begin_folder(run: Run, first: int, name: str) -> None:
-    """The recipe as it is now; what was logged after the checkpoint is cut away, to be logged again."""
-    write_text(run.folder / "recipe.yaml", dump_recipe(run.recipe))
-    write_json(run.folder / "environment.json", environment(first_name(run.folder, name), run.registry))
-    run.scalars.resume(first)
+def _timed(batches: Iterator[list[Sample]], times: Times) -> Iterator[list[Sample]]:
+    """The batches; what passes until one is there is waiting."""
+    while True:
+        with times.spending("wait"):
+            samples = next(batches, None)
+        if samples is None:
+            return
+        yield samples
 
 
-def _after_step(run: Run, step: int, losses: dict[str, float], progress: Progress) -> None:
+def _after_step(run: Run, step: int, losses: dict[str, float], progress: Progress, lines: TrainLines) -> None:
     recipe = run.recipe
-    rate = rate_at(step - 1, recipe.train)
     run.registry.hooks.step_ended(run=run, step=step, losses=losses)
-    progress.step(step, losses, rate)
-    if run.is_main and (step % recipe.train.log_every == 0 or step in (1, recipe.train.steps)):
-        values = {f"train/{task}/loss": loss for task, loss in losses.items()}
-        run.scalars.log(step, values | {"train/rate": rate})
-    if _due(recipe.eval.every, step) and step < recipe.train.steps:
-        _evaluate(run, step, progress)
+    progress.step(step, losses, rate_at(step - 1, recipe.train), recipe.train.batch)
+    lines.step(step, losses)
+    if recipe.eval.every is not None and step % recipe.eval.every == 0 and step < recipe.train.steps:
+        with progress.away():
+            values = _evaluate(run, step)
+        progress.message("  ".join(f"{name.removeprefix('eval/')} {value:.3f}" for name, value in values.items()))
 
 
-def _evaluate(run: Run, step: int, progress: Progress) -> None:
-    scores = evaluate_run(run, run.recipe.eval.split, run.recipe.eval.limit, step)
+def _evaluate(run: Run, step: int) -> dict[str, float]:
+    """Score the split of `eval.split`; returns what was logged."""
+    with run.times.spending("score"):
+        return _log_scores(run, step, evaluate_run(run, run.recipe.eval.split, run.recipe.eval.limit, step))
+
+
+def _score(run: Run, earlier: Mapping[str, Any]) -> None:
+    """Score everything at the end. The curves end with the split that they are of.
+
+    Controls that were scored before, on the same split, are scored anew.
+    """
+    recipe = run.recipe
+    final = final_split(recipe)
+    known = earlier.get("controls", {}) if earlier.get("split") == final else {}
+    curves = recipe.eval.every is not None and final != recipe.eval.split
+    if curves:
+        _evaluate(run, recipe.train.steps)
+    scores = final_results(run, final, list(dict.fromkeys([*recipe.eval.controls, *known])), losses=not curves)
+    if not curves:
+        _log_scores(run, recipe.train.steps, scores)
+
+
+def _log_scores(run: Run, step: int, scores: Mapping[str, Any]) -> dict[str, float]:
+    """Hand the scores of a step to the loggers; returns them by their names there."""
     values = {
         f"eval/{task}/{metric}": float(value)
         for task, report in scores.items()
         for metric, value in report.items()
         if isinstance(value, int | float) and metric != "n"
     }
-    if run.is_main:
+    if run.is_main and values:
         run.scalars.log(step, values)
-    progress.message("  ".join(f"{name.removeprefix('eval/')} {value:.3f}" for name, value in values.items()))
-
-
-def _due(every: int | None, step: int) -> bool:
-    return every is not None and step % every == 0
+    return values

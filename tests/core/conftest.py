@@ -175,7 +175,7 @@ graft:
   adapters: [{{kind: bottleneck, width: 4}}]
   sharing: half-shared
   train: {{norms: true}}
-train: {{steps: 2, batch: 8, sampler: equal, log_every: 1, optimizer: {{rate: 5.0e-3}}}}
+train: {{steps: 2, batch: 8, sampler: equal, log_every: 1, checkpoint_every: 100, optimizer: {{rate: 5.0e-3}}}}
 eval: {{batch: 16}}
 data: {{root: {root}}}
 """

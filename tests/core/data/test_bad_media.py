@@ -7,7 +7,7 @@ import pytest
 
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.decode import MediaDecoder
-from multigraft.core.data.evaluation import evaluation_samples
+from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.plugins.inputs.image import build as build_image
@@ -61,7 +61,7 @@ REASONS = {
 def test_evaluation_lists_each_and_gives_the_rest(samples, pack, open_task, decoder):
     pack(samples, per_shard=100)
     log = SkippedLog(None, 0.0)
-    given = [each.annotation.id for each in evaluation_samples(open_task("vqa"), SampleReader(decoder), log)]
+    given = [each.annotation.id for each in EvaluationSamples(open_task("vqa"), SampleReader(decoder), log)]
     assert {entry.key: entry.reason for entry in log.listed} == REASONS
     assert given == [f"q-{key}" for key, _, _ in samples if key not in REASONS]
 
@@ -86,7 +86,7 @@ def test_bytes_that_changed_unseen_are_noticed(samples, pack, open_task, decoder
         file.write(b"\0\1\2\3")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     log = SkippedLog(None, 0.0)
-    assert list(evaluation_samples(source, SampleReader(decoder), log)) == []
+    assert list(EvaluationSamples(source, SampleReader(decoder), log)) == []
     assert [entry.reason for entry in log.listed] == ["wrong crc"]
 
 
@@ -94,7 +94,7 @@ def test_a_video_and_two_pictures_in_one_sample(pack, open_task, decoder, pictur
     notes = [Annotation(id="1", task="vqa", text="?", media=("1.png", "mp4", "0.png"))]
     media = {"0.png": picture_file((255, 0, 0)), "1.png": picture_file((0, 255, 0)), "mp4": clip_file(12)}
     pack([("k", notes, media)])
-    (sample,) = evaluation_samples(open_task("vqa"), SampleReader(decoder), SkippedLog(None, 0.0))
+    (sample,) = EvaluationSamples(open_task("vqa"), SampleReader(decoder), SkippedLog(None, 0.0))
     assert [each.kind for each in sample.media] == ["image", "video", "image"]
     assert sample.media[0].frames[0, :, 0, 0].tolist() == [0, 255, 0]
     assert sample.media[1].frames.shape == (3, 3, 16, 16)

@@ -1,12 +1,12 @@
 from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.evaluation import evaluation_samples
+from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.stream import Share
 
 
 def ids(source, log=None, **arguments):
-    samples = evaluation_samples(source, SampleReader(None), log or SkippedLog(None, 0.0), **arguments)
+    samples = EvaluationSamples(source, SampleReader(None), log or SkippedLog(None, 0.0), **arguments)
     return [sample.annotation.id for sample in samples]
 
 
@@ -14,7 +14,7 @@ def test_samples_come_in_the_shards_order_with_nothing_drawn(pack, questions, op
     pack(questions(vqa=10))
     source = open_task("vqa")
     assert ids(source) == [f"vqa/{number}" for number in range(10)]
-    samples = list(evaluation_samples(source, SampleReader(None), SkippedLog(None, 0.0)))
+    samples = list(EvaluationSamples(source, SampleReader(None), SkippedLog(None, 0.0)))
     assert {sample.example.target for sample in samples} == {"fixed"}
 
 

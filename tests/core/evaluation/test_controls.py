@@ -10,7 +10,7 @@ import torch
 
 from multigraft.core.config.loading import load_recipe
 from multigraft.core.data.batch import Sample
-from multigraft.core.data.evaluation import evaluation_samples
+from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.order import Order
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import Skipped, SkippedLog
@@ -34,7 +34,7 @@ def read(opened):
     def samples(task, control=None, seed=0):
         reader = ControlledReader(opened.data.reader, CONTROLS[control], seed) if control else opened.data.reader
         source = opened.data.source(task, "validation")
-        return list(evaluation_samples(source, reader, SkippedLog(None, 1.0)))
+        return list(EvaluationSamples(source, reader, SkippedLog(None, 1.0)))
 
     return samples
 
@@ -81,7 +81,7 @@ def test_donors_are_drawn_uniformly(opened):
     counts = Counter(
         sample.media[0]
         for seed in range(draws)
-        for sample in evaluation_samples(
+        for sample in EvaluationSamples(
             source, ControlledReader(Numbered(None), CONTROLS["shuffled-media"], seed), SkippedLog(None, 1.0)
         )
     )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from multigraft.core.config.loading import load_recipe
 from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
-from multigraft.core.data.evaluation import evaluation_samples
+from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
@@ -104,7 +104,7 @@ def read(opened):
         kinds = {ending: each.kind for each in opened.data.inputs for ending in each.extensions}
         source, log = opened.data.source(task, "validation"), SkippedLog(None, 1.0)
         reader = ControlledReader(opened.data.reader, CONTROLS[control or "untrained"], seed, kinds)
-        found = {each.annotation.id: each for each in evaluation_samples(source, reader, log)}
+        found = {each.annotation.id: each for each in EvaluationSamples(source, reader, log)}
         assert not log.listed
         return SimpleNamespace(found=found, left_out=reader.left_out)
 
@@ -221,7 +221,7 @@ def test_stored_features_are_lent_and_shuffled_as_media_are(opened, recipe_file,
             for control in ("shuffled-media", "shuffled-frames"):
                 source = (data or run.data).source("films", "validation")
                 reader = ControlledReader((data or run.data).reader, CONTROLS[control], 0)
-                found = list(evaluation_samples(source, reader, SkippedLog(None, 1.0)))
+                found = list(EvaluationSamples(source, reader, SkippedLog(None, 1.0)))
                 assert all((media.features is None) == bool(data) for each in found for media in each.media)
                 names.setdefault(control, []).append(([each.annotation.id for each in found], reader.left_out))
     assert all(decoded == stored for decoded, stored in names.values())

@@ -15,6 +15,7 @@ from multigraft.core.evaluation.results import read_predictions
 from multigraft.core.report import write_report
 
 TASKS = ["vqa", "statements", "captions", "videos"]
+PACE = ["train/samples_per_second", "train/waiting"]
 CHECKPOINT = "checkpoints/00000002"
 LISTING = {
     "recipe.yaml", "environment.json", "metrics.jsonl", "metrics.csv", "results.json",
@@ -60,17 +61,32 @@ def test_the_recipe_is_written_out_and_loads_again(trained, recipe_file, registr
 
 def test_every_step_is_logged_in_lines_and_in_a_table(trained):
     lines = [json.loads(line) for line in (trained.folder / "metrics.jsonl").read_text().splitlines()]
-    columns = ["step", *(f"train/{task}/loss" for task in TASKS), "train/rate"]
-    assert [list(line) for line in lines] == [columns, columns]
-    assert [line["step"] for line in lines] == [1, 2]
+    columns = ["step", *(f"train/{task}/loss" for task in TASKS), "train/rate", *PACE]
+    assert [list(line) for line in lines[:2]] == [columns, columns]
+    assert [line["step"] for line in lines] == [1, 2, 2]
+    assert all(line["train/samples_per_second"] > 0 and 0 <= line["train/waiting"] <= 1 for line in lines[:2])
     with (trained.folder / "metrics.csv").open() as file:
         table = list(csv.DictReader(file))
-    assert [{name: float(value) for name, value in row.items()} for row in table] == lines
+    assert [{name: float(value) for name, value in row.items() if value} for row in table] == lines
+
+
+def test_the_scores_of_the_last_step_end_the_curves(trained):
+    *_, last = [json.loads(line) for line in (trained.folder / "metrics.jsonl").read_text().splitlines()]
+    results = json.loads((trained.folder / "results.json").read_text())
+    assert last.pop("step") == results["step"] == 2
+    losses = [last.pop(f"eval/{task}/loss") for task in TASKS]
+    assert all(4 < loss < 8 for loss in losses)
+    assert last == {
+        f"eval/{task}/{metric}": value
+        for task, report in results["tasks"].items()
+        for metric, value in report.items()
+        if metric != "n" and isinstance(value, int | float)
+    }
 
 
 def test_results_have_their_form(trained):
     results = json.loads((trained.folder / "results.json").read_text())
-    assert set(results) == {"tasks", "controls", "split", "parameters", "seconds", "history", "data"}
+    assert set(results) == {"tasks", "controls", "split", "parameters", "step", "seconds", "history", "data"}
     assert results["data"] == {"drawn": 16, "bad": 0, "problems": {}}
     assert list(results["tasks"]) == TASKS
     for report in results["tasks"].values():
@@ -82,7 +98,9 @@ def test_results_have_their_form(trained):
     assert set(parameters) == {"total", "total_with_encoder", "trainable", "percent", "by_owner", "by_part"}
     assert sum(parameters["by_owner"].values()) == sum(parameters["by_part"].values()) == parameters["trainable"]
     assert parameters["percent"] == pytest.approx(100 * parameters["trainable"] / parameters["total"])
-    assert 0 < results["seconds"]["train"] < results["seconds"]["total"]
+    seconds = results["seconds"]
+    assert set(seconds) == {"train", "score", "total"}
+    assert 0 < seconds["train"] + seconds["score"] < seconds["total"]
 
 
 def test_scores_can_be_computed_again_from_the_predictions(trained, registry):

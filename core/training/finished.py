@@ -1,0 +1,65 @@
+"""Whether a run that is to go on is over already, and what it had found before."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from multigraft.core.config.loading import load_recipe
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.config.splits import final_split
+from multigraft.core.errors import MultigraftError
+from multigraft.core.registry import Registry
+from multigraft.core.training.checkpoint import checkpoints, recipe_of
+from multigraft.core.training.resuming import check_recipe_goes_on
+
+
+def finished(recipe: Recipe, registry: Registry, folder: Path) -> dict[str, Any] | None:
+    """What results.json holds, if all steps of the recipe are made and scored; else None. Nothing is written.
+
+    Raises:
+        MultigraftError: the folder holds an exported graft, which has no state to go on from, or its recipe has changed
+            in what decides the training.
+    """
+    found = checkpoints(folder)
+    if not found and (folder / "graft" / "graft.json").is_file():
+        raise MultigraftError(
+            f"{folder} is an exported graft without the state of a run, so training cannot go on from it; "
+            "resume the run that it was exported from. `multigraft predict` answers with it"
+        )
+    if not found or int(found[-1].name) != recipe.train.steps:
+        return None
+    check_recipe_goes_on(recipe_of(found[-1] / "graft", registry), recipe)
+    results = earlier_results(folder)
+    as_before = load_recipe(folder / "recipe.yaml", (), registry) == recipe
+    return results if as_before and _is_scored(results, recipe) else None
+
+
+def earlier_results(folder: Path) -> dict[str, Any]:
+    """What results.json holds; nothing where there is none.
+
+    Raises:
+        MultigraftError: it is damaged.
+    """
+    path = folder / "results.json"
+    if not path.is_file():
+        return {}
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(results, dict):
+            return results
+        reason = "it is no mapping"
+    except ValueError as error:
+        reason = str(error)
+    raise MultigraftError(f"{path} is damaged: {reason}; move it away to score anew")
+
+
+def _is_scored(results: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether the last step's graft was scored; `eval --split` may have scored another split since."""
+    final = final_split(recipe)
+    if results.get("step") != recipe.train.steps:
+        return False
+    if results.get("split") != final:
+        return True
+    tasks = {name for name, task in recipe.tasks.items() if final in task.data}
+    return tasks <= set(results.get("tasks", {})) and set(recipe.eval.controls) <= set(results.get("controls", {}))

@@ -1,11 +1,13 @@
 """The lines that training writes to the loggers: one every `train.log_every` steps, for the first and the last."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multigraft.core.training.optimizer import rate_at
-from multigraft.core.training.run import Run
 from multigraft.core.training.window import Window
+
+if TYPE_CHECKING:
+    from multigraft.core.training.run import Run
 
 
 class TrainLines:
@@ -14,7 +16,7 @@ class TrainLines:
     How fast the steps were is no part of it: a checkpoint is the same whenever it was made.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: "Run") -> None:
         self._run, self._window = run, Window(run.times)
         self._last: dict[str, Any] = {}
         """The line before: its `step` and its `scalars`."""

@@ -21,13 +21,13 @@ class FramePicker(Generic[Frame]):
 
     Args:
         plan: sampling times, rising, from the time of the clip's first frame.
-        finish: a decoded frame to a picture `(3, size, size)`.
-        size: of the pictures.
+        finish: a decoded frame to a picture `(3, height, width)`, of the same size for all.
     """
 
-    def __init__(self, plan: Plan, finish: Callable[[Frame], NDArray[np.uint8]], size: int) -> None:
-        self._plan, self._finish, self._size = plan, finish, size
+    def __init__(self, plan: Plan, finish: Callable[[Frame], NDArray[np.uint8]]) -> None:
+        self._plan, self._finish = plan, finish
         self._wanted = np.empty(0)
+        self._pictures = np.empty(0, np.uint8)
         self._settled = 0
         self._shown: tuple[float, Frame] | None = None
 
@@ -45,7 +45,6 @@ class FramePicker(Generic[Frame]):
         """Take in the next decoded frame, shown from `time` in seconds on."""
         if self._shown is None:
             self._wanted = self._plan(time)
-            self._pictures = np.empty((len(self._wanted), 3, self._size, self._size), np.uint8)
             self._times = np.full(len(self._wanted), np.nan)
         elif time < self._shown[0]:
             self._take_its_place(time, frame)
@@ -55,7 +54,7 @@ class FramePicker(Generic[Frame]):
         self._shown = (time, frame)
 
     def finish(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Pictures `(frames, 3, size, size)` and their own times in seconds, each frame once.
+        """Pictures `(frames, 3, height, width)` and their own times in seconds, each frame once.
 
         Raises:
             BadSample: `broken video`, where no frame came.
@@ -72,7 +71,7 @@ class FramePicker(Generic[Frame]):
         """A frame is the one for all open times before that of the next."""
         stop = max(int(np.searchsorted(self._wanted + ROUNDING, until)), self._settled)
         if stop > self._settled:
-            self._pictures[self._settled] = self._finish(frame)
+            self._put(self._settled, frame)
             self._times[self._settled : stop] = time
             self._settled = stop
 
@@ -80,5 +79,13 @@ class FramePicker(Generic[Frame]):
         done = slice(0, self._settled)
         better = np.flatnonzero((self._times[done] < time) & (time <= self._wanted[done] + ROUNDING))
         if len(better):
-            self._pictures[better[0]] = self._finish(frame)
+            self._put(int(better[0]), frame)
             self._times[better] = time
+
+    def _put(self, place: int, frame: Frame) -> None:
+        picture = self._finish(frame)
+        if not self._pictures.size:
+            self._pictures = np.empty((len(self._wanted), *picture.shape), np.uint8)
+        if picture.shape != self._pictures.shape[1:]:
+            raise BadSample("broken video", "its frames change their shape")
+        self._pictures[place] = picture

@@ -64,9 +64,9 @@ class VideoInput(Input):
         with at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
             picked = None
             if self._takes_decord(container, clip) and is_upright(data, container, limit, clip):
-                picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform), transform.size))
+                picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform)))
             if picked is None:
-                picker = partial(FramePicker, plan, FrameFinisher(transform), transform.size)
+                picker = partial(FramePicker, plan, FrameFinisher(transform))
                 picked = pick_with_pyav(data, container, limit, clip, picker)
         return Media(self.kind, *picked)
 

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
+from multigraft.core.data.media import BadSample
 from multigraft.plugins.inputs.picker import FramePicker
 
 
 def picked(wanted, frames):
     """Times of the frames taken; a frame's picture is filled with its number."""
-    picker = FramePicker(lambda first: np.array(wanted, float), lambda number: np.full((3, 2, 2), number, np.uint8), 2)
+    picker = FramePicker(lambda first: np.array(wanted, float), lambda number: np.full((3, 2, 2), number, np.uint8))
     for number, time in enumerate(frames):
         picker.offer(time, number)
     pictures, times = picker.finish()
@@ -32,7 +33,7 @@ def test_a_frame_that_comes_late_takes_its_place():
 
 
 def test_no_more_frames_are_asked_for_than_decide_the_pictures():
-    picker = FramePicker(lambda first: first + np.array([0.0, 1.0]), lambda frame: frame, 1)
+    picker = FramePicker(lambda first: first + np.array([0.0, 1.0]), lambda frame: frame)
     needed = []
     for time in range(20, 30):
         if picker.complete:
@@ -40,3 +41,15 @@ def test_no_more_frames_are_asked_for_than_decide_the_pictures():
         picker.offer(float(time), np.zeros((3, 1, 1), np.uint8))
         needed.append(time)
     assert needed == [20, 21, 22]
+
+
+def test_pictures_have_one_shape():
+    picker = FramePicker(lambda first: np.array([0.0, 1.0]), lambda side: np.zeros((3, side, 2), np.uint8))
+    picker.offer(0.0, 4)
+    picker.offer(1.0, 4)
+    assert picker.finish()[0].shape == (2, 3, 4, 2)
+    picker = FramePicker(lambda first: np.array([0.0, 1.0]), lambda side: np.zeros((3, side, 2), np.uint8))
+    picker.offer(0.0, 4)
+    picker.offer(1.0, 5)
+    with pytest.raises(BadSample, match="its frames change their shape"):
+        picker.finish()

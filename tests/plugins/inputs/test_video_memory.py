@@ -75,10 +75,10 @@ CLIPS = {
 }
 
 
-@pytest.mark.parametrize("name", CLIPS)
-def test_a_clip_takes_little_memory(measure, name):
+@pytest.mark.parametrize(("name", "fit"), [*((name, "stretch") for name in CLIPS), ("wide", "crop"), ("tall", "crop")])
+def test_a_clip_takes_little_memory(measure, name, fit):
     frames, width, height, options = CLIPS[name]
-    samples, rose = measure(even_clip(frames, width, height, **options))
+    samples, rose = measure(even_clip(frames, width, height, **options), fit=fit)
     assert rose < 24 * width * height * 3 // 2 + samples + (64 << 20)
 
 

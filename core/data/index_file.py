@@ -1,10 +1,9 @@
 """The text of an index file: a version, a checksum of what follows, and the index, which must make sense."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 
@@ -60,8 +59,14 @@ def _head(body: str) -> str:
     return f'{{"version":{VERSION},"checksum":"{checksum}","index":'
 
 
-def _columns(value: Mapping[str, Any]) -> dict[str, Numbers]:
-    return {name: np.array(column, np.int64).reshape(len(column)) for name, column in value.items()}
+def _columns(value: Mapping[str, Sequence[int]]) -> dict[str, Numbers]:
+    return {name: _column(numbers) for name, numbers in value.items()}
+
+
+def _column(numbers: Sequence[int]) -> Numbers:
+    if not set(map(type, numbers)) <= {int}:
+        raise TypeError("a column of what is no whole number")
+    return np.array(numbers, np.int64)
 
 
 def _faults(index: ShardIndex) -> Iterator[str]:

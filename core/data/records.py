@@ -27,7 +27,8 @@ def parse_json(data: bytes) -> Any:
     """
     if len(data) > LARGEST_RECORD:
         raise BadSample("bad annotation", f"KEY.json has {len(data)} bytes, more than {LARGEST_RECORD}")
-    if _values(data) > MOST_VALUES and _values(_STRING.sub(b"", data)) > MOST_VALUES:
+    marks = _marks(data)
+    if marks > MOST_VALUES and marks - sum(_marks(text[0]) for text in _STRING.finditer(data)) > MOST_VALUES:
         raise BadSample("bad annotation", f"KEY.json has more than {MOST_VALUES} values")
     try:
         return json.loads(data, object_pairs_hook=_without_repeats)
@@ -54,6 +55,6 @@ def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _values(data: bytes) -> int:
-    """At least as many as there are values, but for the brackets and commas that stand in texts."""
+def _marks(data: bytes) -> int:
+    """How many commas and opening brackets there are: outside of texts, at least as many as values."""
     return data.count(b",") + data.count(b"[") + data.count(b"{")

@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from multigraft.core.data.annotation import Annotation, parse_annotation, parse_head
+from multigraft.core.data.index import index_path
 from multigraft.core.data.indexing import load_index, renew_index, stamp_of
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.open_file import OpenFile
@@ -87,7 +88,8 @@ class Shard:
                 f"the index of the shard {self.path} was stale: the shard was replaced by another one of the same size "
                 "and time; the index is made anew now, so start again"
             )
-        return BadSample("wrong crc", f"{field} differs from the shard's index; the shard is damaged: fetch it again")
+        advice = f"fetch it again, or remove {index_path(self.path).name} if the file is right"
+        return BadSample("wrong crc", f"{field} differs from the shard's index; the shard is damaged: {advice}")
 
     @cached_property
     def _replaced(self) -> bool:

@@ -76,6 +76,8 @@ def _refused(path: Path, message: str) -> dict[str, Any]:
 
 
 def _fields(index: ShardIndex) -> list[dict[str, Any]]:
+    if not index.keys:
+        return []
     order = np.argsort(index.members.field, kind="stable")
     numbers, starts = np.unique(index.members.field[order], return_index=True)
     groups = np.split(index.members.size[order], starts[1:])
@@ -84,7 +86,7 @@ def _fields(index: ShardIndex) -> list[dict[str, Any]]:
             "field": index.fields[number], "files": len(sizes), "bytes": int(sizes.sum()),
             "smallest": int(sizes.min()), "largest": int(sizes.max()),
         }
-        for number, sizes in zip(numbers.tolist(), groups, strict=True) if len(sizes)
+        for number, sizes in zip(numbers.tolist(), groups, strict=True)
     ]  # fmt: skip
 
 

@@ -1,4 +1,7 @@
+import gzip
 import json
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -46,6 +49,64 @@ def test_a_cut_shard_shows_its_problem(shard):
 def test_a_missing_shard_is_an_error(tmp_path):
     result = CliRunner().invoke(inspect, [str(tmp_path / "none.tar")])
     assert isinstance(result.exception, MultigraftError)
+
+
+@pytest.fixture
+def folder(shard):
+    """The shard, a copy of it, and files that are none, named as if they were."""
+    folder = shard.parent
+    (folder / "a-000001.tar").write_bytes(shard.read_bytes())
+    (folder / "packed.tar").write_bytes(gzip.compress(shard.read_bytes()))
+    (folder / "page.tar").write_text("<html>404 not found</html>")
+    (folder / "notes.txt").write_text("not looked at")
+    return folder
+
+
+def told(*arguments):
+    result = CliRunner().invoke(inspect, [*map(str, arguments), "--json"])
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def test_a_folder_is_told_file_by_file_and_in_total(folder):
+    found = told(folder)
+    kinds = {Path(file["shard"]).name: file["kind"] for file in found["files"]}
+    assert kinds == {
+        "a-000000.tar": "shard", "a-000001.tar": "shard", "packed.tar": "compressed with gzip",
+        "page.tar": "a web page",
+    }  # fmt: skip
+    assert (found["samples"], found["annotations"][0]["annotations"], found["fields"][1]["bytes"]) == (8, 8, 16_000)
+    assert [(Path(each["shard"]).name, each["reason"]) for each in found["problems"]] == [
+        ("packed.tar", "no shard"), ("page.tar", "no shard"),
+    ]  # fmt: skip
+    shown = CliRunner().invoke(inspect, [str(folder)]).stdout
+    for piece in ("4 files", "8 samples", "packed.tar", "compressed with gzip", "a web page", "`gzip -d`"):
+        assert piece in shown
+
+
+def test_patterns_and_several_files_are_taken_each_once(folder):
+    assert told(folder / "a-{000000..000001}.tar")["samples"] == 8
+    assert told(folder / "a-*.tar", folder / "a-000000.tar")["samples"] == 8
+    assert told(folder / "a-000000.tar", folder / "page.tar")["kind"] == "1 x shard, 1 x a web page"
+
+
+def test_where_nothing_is_the_error_says_what_there_is(tmp_path):
+    (tmp_path / "features").mkdir()
+    for argument, message in (
+        (tmp_path, "is a folder without tars; it holds features"), (tmp_path / "features", "is an empty folder"),
+        (tmp_path / "*.tar", "names no file"), (tmp_path / "{0..99999999}.tar", "names 100,000,000 shards"),
+        (tmp_path / "{a,b}.tar", r"cannot read the shard .*a\.tar and 1 more"),
+    ):  # fmt: skip
+        result = CliRunner().invoke(inspect, [str(argument)])
+        assert isinstance(result.exception, MultigraftError)
+        assert re.search(message, str(result.exception))
+
+
+def test_stored_features_are_called_so(tmp_path):
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write("k", None, {"features.safetensors": b"12345678"})
+    found = told(tmp_path / "a-000000.tar")
+    assert (found["kind"], found["problems"]) == ("shard of stored features", [])
 
 
 def test_help_has_an_example():

@@ -1,5 +1,9 @@
 """Small real shards, a task that echoes its annotation, and streams over both."""
 
+import json
+import tarfile
+from io import BytesIO
+
 import pytest
 
 from multigraft.core.config.recipe import DataSection
@@ -37,6 +41,36 @@ def pack(tmp_path):
         return sorted(tmp_path.glob(f"{prefix}-*.tar"))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def make_tar():
+    """Write a tar of `(name, bytes)` members, or of ready TarInfo objects without content, as other programs do."""
+
+    def write(path, *members, **options):
+        with tarfile.open(path, "w", **options) as tar:
+            for member in members:
+                if isinstance(member, tarfile.TarInfo):
+                    tar.addfile(member)
+                    continue
+                name, content = member
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, BytesIO(content))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def record():
+    """The bytes of a `KEY.json` with one annotation a dictionary given; each gets an id and a task."""
+
+    def make(*annotations, key="k", **head):
+        rows = [{"id": f"{key}/{number}", "task": "t", **each} for number, each in enumerate(annotations)]
+        return json.dumps({"id": key, "annotations": rows, **head}).encode()
+
+    return make
 
 
 @pytest.fixture

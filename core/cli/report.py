@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from multigraft.core.cli.lazy import registry_of
+
 
 @click.command(
     epilog="Example: multigraft report runs/quickstart",
@@ -12,13 +14,16 @@ import click
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help='Print {"report": PATH} instead of the path.')
-def report(run: Path, as_json: bool) -> None:
+@click.pass_context
+def report(context: click.Context, run: Path, as_json: bool) -> None:
     """Write RUN/report.html, one page that needs no other file, and print its path.
 
     It shows what the run folder RUN holds so far: scores and controls, curves, parameters, skipped samples,
     predictions with their pictures, the recipe and the versions.
     """
+    from multigraft.core.plugin_use import made_with_of, refuse_absent_plugins
     from multigraft.core.report import write_report
 
+    refuse_absent_plugins(run, made_with_of(run), registry_of(context))
     path = write_report(run)
     click.echo(json.dumps({"report": str(path)}) if as_json else str(path))

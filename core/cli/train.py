@@ -49,11 +49,14 @@ def train(
     such as train.steps, may be changed by `--set`. The last line on stdout is the folder of the run.
     """
     from multigraft.core.checks import check_shape
+    from multigraft.core.plugin_use import made_with_of, refuse_absent_plugins
 
     registry = registry_of(context)
     _check_arguments(recipe, folder, resume, dry_run)
     name = str(resume / "recipe.yaml") if resume else str(recipe)
     target = resume or folder or Path("runs") / Path(name).stem
+    if resume:
+        refuse_absent_plugins(resume, made_with_of(resume), registry, resuming=True)
     subject = check_shape(name, overrides, registry)
 
     from multigraft.core.training.processes import join_processes

@@ -50,6 +50,8 @@ class GraftFacts(BaseModel):
     recipe: str
     plugins: dict[str, str]
     """Versions."""
+    made_with: dict[str, dict[str, Any]] = {}
+    """The plugins that it needs or that acted on it, and where they come from."""
     frozen: dict[str, str]
     """Hashes of the random tensors that are made again, not saved."""
     tensors: dict[str, dict[str, list[int]]]

@@ -16,6 +16,7 @@ from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
 from multigraft.core.files import write_folder, writing
 from multigraft.core.graft.files import load_graft, read_facts, save_graft
+from multigraft.core.plugin_use import KEY, plugins_in_use
 from multigraft.core.registry import Registry
 from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from multigraft.core.training.resuming import check_data_go_on, check_recipe_goes_on, check_steps_left, data_facts
@@ -45,6 +46,7 @@ def graft_facts(run: Run) -> dict[str, Any]:
         "tasks": list(run.recipe.tasks),
         "recipe": dump_recipe(run.recipe),
         "plugins": plugins,
+        KEY: plugins_in_use(run.recipe, run.registry),
     }
 
 

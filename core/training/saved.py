@@ -6,7 +6,8 @@ from pathlib import Path
 from multigraft.core.config.loading import load_recipe
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.graft.files import GraftError, read_facts
-from multigraft.core.nearest import did_you_mean
+from multigraft.core.nearest import did_you_mean, nearest_file
+from multigraft.core.plugin_use import KEY, refuse_absent_plugins
 from multigraft.core.registry import Registry
 from multigraft.core.training.checkpoint import checkpoints
 
@@ -43,11 +44,15 @@ def open_saved(folder: Path, registry: Registry) -> Saved:
 
     Raises:
         GraftError: there is none.
+        MultigraftError: it was made with a plugin that is not loaded.
     """
+    if not folder.is_dir():
+        raise GraftError(f"no folder {folder}{nearest_file(folder)}")
     recipe_file = folder / "recipe.yaml"
     places = [*(path / "graft" for path in checkpoints(folder)[-1:]), folder / "graft"]
     graft = next((place for place in places if (place / "graft.json").is_file()), None)
     if graft is None or not recipe_file.is_file():
         raise GraftError(f"{folder} is neither the folder of a run with a checkpoint nor an exported one")
-    recipe = load_recipe(recipe_file, (), registry)
-    return Saved(folder, graft, recipe, tuple(read_facts(graft)["tasks"]))
+    facts = read_facts(graft)
+    refuse_absent_plugins(folder, facts[KEY], registry)
+    return Saved(folder, graft, load_recipe(recipe_file, (), registry), tuple(facts["tasks"]))

@@ -10,7 +10,7 @@ import click
 from multigraft.core.cli.verbs import GROUPS, VERBS
 from multigraft.core.component import Command, import_name
 from multigraft.core.errors import MultigraftError
-from multigraft.core.nearest import did_you_mean
+from multigraft.core.nearest import did_you_mean, nearest_file
 from multigraft.core.own_frame import own_frame, told
 from multigraft.core.plugin_loading import load_plugins, refuse_failed_files
 from multigraft.core.plugin_record import PluginRecord
@@ -154,6 +154,18 @@ def _shown_only(option: click.Option) -> click.Option:
     shown = copy(option)
     shown.expose_value = False
     return shown
+
+
+class ExistingFile(click.Path):
+    """A file that must be there; where it is not, what is called like it."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """As click does, with the nearest name in its error."""
+        try:
+            return super().convert(value, parameter, context)
+        except click.BadParameter as error:
+            error.message += nearest_file(Path(value))
+            raise
 
 
 def with_overrides(command: Decorated) -> Decorated:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from multigraft.core.cli.lazy import registry_of, with_json
+from multigraft.core.cli.lazy import ExistingFile, registry_of, with_json
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = ExistingFile(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command(
@@ -20,7 +20,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
       multigraft predict runs/first --task video-question --video clip.mp4 --text "what was done?" """
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--task", required=True, help="Which of the recipe's tasks.")
+@click.option("--task", help="Which of the run's tasks.")
 @click.option("--image", "images", type=_FILE, multiple=True, help="A picture; may be repeated, order counts.")
 @click.option("--video", "videos", type=_FILE, multiple=True, help="A video.")
 @click.option("--text", default="", help="Question or statement, without the task's prefix.")
@@ -30,7 +30,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def predict(
     context: click.Context,
     run: Path,
-    task: str,
+    task: str | None,
     images: tuple[Path, ...],
     videos: tuple[Path, ...],
     text: str,
@@ -38,9 +38,13 @@ def predict(
     as_json: bool,
 ) -> None:
     """Answer one question with the graft in RUN, the folder of a run or an exported one."""
-    from multigraft.core.evaluation.serving import Question, answer
+    from multigraft.core.evaluation.questions import Question
+    from multigraft.core.evaluation.serving import answer
     from multigraft.core.training.saved import open_saved
 
     registry = registry_of(context)
-    output = answer(open_saved(run, registry), Question(task, text, (*images, *videos), choices), registry)
+    saved = open_saved(run, registry)
+    if task is None:
+        raise click.UsageError(f"say which task by `--task`; {run} has: {', '.join(saved.tasks)}")
+    output = answer(saved, Question(task, text, (*images, *videos), choices), registry)
     click.echo(json.dumps({"task": task, "output": output}) if as_json else output)

@@ -113,6 +113,11 @@ class RunData:
         shards = (shard for shard, count in enumerate(source.counts) if count)
         return any(_holds(source, shard, endings) for shard in shards)
 
+    def kinds(self, task: str, split: str) -> list[str]:
+        """The kinds of media that the records hold which a task asks about."""
+        known = dict.fromkeys(each.kind for each in self.inputs)
+        return [kind for kind in known if self.has_kind(task, split, kind)]
+
     def close(self) -> None:
         """End the decoding processes."""
         if self._decoder:

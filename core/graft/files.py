@@ -52,6 +52,8 @@ class GraftFacts(BaseModel):
     """Versions."""
     made_with: dict[str, dict[str, Any]] = {}
     """The plugins that it needs or that acted on it, and where they come from."""
+    media: dict[str, list[str]] = {}
+    """Kinds of media that each task was trained on."""
     frozen: dict[str, str]
     """Hashes of the random tensors that are made again, not saved."""
     tensors: dict[str, dict[str, list[int]]]

@@ -47,6 +47,7 @@ def graft_facts(run: Run) -> dict[str, Any]:
         "recipe": dump_recipe(run.recipe),
         "plugins": plugins,
         KEY: plugins_in_use(run.recipe, run.registry),
+        "media": {name: run.data.kinds(name, "train") for name in run.recipe.tasks},
     }
 
 

@@ -1,6 +1,7 @@
 """What was trained and saved: the folder of a run, or an exported one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from multigraft.core.config.loading import load_recipe
@@ -22,6 +23,8 @@ class Saved:
     recipe: Recipe
     tasks: tuple[str, ...]
     """The tasks it can do; fewer than the recipe's after an export."""
+    media: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Kinds of media that each task was trained on, where that is known."""
 
     @property
     def step(self) -> int | None:
@@ -55,4 +58,4 @@ def open_saved(folder: Path, registry: Registry) -> Saved:
         raise GraftError(f"{folder} is neither the folder of a run with a checkpoint nor an exported one")
     facts = read_facts(graft)
     refuse_absent_plugins(folder, facts[KEY], registry)
-    return Saved(folder, graft, load_recipe(recipe_file, (), registry), tuple(facts["tasks"]))
+    return Saved(folder, graft, load_recipe(recipe_file, (), registry), tuple(facts["tasks"]), facts["media"])

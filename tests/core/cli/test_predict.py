@@ -65,6 +65,32 @@ def test_a_statement_is_true_or_false(predict):
         (("--task", "captions"), "task 'captions' reads media and was given none"),
         (("--task", "statements", "--image", "red.png", "--text", "one"), "missing field: media (two, not 1)"),
         (("--task", "vqaa", "--image", "red.png", "--text", "what?"), "has no task 'vqaa'; did you mean 'vqa'?"),
+        (("--task", "vqa", "--image", "red.png"), "; it takes `--text` and `--image`\n"),
+        (
+            ("--task", "vqa", "--image", "red.png", "--text", "what?", "--choice", "red", "--choice", "blue"),
+            "task 'vqa' would ignore the choices 'red', 'blue'; it takes `--text` and `--image`\n",
+        ),
+        (
+            ("--task", "vqa", "--image", "red.png", "--video", "clip.mp4", "--text", "what?"),
+            "clip.mp4 holds a video; it takes `--text` and `--image`\n",
+        ),
+        (
+            ("--task", "videos", "--image", "red.png", "--text", "what?"),
+            "task 'videos' was trained on videos alone, and ",
+        ),
+        (
+            ("--task", "captions", "--image", "red.png", "--text", "what?"),
+            "task 'captions' would ignore the text 'what?'; it takes `--image`\n",
+        ),
+        (
+            ("--task", "statements", "--image", "red.png", "--image", "red.png", "--image", "red.png", "--text", "one"),
+            "task 'statements': missing field: media (two, not 3) of annotation question; "
+            "it takes `--text` and `--image` twice\n",
+        ),
+        (
+            ("--task", "statements", *("--image", "red.png") * 2, "--text", "one", "--choice", "true"),
+            "task 'statements' would ignore the choices 'true'; it takes `--text` and `--image` twice\n",
+        ),
     ],
 )
 def test_what_cannot_be_answered(predict, words, message):
@@ -79,6 +105,18 @@ def test_a_file_that_is_not_there(predict):
     outcome = predict("--task", "vqa", "--image", "absent.png", "--text", "what?")
     assert outcome.exit_code == 2
     assert "'absent.png' does not exist" in outcome.stderr
+
+
+def test_the_nearest_file_is_named(predict, media):
+    outcome = predict("--task", "vqa", "--image", media / "rde.png", "--text", "what?")
+    assert f"does not exist.; did you mean '{media / 'red.png'}'?" in outcome.stderr
+
+
+def test_the_tasks_are_named_where_none_is_asked(predict):
+    outcome = predict("--image", "red.png")
+    assert outcome.exit_code == 2
+    assert "say which task by `--task`" in outcome.stderr
+    assert "has: vqa, statements, captions, videos" in " ".join(outcome.stderr.split())
 
 
 def test_a_folder_that_is_no_run(predict, tmp_path):

@@ -8,6 +8,7 @@ from multigraft.core.assembly import Trunk, build_model, build_trunk, count
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable
+from multigraft.core.graft.listing import SiteRow, site_rows
 from multigraft.core.registry import Registry
 
 _FP32 = 4
@@ -31,6 +32,7 @@ class Plan:
     """A recipe's graft before it exists."""
 
     parameters: ParameterTable
+    sites: tuple[SiteRow, ...]
     owners: tuple[OwnerRow, ...]
     memory: dict[str, int]
     """Bytes: `trunk`, `graft` with its optimizer, `activations` (a rough figure), `total`."""
@@ -38,7 +40,8 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """As `show --json` prints it."""
         owners = [{**vars(row), "shapes": [list(shape) for shape in row.shapes]} for row in self.owners]
-        return {"parameters": self.parameters.to_json(), "owners": owners, "memory": self.memory}
+        sites = [{**vars(row), "layers": list(row.layers)} for row in self.sites]
+        return {"parameters": self.parameters.to_json(), "sites": sites, "owners": owners, "memory": self.memory}
 
 
 def plan(recipe: Recipe, registry: Registry, trunk: Trunk | None = None) -> Plan:
@@ -46,7 +49,7 @@ def plan(recipe: Recipe, registry: Registry, trunk: Trunk | None = None) -> Plan
     trunk = trunk or build_trunk(recipe, registry, on_meta_device=True)
     model = build_model(recipe, registry, trunk)
     table = count(model)
-    return Plan(table, _owner_rows(model.graft.bank), _memory(recipe, trunk, table))
+    return Plan(table, site_rows(model.graft), _owner_rows(model.graft.bank), _memory(recipe, trunk, table))
 
 
 def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:

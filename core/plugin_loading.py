@@ -1,5 +1,6 @@
 """Finding and importing plugins one by one, so that a failure stays with its owner and is kept as data."""
 
+import importlib
 import importlib.util
 import sys
 import time
@@ -21,6 +22,8 @@ from multigraft.core.plugin_entries import Entry, plugin_entries
 from multigraft.core.plugin_hooks import HookError, faults_of, refuse_unknown_hooks, run_hooks_of
 from multigraft.core.plugin_record import OUR_DISTRIBUTION, Fault, PluginRecord
 
+_OPTIONS = "multigraft.core.config.sections"
+"""What a single file with options imports first: the time that takes is not the file's own."""
 _UNNAMED = Fault("its distribution has no name in its METADATA", "install it anew, or tell its author")
 
 
@@ -111,7 +114,10 @@ def _from_file(file: Path, others: Sequence[PluginRecord], disabled: Sequence[st
     if any(other.name == file.stem for other in others) or (taken and not _is_of(taken, file)):
         raise MultigraftError(f"--plugin {file}: a plugin or module {file.stem!r} is loaded already; rename the file")
     record = PluginRecord(name=file.stem, distribution=str(file), version="", source=str(file), from_file=True)
-    return _switched_off(record) if file.stem in disabled else _load(record, lambda: _import_file(file))
+    if file.stem in disabled:
+        return _switched_off(record)
+    importlib.import_module(_OPTIONS)
+    return _load(record, lambda: _import_file(file))
 
 
 def _is_of(module: ModuleType, file: Path) -> bool:

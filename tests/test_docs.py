@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -51,11 +53,28 @@ def test_every_hook_has_a_heading_with_its_signature():
 def test_every_hook_has_an_example_that_takes_what_it_is_given(hook):
     section = PLUGINS.partition(f"### `{hook}`\n")[2].partition("\n##")[0]
     [shown] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    assert len(shown.splitlines()) == 2
-    function = ast.parse(shown).body[0]
+    assert len(shown.splitlines()) == 3
+    [function] = ast.parse(shown).body
+    assert [each.id for each in function.decorator_list] == ["hookimpl"]
     [specified] = ast.parse(f"def {hook}: ...").body
     assert function.name == specified.name
     assert {each.arg for each in function.args.args} <= {each.arg for each in specified.args.args}
+
+
+def test_every_example_of_a_plugin_has_its_mark():
+    for shown in re.findall(r"```python\n(.*?)```", PLUGINS, re.DOTALL):
+        functions = [node for node in ast.walk(ast.parse(shown)) if isinstance(node, ast.FunctionDef)]
+        for function in functions:
+            marks = [ast.unparse(each) for each in function.decorator_list]
+            assert marks == (["hookimpl"] if function.name in hookspecs.HOOKS else []), function.name
+
+
+def test_the_plugin_in_one_file_is_well(tmp_path):
+    shown = re.search(r"`scale\.py`.*?```python\n(.*?)```", PLUGINS, re.DOTALL)[1]
+    (tmp_path / "scale.py").write_text(shown)
+    words = [sys.executable, "-m", "multigraft", "plugins", "doctor", "--plugin", "scale.py"]
+    outcome = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
 def test_every_kind_of_component_says_how_it_is_built():

@@ -56,13 +56,12 @@ def cli(context: click.Context, plugin: tuple[Path, ...], no_plugin: tuple[str, 
 
 
 def _print_verbs(context: click.Context) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from multigraft.core.cli.console import add_row, console, table
 
-    table = Table("verb", "what it does", title="multigraft VERB --help tells more", title_justify="left")
+    made = table("verb", "what it does", title="multigraft VERB --help tells more")
     for name, text in cli.commands_below(context).items():
-        table.add_row(name, text)
-    Console().print(table)
+        add_row(made, name, text)
+    console(sys.stdout).print(made)
 
 
 def main() -> None:

@@ -164,8 +164,7 @@ class ExistingFile(click.Path):
         try:
             return super().convert(value, parameter, context)
         except click.BadParameter as error:
-            error.message += nearest_file(Path(value))
-            raise
+            raise click.BadParameter(error.message + nearest_file(Path(value)), context, parameter) from None
 
 
 def with_overrides(command: Decorated) -> Decorated:

@@ -1,16 +1,25 @@
-"""Who owns what, as a table for a terminal."""
+"""Which sites are trained at, and who owns what there, as tables for a terminal."""
 
 from rich.table import Table
 
+from multigraft.core.cli.console import add_row, table
 from multigraft.core.planning import Plan
+
+
+def site_table(plan: Plan) -> Table:
+    """A row for each method, stack and place."""
+    made = table("method", "stack", "place", "layers", title="sites")
+    for row in plan.sites:
+        add_row(made, row.method, row.stack, row.place, row.shown_layers)
+    return made
 
 
 def owner_table(plan: Plan) -> Table:
     """A row for each part and task scope."""
     counts = plan.parameters
     title = f"trained {counts.trainable:,} of {counts.total:,} parameters ({counts.percent:.2f} %)"
-    table = Table("part", "owner", "tensors", "shapes", "numbers", title=title, title_justify="left")
+    made = table("part", "owner", "tensors", "shapes", "numbers", title=title)
     for row in plan.owners:
         shapes = " ".join("x".join(map(str, shape)) for shape in row.shapes)
-        table.add_row(row.part, row.owner, str(row.tensors), shapes, f"{row.numbers:,}")
-    return table
+        add_row(made, row.part, row.owner, row.tensors, shapes, f"{row.numbers:,}")
+    return made

@@ -1,6 +1,7 @@
 """`multigraft plugins list`."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -45,16 +46,14 @@ def plugin_facts(plugin: PluginRecord) -> dict[str, Any]:
 
 
 def _print_table(plugins: tuple[PluginRecord, ...]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from multigraft.core.cli.console import add_row, console, table
 
-    table = Table("plugin", "state", "distribution", "version", "import", "brings")
+    made = table("plugin", "state", "distribution", "version", "import", "brings")
     for plugin in plugins:
         milliseconds = f"{plugin.import_milliseconds:.0f} ms"
         cells = (plugin.name, plugin.state, plugin.distribution, plugin.version, milliseconds, _brings(plugin))
-        table.add_row(*map(escape, cells))
-    Console().print(table)
+        add_row(made, *cells)
+    console(sys.stdout).print(made)
     for plugin in plugins:
         for line in trouble(plugin):
             click.echo(line)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @with_json
 @click.pass_context
 def show(context: click.Context, recipe: str, overrides: tuple[str, ...], shape: bool, as_json: bool) -> None:
-    """Print RECIPE, a file or the name of a shipped recipe, with all defaults filled in, and who owns what.
+    """Print RECIPE, a file or the name of a shipped recipe, with all defaults filled in, its sites, and who owns what.
 
-    No weights are loaded: the graft is planned on the meta device. The recipe goes to stdout, the owners to stderr;
-    with --json all of it goes to stdout.
+    No weights are loaded: the graft is planned on the meta device. The recipe goes to stdout, the sites that each
+    method acts at and the owners of what it trains there to stderr; with --json all of it goes to stdout.
     """
     from multigraft.core.config.loading import load_recipe
     from multigraft.core.config.writing import dump_recipe
@@ -38,11 +38,12 @@ def show(context: click.Context, recipe: str, overrides: tuple[str, ...], shape:
         return
     click.echo(dump_recipe(loaded).rstrip("\n"))
     if planned:
-        from rich.console import Console
+        from multigraft.core.cli.console import console
+        from multigraft.core.cli.owner_table import owner_table, site_table
 
-        from multigraft.core.cli.owner_table import owner_table
-
-        Console(file=sys.stderr).print(owner_table(planned))
+        if planned.sites:
+            console(sys.stderr).print(site_table(planned))
+        console(sys.stderr).print(owner_table(planned))
 
 
 def _planned(recipe: "Recipe", registry: "Registry") -> "Plan":

@@ -82,3 +82,34 @@ def test_a_recipe_that_is_not_there(run):
     outcome = run("show", "nothing.yaml")
     assert outcome.exit_code == 2
     assert outcome.stderr.startswith("no recipe 'nothing.yaml': no such file")
+
+
+SITED = """\
+trunk:
+  backbone:
+    kind: t5
+    weights: random
+    architecture: {vocab_size: 300, d_model: 16, d_kv: 8, d_ff: 24, num_layers: 4, num_heads: 2}
+tasks:
+  vqa: {kind: visual-question-answering, data: [a.tar]}
+graft:
+  adapters:
+    - {kind: bottleneck, name: few, width: 4, sites: {stack: [encoder], layer: [0, 1, 3], block: [feed-forward]}}
+    - kind: bottleneck
+      name: last
+      width: 4
+      sites: {stack: [decoder], layer: [3], block: [self-attention, cross-attention]}
+"""
+
+
+def test_show_lists_the_sites_of_each_method(run, tmp_path):
+    (tmp_path / "sited.yaml").write_text(SITED)
+    shown = json.loads(run("show", "sited.yaml", "--json").stdout)["sites"]
+    assert shown == [
+        {"method": "few", "stack": "encoder", "place": "feed-forward", "layers": [0, 1, 3]},
+        {"method": "last", "stack": "decoder", "place": "self-attention", "layers": [3]},
+        {"method": "last", "stack": "decoder", "place": "cross-attention", "layers": [3]},
+    ]
+    told = run("show", "sited.yaml").stderr
+    assert "│ few    │ encoder │ feed-forward    │ 0-1, 3 │\n" in told
+    assert "│ last.down.weight │ shared │ 2       │ 4x16   │ 128     │\n" in told

@@ -69,4 +69,4 @@ def test_where_nothing_is_known_of_the_training_any_kind_is_taken(registry, save
     inputs = [registry.build("inputs", each) for each in saved.recipe.inputs]
     task = build(registry, "open-video-question-answering")
     for name in ("a.png", "a.MP4"):
-        assert ask(Question("videos", "what?", (Path(name),)), task, saved, inputs).annotation.media == (name,)
+        assert ask(Question("videos", "what?", (Path(name),)), task, saved, inputs).example.text == "what?"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from multigraft.core.files import write_json
-from multigraft.core.plugin_use import KEY, plugins_in_use
+from multigraft.core.plugin_use import KEY, made_with_of, plugins_in_use
 from multigraft.core.training.run import Run
 
 _LIBRARIES = ("multigraft", "torch", "transformers", "timm", "open_clip_torch", "accelerate", "numpy", "pillow",
@@ -31,7 +31,7 @@ def write_environment(run: Run, name: str) -> None:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
         "plugins": {plugin.name: plugin.version for plugin in registry.plugins if plugin.state == "loaded"},
-        KEY: plugins_in_use(run.recipe, registry),
+        KEY: made_with_of(run.folder) | plugins_in_use(run.recipe, registry),
         "seconds": run.times.of_all_sessions(),
     }
     write_json(run.folder / "environment.json", facts)

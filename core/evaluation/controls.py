@@ -77,8 +77,8 @@ class ControlledReader(SampleReader):
     ) -> None:
         self._reader, self._control, self._seed, self._kinds = reader, control, seed, kinds
         self._donors: dict[str, Donors] = {}
-        self.left_out: dict[str, str] = {}
-        """Reason by the annotation's id."""
+        self.left_out: list[LeftOut] = []
+        """In the order met."""
 
     def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
         """The sample at a place under the control."""
@@ -87,12 +87,12 @@ class ControlledReader(SampleReader):
             return sample
         draw = random.Random(seeded("control", self._seed, 0, sample.annotation.id))
         if not sample.media:
-            return self._leave_out(source, place, sample, "no media")
+            return self._leave_out(sample, "no media")
         if self._control.media == "none":
             return replace(sample, media=())
         if self._control.media == "donor":
             return self._with_donor(source, place, sample, draw)
-        return self._with_frames(source, place, sample, draw)
+        return self._with_frames(sample, draw)
 
     def _with_donor(self, source: "TaskSource", place: Place, sample: Sample, draw: random.Random) -> Sample | Skipped:
         donors = self._donors.setdefault(source.name, Donors(source, self._kinds))
@@ -102,20 +102,22 @@ class ControlledReader(SampleReader):
             if isinstance(donor, Sample):
                 return replace(sample, media=donor.media)
             reason = "none of the samples with other media that were tried can be read"
-        return self._leave_out(source, place, sample, reason)
+        return self._leave_out(sample, reason)
 
-    def _with_frames(self, source: "TaskSource", place: Place, sample: Sample, draw: random.Random) -> Sample | Skipped:
+    def _with_frames(self, sample: Sample, draw: random.Random) -> Sample | Skipped:
         if all(media.kind != "video" for media in sample.media):
-            self.left_out[sample.annotation.id] = "no video"
+            self._leave_out(sample, "no video")
             return sample
         made = tuple(_changed(media, self._control.frames, draw) for media in sample.media)
         if all(new is media for new, media in zip(made, sample.media, strict=True)):
-            return self._leave_out(source, place, sample, "its frames stay as they are")
+            return self._leave_out(sample, "its frames stay as they are")
         return replace(sample, media=made)
 
-    def _leave_out(self, source: "TaskSource", place: Place, sample: Sample, reason: str) -> LeftOut:
-        self.left_out[sample.annotation.id] = reason
-        return LeftOut(str(source.shards[place.shard]), sample.origin.rpartition("#")[2], sample.annotation.id, reason)
+    def _leave_out(self, sample: Sample, reason: str) -> LeftOut:
+        shard, _, key = sample.origin.rpartition("#")
+        left = LeftOut(shard, key, sample.annotation.id, reason)
+        self.left_out.append(left)
+        return left
 
 
 def _changed(media: Media, frames: Frames | None, draw: random.Random) -> Media:

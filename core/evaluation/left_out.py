@@ -1,20 +1,34 @@
 """What a control leaves out because it cannot change it, for results.json and for the terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from multigraft.core.data.evaluation import LeftOut
+from multigraft.core.interfaces.metric import Prediction
 
 _NAMED = 100
 _SHOWN = 3
 
 LeftOutSamples = dict[str, Any]
-"""`{REASON: {"n": number, "annotations": [id, ...]}}`, the first hundred ids of each reason in their order."""
+"""`{REASON: {"n": number, "annotations": [id, ...]}}`, the first hundred ids of each reason in alphabetical order."""
 
 
-def by_reason(left_out: Mapping[str, str]) -> LeftOutSamples:
-    """Samples by reason, from the reason of each annotation."""
-    reasons = sorted(set(left_out.values()))
-    ids = {reason: sorted(name for name, own in left_out.items() if own == reason) for reason in reasons}
-    return {reason: {"n": len(names), "annotations": names[:_NAMED]} for reason, names in ids.items()}
+def by_reason(left_out: Iterable[LeftOut]) -> LeftOutSamples:
+    """Samples by reason."""
+    ids: dict[str, list[str]] = {}
+    for each in left_out:
+        ids.setdefault(each.reason, []).append(each.annotation)
+    return {reason: {"n": len(names), "annotations": sorted(names)[:_NAMED]} for reason, names in sorted(ids.items())}
+
+
+def without(rows: Iterable[Prediction], left_out: Iterable[LeftOut]) -> list[Prediction]:
+    """The rows of samples that were read but not changed taken away; an id may be in use in other records."""
+    records: dict[str, set[str]] = {}
+    for each in left_out:
+        records.setdefault(each.annotation, set()).add(f"{each.shard}#{each.key}.")
+    return [
+        row for row in rows if not any(row.media[0].startswith(one) for one in records.get(row.id, ()) if row.media)
+    ]
 
 
 def lines(control: str, scores: Mapping[str, Any], tasks: Mapping[str, LeftOutSamples]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from multigraft.core.data.stream import Share
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.evaluate import HeldOutLoss, Scorer, predict
-from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines
+from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines, without
 from multigraft.core.files import write_json, write_text, writing
 from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.nearest import did_you_mean
@@ -111,8 +111,8 @@ def _controlled_rows(run: Run, name: str, split: str, control: str) -> tuple[lis
     kinds = {ending: each.kind for each in reversed(run.data.inputs) for ending in each.extensions}
     reader = ControlledReader(run.data.reader, CONTROLS[control], run.recipe.train.seed, kinds)
     rows = task_predictions(run, name, split, None, reader, control)
-    left_out = dict(gather_rows(run.accelerator, list(reader.left_out.items())))
-    return [row for row in rows if row.id not in left_out], by_reason(left_out)
+    left_out = gather_rows(run.accelerator, reader.left_out)
+    return without(rows, left_out), by_reason(left_out)
 
 
 def _set_back(run: Run) -> None:

@@ -12,11 +12,13 @@ from PIL import Image
 
 from multigraft.core.config.loading import load_recipe
 from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
-from multigraft.core.data.evaluation import EvaluationSamples
+from multigraft.core.data.evaluation import EvaluationSamples, LeftOut
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
+from multigraft.core.evaluation.left_out import without
 from multigraft.core.evaluation.results import final_results
+from multigraft.core.interfaces.metric import Prediction
 from multigraft.core.training.opening import open_run
 
 ANSWER = (ScoredAnswer(text="red"),)
@@ -96,6 +98,10 @@ def opened(recipe_file, overrides, registry, tmp_path_factory):
         yield run
 
 
+def reasons(reader):
+    return {left.annotation: left.reason for left in reader.left_out}
+
+
 @pytest.fixture
 def read(opened):
     """Samples of a task by id under a control, and what was left out with its reason."""
@@ -106,7 +112,7 @@ def read(opened):
         reader = ControlledReader(opened.data.reader, CONTROLS[control or "untrained"], seed, kinds)
         found = {each.annotation.id: each for each in EvaluationSamples(source, reader, log)}
         assert not log.listed
-        return SimpleNamespace(found=found, left_out=reader.left_out)
+        return SimpleNamespace(found=found, left_out=reasons(reader))
 
     return samples
 
@@ -223,5 +229,15 @@ def test_stored_features_are_lent_and_shuffled_as_media_are(opened, recipe_file,
                 reader = ControlledReader((data or run.data).reader, CONTROLS[control], 0)
                 found = list(EvaluationSamples(source, reader, SkippedLog(None, 1.0)))
                 assert all((media.features is None) == bool(data) for each in found for media in each.media)
-                names.setdefault(control, []).append(([each.annotation.id for each in found], reader.left_out))
+                names.setdefault(control, []).append(([each.annotation.id for each in found], reasons(reader)))
     assert all(decoded == stored for decoded, stored in names.values())
+
+
+def test_an_id_that_is_in_use_in_two_records_takes_no_other_row_away():
+    def row(key):
+        return Prediction("0", "red", ("red",), media=(f"all-0.tar#{key}.0.png",))
+
+    assert without([row("a"), row("ab"), row("b")], [LeftOut("all-0.tar", "a", "0", "no video")]) == [
+        row("ab"),
+        row("b"),
+    ]

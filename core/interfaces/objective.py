@@ -4,8 +4,8 @@ A component's `build(options) -> Objective`. The engine divides the sum that `lo
 whole global batch, so micro-batches and ranks do not change the result and a task's gradient does not depend on what
 else is in the batch.
 
-A row of weight 0 counts in the denominator and is left out of every pass: `loss` never sees it, so that it gives no
-gradient at all, not one of zero, by which momentum and weight decay would still move the task's tensors.
+A row of weight 0 counts in the denominator and is left out of every pass of training: `loss` does not see it there, so
+that it gives no gradient at all, not one of zero, by which momentum and weight decay would still move tensors.
 """
 
 from abc import ABC, abstractmethod
@@ -96,7 +96,7 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
-        """Sum of the loss over the rows, a scalar. None of them has weight 0."""
+        """Sum of the loss over the rows, a scalar. In training, none of them has weight 0."""
 
     @abstractmethod
     def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:

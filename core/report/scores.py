@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from multigraft.core.evaluation.left_out import lines
+
 _NO_METRIC = ("n", "by_source", "by_type", "facts", "counts")
 
 
@@ -56,6 +58,16 @@ def score_rows(results: Mapping[str, Any]) -> Iterator[ScoreRow]:
 def main_metrics(results: Mapping[str, Any]) -> list[str]:
     """The main metric of each task, each once."""
     return list(dict.fromkeys(row.metric for row in score_rows(results) if row.main and not row.group))
+
+
+def left_out(results: Mapping[str, Any]) -> list[str]:
+    """What each control leaves out because it cannot change it, in words."""
+    tasks: Mapping[str, Any] = results.get("left_out", {})
+    return [
+        line
+        for control, scores in results.get("controls", {}).items()
+        for line in lines(control, scores, tasks.get(control, {}))
+    ]
 
 
 def facts(results: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from multigraft.core.report.curves import curves, draw_all, singles
 from multigraft.core.report.marks import NEUTRAL, marks_of
 from multigraft.core.report.run_files import RunFiles, read_run
 from multigraft.core.report.samples import draw_samples
-from multigraft.core.report.scores import control_names, facts, flat, main_metrics, score_rows, shown
+from multigraft.core.report.scores import control_names, facts, flat, left_out, main_metrics, score_rows, shown
 from multigraft.core.report.summary import bars, cut_texts, is_finished, skipped_by_reason, steps_made, summary
 
 
@@ -54,6 +54,7 @@ def _facts(run: RunFiles) -> dict[str, Any]:
         "rows": list(score_rows(results)),
         "split": results.get("split"),
         "facts": facts(results),
+        "left_out": left_out(results),
         "parameters": parameters,
         "bars": {"owner": bars(parameters.get("by_owner", {})), "part": bars(parameters.get("by_part", {}))},
         "data": results.get("data", {}),

@@ -53,7 +53,7 @@ RESULTS = {
         "no-media": {
             "vqa": scores(0.67),
             "caption": {"cider": 0.21, "n": 1000},
-            "video": {"exact-match": 0.26, "n": 590},
+            "video": {"exact-match": 0.26, "n": 590, "left_out": {"no media": {"n": 10, "annotations": ["c1", "c2"]}}},
         },
         "shuffled-frames": {
             "video": {
@@ -63,6 +63,7 @@ RESULTS = {
             }
         },
     },
+    "left_out": {"shuffled-frames": {"vqa": {"no video": {"n": 9673, "annotations": []}}}},
     "bounds": {"vqa": {"majority": 0.373, "question alone": 0.67}, "video": {"exact-match": {"chance": 0.25}}},
     "parameters": {
         "total": 4_012_345,

@@ -15,9 +15,10 @@ _SHAPE_CHECKS = (
     "unused",
 )  # fmt: skip
 _DEEP = "multigraft.core.deep_checks"
+_DEEP_CHECKS = ("trunk", "shards", "adapters", "components", "limits", "controls", "graft", "prompt_room")
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
-DEEP_CHECKS = tuple(f"{_DEEP}:{name}" for name in ("trunk", "shards", "adapters", "components", "controls", "graft"))
+DEEP_CHECKS = tuple(f"{_DEEP}:{name}" for name in _DEEP_CHECKS)
 """Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""
 
 Check = Callable[[Subject], Iterable[Problem]]

@@ -147,6 +147,43 @@ def _unused_values(subject: Subject, methods: dict[int, Method]) -> Iterator[Pro
             yield subject.document.problem(where, f"{value!r} fits no part of these adapters", hint)
 
 
+def limits(subject: Subject) -> Iterator[Problem]:
+    """Texts, targets and outputs may be no longer than the backbone has positions for; prefixes leave room."""
+    if subject.trunk is None:
+        return
+    backbone = subject.trunk.backbone
+    longest = backbone.longest
+    for name, task in subject.recipe.tasks.items():
+        given: list[tuple[Location, int, int | None]] = [
+            (("text_limit",), task.text_limit, longest.input),
+            (("target_limit",), task.target_limit, longest.output),
+            (("decoding", "max_tokens"), task.decoding.max_tokens, longest.output),
+        ]
+        for key, value, most in given:
+            if most is not None and value > most:
+                message = f"{value} tokens, and the backbone has positions for {most}"
+                yield subject.document.problem(("tasks", name, *key), message, f"{most} at most")
+        prefix = int(backbone.tokenize([task.prefix])[1].sum())
+        if prefix > task.text_limit:
+            message = (
+                f"{task.text_limit} tokens, and the prefix, which is never cut, has {prefix} with the special ones"
+            )
+            yield subject.document.problem(("tasks", name, "text_limit"), message, "make room for it")
+
+
+def prompt_room(subject: Subject) -> Iterator[Problem]:
+    """Where the tokens of a visual prompt take positions, they and the longest text fit together."""
+    together = subject.trunk.backbone.longest.together if subject.trunk else None
+    if together is None or subject.plan is None:
+        return
+    prompts = subject.plan.prompt_tokens
+    for name, task in subject.recipe.tasks.items():
+        if prompts + task.text_limit > together:
+            message = f"{task.text_limit} tokens and {prompts} of the visual prompt, and there are {together} positions"
+            hint = f"{together - prompts} at most" if together > prompts else "give `trunk.prompt` fewer tokens"
+            yield subject.document.problem(("tasks", name, "text_limit"), message, hint)
+
+
 def controls(subject: Subject) -> Iterator[Problem]:
     """Each control changes something for some task that is scored."""
     recipe, data, split = subject.recipe, subject.data, final_split(subject.recipe)

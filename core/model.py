@@ -16,6 +16,7 @@ from multigraft.core.graft.placement import Graft, ModulePlacement
 from multigraft.core.interfaces.backbone import Backbone, Encoded
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.objective import Objective, TaskRows
+from multigraft.core.interfaces.prompt import PromptGenerator
 from multigraft.core.passes import RowPasses
 from multigraft.core.visual import PromptMaker
 
@@ -52,6 +53,12 @@ class Model:
     def computing(self, device: torch.device) -> AbstractContextManager[object]:
         """The context that passes run in: autocast for bf16."""
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    @property
+    def most_prompt_tokens(self) -> int:
+        """Tokens of a row's visual prompt, at most; 0 where its generator does not say."""
+        generator = self.prompt_maker.prompt.module if self.prompt_maker else None
+        return (generator.most_tokens() or 0) if isinstance(generator, PromptGenerator) else 0
 
     def losses(
         self, batch: Batch, training: bool, generator: Generator | None = None, unlearned: Collection[str] = ()

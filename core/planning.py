@@ -37,6 +37,9 @@ class Plan:
     memory: dict[str, int]
     """Bytes: `trunk`, `graft` with its optimizer, `activations` (a rough figure), `total`."""
 
+    prompt_tokens: int = 0
+    """Tokens of a row's visual prompt, at most; 0 where none is made or its generator does not say."""
+
     def to_json(self) -> dict[str, Any]:
         """As `show --json` prints it."""
         owners = [{**vars(row), "shapes": [list(shape) for shape in row.shapes]} for row in self.owners]
@@ -49,7 +52,8 @@ def plan(recipe: Recipe, registry: Registry, trunk: Trunk | None = None) -> Plan
     trunk = trunk or build_trunk(recipe, registry, on_meta_device=True)
     model = build_model(recipe, registry, trunk)
     table = count(model)
-    return Plan(table, site_rows(model.graft), _owner_rows(model.graft.bank), _memory(recipe, trunk, table))
+    memory = _memory(recipe, trunk, table)
+    return Plan(table, site_rows(model.graft), _owner_rows(model.graft.bank), memory, model.most_prompt_tokens)
 
 
 def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:

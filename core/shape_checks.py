@@ -9,6 +9,7 @@ from multigraft.core.config.data_files import missing_files, named_command
 from multigraft.core.config.method_names import is_taken, method_name
 from multigraft.core.config.names import Given, Refers, SourceText, same_file
 from multigraft.core.config.problems import Problem
+from multigraft.core.config.recipe import CONTROL_NAMES
 from multigraft.core.config.splits import TRAIN, scorable, splits_of, unscored
 from multigraft.core.nearest import did_you_mean
 from multigraft.core.registry import missing_requirement
@@ -40,12 +41,12 @@ def weight_files(subject: Subject) -> Iterator[Problem]:
 def references(subject: Subject) -> Iterator[Problem]:
     """Every text that is marked as the name of something is the name of such a thing."""
     recipe = subject.recipe
-    known: dict[str, Collection[str]] = {"task": recipe.tasks, "split": scorable(recipe)}
+    known: dict[str, Collection[str]] = {"task": recipe.tasks, "split": scorable(recipe), "control": CONTROL_NAMES}
     for found in walk(recipe):
         mark = found.mark(Refers) if isinstance(found.value, str) else None
         if mark is not None and found.value not in known[mark.what]:
             hint = did_you_mean(found.value, known[mark.what])
-            yield subject.document.problem(found.location, f"no {mark.what} {found.value!r}", hint, found.is_key)
+            yield subject.document.problem(found.location, f"no {mark.what} named {found.value!r}", hint, found.is_key)
 
 
 def given_names(subject: Subject) -> Iterator[Problem]:
@@ -97,10 +98,6 @@ def command(subject: Subject) -> Iterator[Problem]:
 
 def unused(subject: Subject) -> Iterator[Problem]:
     """Note keys that are given and have no effect."""
-    recipe, notes = subject.recipe, subject.notes
-    written = subject.document.data
-    if recipe.data.features and recipe.trunk.encoder is None:
-        notes.append("`data.features` has no effect without `trunk.encoder`")
-    if "sharing" in (written.get("graft") or {}) and all(each.sharing for each in recipe.graft.adapters):
-        notes.append("`graft.sharing` has no effect: no adapter goes by it")
+    if subject.recipe.data.features and subject.recipe.trunk.encoder is None:
+        subject.notes.append("`data.features` has no effect without `trunk.encoder`")
     return iter(())

@@ -1,6 +1,7 @@
 """`multigraft check RECIPE`."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,10 @@ import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.config.problems import RecipeError
+from multigraft.core.data.cutting import CUT_KINDS
 
 if TYPE_CHECKING:
-    from multigraft.core.planning import Plan
+    from multigraft.core.subject import Subject
 
 _BAD_INPUT = 2
 
@@ -39,7 +41,7 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
             raise
         click.echo(json.dumps({"recipe": recipe, "problems": [asdict(one) for one in error.problems]}, indent=2))
         context.exit(_BAD_INPUT)
-    facts = _facts(subject.plan) if subject.plan else {}
+    facts = _facts(subject) if subject.plan else {}
     for note in subject.notes:
         click.echo(f"note: {note}", err=True)
     if as_json:
@@ -51,8 +53,15 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
         click.echo(_lines(facts))
 
 
-def _facts(planned: "Plan") -> dict[str, Any]:
-    return {"parameters": planned.parameters.to_json(), "memory": planned.memory}
+def _facts(subject: "Subject") -> dict[str, Any]:
+    from multigraft.core.cut_estimate import estimate_cuts
+
+    facts: dict[str, Any] = {}
+    if subject.plan:
+        facts |= {"parameters": subject.plan.parameters.to_json(), "memory": subject.plan.memory}
+    if subject.trunk and subject.data:
+        facts["cut"] = estimate_cuts(subject.data, subject.trunk.backbone)
+    return facts
 
 
 def _lines(facts: dict[str, Any]) -> str:
@@ -62,4 +71,12 @@ def _lines(facts: dict[str, Any]) -> str:
     ]
     rows += [f"  {owner}: {numbers:,}" for owner, numbers in parameters["by_owner"].items()]
     sizes = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in memory.items())
-    return "\n".join([*rows, f"memory, about, in MiB: {sizes}"])
+    return "\n".join([*rows, f"memory, about, in MiB: {sizes}", *_cut_lines(facts.get("cut", {}))])
+
+
+def _cut_lines(cut: dict[str, dict[str, int]]) -> Iterator[str]:
+    """Which limits cut texts, by task; nothing where none does."""
+    for task, counts in cut.items():
+        if counts["any"]:
+            where = ", ".join(f"{name} {counts[name]}" for name in CUT_KINDS if counts[name])
+            yield f"limits cut {counts['any']} of {counts['n']} texts of {task}: {where}"

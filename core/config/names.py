@@ -18,7 +18,7 @@ _DEVICES = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
 class Refers:
     """Marks a text that must be the name of something in the recipe: `Annotated[str, Refers("task")]`.
 
-    In options of plugins too, also for keys of mappings and items of lists. Known: `task`, `split`.
+    In options of plugins too, also for keys of mappings and items of lists. Known: `task`, `split`, `control`.
     """
 
     what: str

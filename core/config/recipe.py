@@ -18,10 +18,8 @@ from multigraft.core.config.sections import (
 
 LARGEST_BATCH = 65_536
 """Samples in a batch, at most."""
-ControlName = Literal[
-    "untrained", "no-media", "shuffled-media", "reversed-frames", "shuffled-frames", "last-frame"
-]  # fmt: skip
-"""The controls of core/evaluation/controls.py."""
+CONTROL_NAMES = ("untrained", "no-media", "shuffled-media", "reversed-frames", "shuffled-frames", "last-frame")
+"""Those of core/evaluation/controls.py, which is not imported to look at a recipe's names."""
 
 
 class Trunk(Section):
@@ -128,7 +126,7 @@ class EvalSection(Section):
     """Most annotations of a task scored during training, drawn evenly; the final scores use all."""
     batch: int = Field(128, ge=1, le=LARGEST_BATCH)
     """Samples in one pass."""
-    controls: list[ControlName] = Field([])
+    controls: list[Annotated[str, Refers("control")]] = Field([])
     """Controls scored at the end beside the result, such as `no-media`."""
 
 

@@ -60,6 +60,11 @@ class PromptGenerator(nn.Module, ABC):
         `text_state` is `(rows, width)`, or None where `needs_text` is False.
         """
 
+    def most_tokens(self) -> int | None:
+        """Tokens of a row's prompt at most; None where it cannot say. `check` adds them to the longest text where the
+        backbone has positions for both together."""
+        return None
+
     @abstractmethod
     def initial(self, parameter: str) -> Initial:
         """The start value of one of its parameters, by name."""

@@ -45,7 +45,7 @@ class LinearPrompt(PromptGenerator):
             self.box = nn.Linear(5, shape.width)
             self.box_norm = shape.norm(shape.width)
         self.image_order = nn.Embedding(options.images, shape.width)
-        layout = shape.layout or TokenLayout.unsaid(shape.tokens)
+        self.layout = layout = shape.layout or TokenLayout.unsaid(shape.tokens)
         if options.position != "words":
             front = self._front(layout)
             places = max(options.tokens + front, options.frames * (options.frame_tokens + front))
@@ -78,6 +78,12 @@ class LinearPrompt(PromptGenerator):
         x = x + self.image_order(orders)[:, None, :]
         x = x + self._object_codes(visual.kind, pictures, count, x.device)
         return x.flatten(1, 2), pooled.mask[:, :, None].expand(rows, pictures, count).flatten(1)
+
+    def most_tokens(self) -> int:
+        """Tokens of the most images or of the most frames."""
+        options = self.options
+        front = self._front(self.layout)
+        return max(options.images * (options.tokens + front), options.frames * (options.frame_tokens + front))
 
     def initial(self, parameter: str) -> Initial:
         """Linear layers and tables N(0, 0.02), norms one and zero."""

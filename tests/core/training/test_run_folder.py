@@ -86,7 +86,10 @@ def test_the_scores_of_the_last_step_end_the_curves(trained):
 
 def test_results_have_their_form(trained):
     results = json.loads((trained.folder / "results.json").read_text())
-    assert set(results) == {"tasks", "controls", "split", "parameters", "step", "seconds", "history", "data"}
+    assert set(results) == {"tasks", "controls", "split", "parameters", "step", "seconds", "history", "data", "cut"}
+    uncut = {"n": 4, "any": 0, "context": 0, "choices": 0, "question": 0, "target": 0}
+    letters = {"any": 4, "target": 4}  # `true` is more than four tokens of the tokenizer in use
+    assert results["cut"] == {task: uncut | (letters if task == "statements" else {}) for task in TASKS}
     assert results["data"] == {"drawn": 16, "bad": 0, "problems": {}}
     assert list(results["tasks"]) == TASKS
     for report in results["tasks"].values():

@@ -1,0 +1,97 @@
+"""`check` holds limits against the backbone, and tells how many texts they cut."""
+
+import json
+
+import pytest
+
+from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
+from multigraft.core.data.shard_writer import ShardWriter
+
+RECIPE = """\
+trunk: {backbone: sapling}
+tasks:
+  choice:
+    kind: multiple-choice-video-question-answering
+    data: [choice-*.tar]
+    text_limit: LIMIT
+    target_limit: 8
+    decoding: {max_tokens: 20}
+graft: {adapters: [bottleneck]}
+train: {steps: 3, batch: 4}
+"""
+CHOICES = ("the red box on the left", "the blue box on the right", "none of the two")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """300 questions, every third of them with subtitles of 100 words, one with a long answer."""
+    with ShardWriter(tmp_path, "choice", 100) as writer:
+        for number in range(300):
+            context = "" if number % 3 else " ".join(f"word{each}" for each in range(100))
+            annotation = Annotation(
+                id=str(number), task="choice", text="what is seen?", choices=CHOICES, context=context,
+                answers=(ScoredAnswer(text=CHOICES[number % 2 and 2]),),
+            )  # fmt: skip
+            writer.write(f"k{number}", Record(id=str(number), annotations=(annotation,)), {})
+    return tmp_path
+
+
+@pytest.fixture
+def check(run, folder):
+    """What `check` says of the recipe above."""
+
+    def answer(limit, *overrides):
+        (folder / "recipe.yaml").write_text(RECIPE.replace("LIMIT", str(limit)))
+        return run("check", "recipe.yaml", *(word for one in overrides for word in ("--set", one)))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "message"),
+    [
+        ("tasks.choice.text_limit=600", "text_limit", "600 tokens, and the backbone has positions for 256"),
+        ("tasks.choice.target_limit=257", "target_limit", "257 tokens, and the backbone has positions for 256"),
+        ("tasks.choice.decoding.max_tokens=300", "decoding.max_tokens", "300 tokens, and the backbone has positions"),
+        ("tasks.choice.text_limit=4", "text_limit", "4 tokens, and the prefix, which is never cut, has"),
+    ],
+)
+def test_a_limit_that_does_not_fit_the_backbone(check, override, path, message):
+    outcome = check(160, override)
+    assert outcome.exit_code == 2
+    assert outcome.stderr.startswith(f"command line: tasks.choice.{path}: {message}")
+
+
+def test_the_place_of_a_limit(check):
+    outcome = check(600)
+    assert outcome.stderr.startswith("recipe.yaml:6:17: tasks.choice.text_limit: 600 tokens")
+
+
+def test_a_backbone_without_positions_takes_any_limit(check):
+    backbone = (
+        "trunk.backbone={kind: t5, weights: random, architecture: "
+        "{vocab_size: 300, d_model: 16, d_kv: 8, d_ff: 24, num_layers: 2, num_heads: 2, decoder_start_token_id: 0}}"
+    )
+    assert check(3000, backbone).exit_code == 0
+
+
+def test_how_many_texts_are_cut_is_guessed_from_200_drawn_evenly(check, run):
+    outcome = check(120, "tasks.choice.target_limit=60")
+    (line,) = [line for line in outcome.stdout.splitlines() if line.startswith("limits cut")]
+    counts = json.loads(run("check", "recipe.yaml", "--set", "tasks.choice.target_limit=60", "--json").stdout)["cut"]
+    cut = counts["choice"]["context"]
+    assert line == f"limits cut {cut} of 200 texts of choice: context {cut}"
+    assert 55 <= cut <= 79  # a third of the annotations
+    assert counts["choice"] == {"n": 200, "any": cut, "context": cut, "choices": 0, "question": 0, "target": 0}
+
+
+def test_training_counts_exactly_and_goes_on_counting(run, check, folder):
+    check(24)
+    options = ("--set", "train.checkpoint_every=1", "--set", "tasks.choice.target_limit=60")
+    assert run("train", "recipe.yaml", "--run", "a", *options).exit_code == 0
+    whole = json.loads((folder / "a" / "results.json").read_text())["cut"]["choice"]
+    assert (whole["n"], whole["any"], whole["choices"], whole["target"]) == (12, 12, 12, 0)
+    assert 0 < whole["context"] < 12
+    assert run("train", "recipe.yaml", "--run", "b", *options, "--set", "train.steps=2").exit_code == 0
+    assert run("train", "--resume", "b", "--set", "train.steps=3").exit_code == 0
+    assert json.loads((folder / "b" / "results.json").read_text())["cut"]["choice"] == whole

@@ -1,10 +1,12 @@
 """What a control leaves out because it cannot change it, for results.json and for the terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from multigraft.core.data.evaluation import LeftOut
 from multigraft.core.interfaces.metric import Prediction
+
+if TYPE_CHECKING:
+    from multigraft.core.data.evaluation import LeftOut
 
 _NAMED = 100
 _SHOWN = 3
@@ -13,7 +15,7 @@ LeftOutSamples = dict[str, Any]
 """`{REASON: {"n": number, "annotations": [id, ...]}}`, the first hundred ids of each reason in alphabetical order."""
 
 
-def by_reason(left_out: Iterable[LeftOut]) -> LeftOutSamples:
+def by_reason(left_out: Iterable["LeftOut"]) -> LeftOutSamples:
     """Samples by reason."""
     ids: dict[str, list[str]] = {}
     for each in left_out:
@@ -21,7 +23,7 @@ def by_reason(left_out: Iterable[LeftOut]) -> LeftOutSamples:
     return {reason: {"n": len(names), "annotations": sorted(names)[:_NAMED]} for reason, names in sorted(ids.items())}
 
 
-def without(rows: Iterable[Prediction], left_out: Iterable[LeftOut]) -> list[Prediction]:
+def without(rows: Iterable[Prediction], left_out: Iterable["LeftOut"]) -> list[Prediction]:
     """The rows of samples that were read but not changed taken away; an id may be in use in other records."""
     records: dict[str, set[str]] = {}
     for each in left_out:

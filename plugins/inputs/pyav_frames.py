@@ -58,15 +58,15 @@ def _offer(shown: Iterator[tuple[float, Any]], picker: FramePicker[Any], clip: C
     return None
 
 
-def is_upright(data: bytes, form: str, max_pixels: int, clip: Clip) -> bool:
-    """Whether the first frame of a clip is neither to be turned nor mirrored.
+def is_plain(data: bytes, form: str, max_pixels: int, clip: Clip) -> bool:
+    """Whether the first frame of a clip is neither to be turned or mirrored nor interlaced.
 
     Raises:
         BadSample: `broken video`.
     """
     with opened(data, form, max_pixels) as (container, stream):
         for _, frame in frames(container, stream, clip):
-            return _display_matrix(frame) == UPRIGHT
+            return _display_matrix(frame) == UPRIGHT and not frame.interlaced_frame
     raise BadSample("broken video", "no frame can be decoded")
 
 
@@ -120,6 +120,8 @@ def frames_from(entry: float, container: Any, stream: Any, clip: Clip) -> Iterat
         begun |= time == entry
         if begun:
             yield time, frame
+    if not begun:
+        raise NoEntryError
 
 
 def _packets_after(skipped: int, packets: Iterator[Any]) -> Iterator[Any]:

@@ -53,7 +53,7 @@ class VideoInput(Input):
         if find_spec("av") is None:
             raise BadSample("no video decoder", _EXTRA)
         from multigraft.plugins.inputs.pyav import opened, probe
-        from multigraft.plugins.inputs.pyav_frames import FrameFinisher, is_upright, pick_with_pyav
+        from multigraft.plugins.inputs.pyav_frames import FrameFinisher, is_plain, pick_with_pyav
 
         limit = self._options.max_pixels
         with at_most(_SPARE_BYTES + _FRAMES_HELD * limit * _PROBED_BYTES), opened(data, container, limit) as source:
@@ -63,7 +63,7 @@ class VideoInput(Input):
         samples = self._options.frames * 3 * transform.size**2
         with at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
             picked = None
-            if self._takes_decord(container, clip) and is_upright(data, container, limit, clip):
+            if self._takes_decord(container, clip) and is_plain(data, container, limit, clip):
                 picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform)))
             if picked is None:
                 picker = partial(FramePicker, plan, FrameFinisher(transform))

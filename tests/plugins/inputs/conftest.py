@@ -36,11 +36,11 @@ class NumberedClips:
 
     @staticmethod
     @cache
-    def make(times, form="mp4", codec="libx264", size=(128, 64), muxing=(), **options):
-        """A clip with a frame at each of `times` in seconds; muxing are options of the container."""
-        stream, unit = BytesIO(), Fraction(1, 12800)
+    def make(times, form="mp4", codec="libx264", size=(128, 64), muxing=(), unit=Fraction(1, 12800), **options):
+        """A clip with a frame at each of `times` in seconds, in whole units; muxing are options of the container."""
+        stream = BytesIO()
         with av.open(stream, "w", format=form, options=dict(muxing)) as container:
-            video = container.add_stream(codec, rate=30, options={"g": "12", **options})
+            video = container.add_stream(codec, rate=min(30, 1 / unit), options={"g": "12", **options})
             video.width, video.height = size
             video.pix_fmt = "yuv420p"
             video.codec_context.time_base = unit

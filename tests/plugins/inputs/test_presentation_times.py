@@ -1,5 +1,6 @@
 """A frame is known by the time at which it is shown, whatever a container does before, between or after."""
 
+from fractions import Fraction
 from io import BytesIO
 from itertools import product
 
@@ -70,6 +71,11 @@ def test_avi_which_has_no_presentation_times(check, clips, codec, options):
     check(clips.make(EVEN, "avi", codec, **options))
 
 
+@pytest.mark.parametrize("form", ["mpegts", "mpeg"])
+def test_mpeg_2_streams(check, clips, form):
+    check(clips.make(tuple(number / 25 for number in range(50)), form, "mpeg2video", unit=Fraction(1, 25), bf="2"))
+
+
 @pytest.mark.parametrize("gop", ["open-gop=1", "open-gop=0"])
 @pytest.mark.parametrize("first", [0, 9, 20])
 def test_hevc(check, clips, gop, first):
@@ -97,6 +103,12 @@ def test_frames_that_an_edit_list_hides_or_delays(check, clips, x264, later):
 )  # fmt: skip
 def test_fragments_and_containers_without_an_index(check, clips, x264, form, muxing):
     check(clips.remux(x264("closed"), form, **muxing))
+
+
+@pytest.mark.parametrize(("form", "codec"), [("matroska", "libx265"), ("webm", "libvpx-vp9"), ("mov", "mpeg4")])
+def test_jumps_in_other_codecs(check, clips, form, codec):
+    quiet = {"x265-params": "log-level=none:keyint=24:min-keyint=24:scenecut=0"} if codec == "libx265" else {}
+    check(clips.make(LONG, form, codec, **quiet), None, Span(3.03, 5), decoders=["pyav"])
 
 
 @pytest.mark.parametrize("form", ["mp4", "matroska"])

@@ -65,8 +65,7 @@ def measure(tmp_path):
 
 
 CLIPS = {
-    "full high definition": (60, 1920, 1080, {}),
-    "four thousand wide": (26, 3840, 2160, {}),
+    "large": (45, 2560, 1440, {}),
     "many reference frames": (40, 1280, 720, {"x264-params": "ref=16:bframes=16:keyint=250:level=62"}),
     "wide": (40, 16384, 16, {}),
     "tall": (40, 16, 16384, {}),

@@ -1,5 +1,6 @@
 """The command line: `multigraft VERB`. Verbs are imported when called."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from multigraft.core.errors import MultigraftError
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""What is wrong with a disk or the rights on it, wherever a verb or a plugin meets it."""
 
 
 class _Root(LazyGroup):
@@ -22,7 +25,11 @@ class _Root(LazyGroup):
             return super().main(*args, **extra)
         except MultigraftError as error:
             _tell(str(error), error)
-            sys.exit(_BAD_INPUT)
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            _tell(f"{error.filename or 'a file'} cannot be written or read: {error.strerror}", error)
+        sys.exit(_BAD_INPUT)
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(context, plugin_options_first(args))

@@ -1,5 +1,6 @@
 """`multigraft init [FILE]`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -17,15 +18,12 @@ def init(context: click.Context, file: Path) -> None:
     """Write a recipe with every key, its help and its default to FILE (recipe.yaml)."""
     from multigraft.core.config.loading import load_recipe
     from multigraft.core.config.writing import write_template
+    from multigraft.core.files import write_text
 
     registry = registry_of(context)
     text = write_template(load_recipe(_STARTER, (), registry), registry)
     head = f"# A recipe of multigraft, with every key. Look it over with: multigraft check {file}\n"
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(head + text)
-    except FileExistsError:
-        raise MultigraftError(f"{file} is there already; give another name: multigraft init FILE") from None
-    except OSError as error:
-        raise MultigraftError(f"{file} cannot be written: {error.strerror}") from error
+    if os.path.lexists(file):
+        raise MultigraftError(f"{file} is there already; give another name: multigraft init FILE")
+    write_text(file, head + text)
     click.echo(str(file))

@@ -5,7 +5,7 @@ from pathlib import Path
 from multigraft.core.assembly import allocate, build_model, build_trunk
 from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import write_folder
+from multigraft.core.files import write_folder, writing
 from multigraft.core.graft.files import load_graft, read_facts, save_graft
 from multigraft.core.registry import Registry
 from multigraft.core.training.saved import Saved
@@ -15,7 +15,7 @@ def export_task(saved: Saved, task: str, to: Path, registry: Registry) -> Path:
     """Write what `task` needs of a saved graft to a new folder.
 
     Raises:
-        MultigraftError: no such task, or the folder is there already.
+        MultigraftError: no such task, the folder is there already, or it cannot be written; nothing is left of it then.
     """
     import torch
 
@@ -32,6 +32,6 @@ def export_task(saved: Saved, task: str, to: Path, registry: Registry) -> Path:
         save_graft(folder / "graft", model.graft.bank, facts, model.graft.keys_of(task))
         (folder / "recipe.yaml").write_text(dump_recipe(saved.recipe))
 
-    to.parent.mkdir(parents=True, exist_ok=True)
-    write_folder(to, fill)
+    with writing(to):
+        write_folder(to, fill)
     return to

@@ -1,7 +1,7 @@
 """Scalars to all loggers of a run; a logger that fails is switched off with one warning."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from multigraft.core.config.options import Options
@@ -17,22 +17,23 @@ class Scalars:
 
     def log(self, step: int, scalars: Mapping[str, float]) -> None:
         """Hand the scalars of a step to every logger that still works."""
-        for name, logger in list(self._loggers.items()):
-            try:
-                logger.log(step, scalars)
-            except Exception as error:
-                print(f"logger '{name}' is switched off for this run: {error!r}", file=sys.stderr)
-                del self._loggers[name]
+        self._each(lambda logger: logger.log(step, scalars))
 
     def resume(self, step: int) -> None:
         """Forget what was written at or after a step."""
-        for logger in self._loggers.values():
-            logger.resume(step)
+        self._each(lambda logger: logger.resume(step))
 
     def close(self) -> None:
         """Close all."""
-        for logger in self._loggers.values():
-            logger.close()
+        self._each(lambda logger: logger.close())
+
+    def _each(self, act: Callable[[Logger], None]) -> None:
+        for name, logger in list(self._loggers.items()):
+            try:
+                act(logger)
+            except Exception as error:
+                print(f"logger '{name}' is switched off for this run: {error!r}", file=sys.stderr)
+                del self._loggers[name]
 
 
 def open_loggers(options: list[Options], registry: Registry, folder: Path) -> Scalars:

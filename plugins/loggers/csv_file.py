@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from multigraft.core.files import write_text
 from multigraft.core.interfaces.logger import Logger
 from multigraft.plugins.loggers.options import CsvOptions
-from multigraft.plugins.loggers.replaced_file import replace_text
 
 
 class CsvLogger(Logger):
@@ -46,7 +46,7 @@ class CsvLogger(Logger):
         writer = self._writer(text)
         writer.writeheader()
         writer.writerows(rows)
-        replace_text(self._path, text.getvalue())
+        write_text(self._path, text.getvalue())
 
     def _writer(self, file: TextIO) -> "csv.DictWriter[str]":
         return csv.DictWriter(file, self._columns, lineterminator="\n")

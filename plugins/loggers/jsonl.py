@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from multigraft.core.files import write_text
 from multigraft.core.interfaces.logger import Logger
 from multigraft.plugins.loggers.options import JsonLinesOptions
-from multigraft.plugins.loggers.replaced_file import replace_text
 
 
 class JsonLinesLogger(Logger):
@@ -20,7 +20,7 @@ class JsonLinesLogger(Logger):
         """Cut away rows after `step`, and a last line that was never finished."""
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines()
-            replace_text(self._path, "".join(f"{line}\n" for line in lines if _is_kept(line, step)))
+            write_text(self._path, "".join(f"{line}\n" for line in lines if _is_kept(line, step)))
 
     def log(self, step: int, scalars: Mapping[str, float]) -> None:
         """Append one line."""

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import write_folder
+from multigraft.core.files import write_folder, writing
 from multigraft.core.registry import Registry
 from multigraft.core.training.saved import open_saved
 
@@ -34,5 +34,6 @@ def write_sapling(run: Path, to: Path, registry: Registry) -> Path:
         facts = {"recipe": "configs/sapling.yaml", "steps": saved.recipe.train.steps, "tasks": results["tasks"]}
         (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
 
-    write_folder(to, fill)
+    with writing(to):
+        write_folder(to, fill)
     return to

@@ -4,7 +4,8 @@ Stored beside the shard as `SHARD.tar.index.json`: columns of numbers and tables
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -13,9 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-FEATURE_FIELDS = frozenset({"features.safetensors", "bad.json"})
-"""What a shard of stored features has for each key."""
 Numbers = NDArray[np.int64]
+_FEATURE_FIELD = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}\.safetensors|features\.safetensors|bad\.json")
+"""What a shard of stored features has for each key; the last two are those of version 0.1."""
+
+
+def is_of_features(fields: Iterable[str]) -> bool:
+    """Whether fields are those of stored features, and no others."""
+    return all(map(_FEATURE_FIELD.fullmatch, fields))
 
 
 @dataclass(frozen=True)
@@ -95,9 +101,7 @@ class ShardIndex:
     @property
     def holds_features(self) -> bool:
         """Whether it is a shard of stored features: no sample has anything else."""
-        return (
-            len(self.keys) > 0 and {self.fields[number] for number in np.unique(self.members.field)} <= FEATURE_FIELDS
-        )
+        return len(self.keys) > 0 and is_of_features(self.fields[number] for number in np.unique(self.members.field))
 
     @cached_property
     def content(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from multigraft.core.data.index import FEATURE_FIELDS, Annotations, Members, Problem, ShardIndex
+from multigraft.core.data.index import Annotations, Members, Problem, ShardIndex, is_of_features
 from multigraft.core.data.index_problems import Problems, unfit
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.open_file import OpenFile
@@ -118,7 +118,7 @@ class IndexBuilder:
         self._first.append(len(self._members) // 4)
         for name, place in sample.files.items():
             self._members.extend((self._fields.number(name), *place))
-        if sample.record is None and sample.files.keys() <= FEATURE_FIELDS:
+        if sample.record is None and is_of_features(sample.files):
             self._of_features.without_record(sample.key, sample.files)
             return
         self._plain = True

@@ -1,15 +1,15 @@
 """The manifest of a folder of data: what has been made there, held against what is there."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 MANIFEST = "manifest.json"
 """Written last. `files` gives the bytes of each file by its path in the folder; `shards`, by `ShardWriter`, facts of
 each shard, its bytes among them. Other keys are its maker's."""
 
 _SHOWN = 3
+_DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def lack(folder: Path) -> str:
@@ -18,18 +18,31 @@ def lack(folder: Path) -> str:
     Files are looked up, not read: a file of another size is one that is cut.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        promised = _promised(manifest)
+        promised = _promised(folder)
     except OSError:
         return f"has no {MANIFEST}"
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except _DAMAGE:
         return f"has a damaged {MANIFEST}"
-    lacking = [text for name, size in promised.items() if (text := _wrong(folder / name, name, size))]
-    more = [f"{len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
-    return f"lacks what its {MANIFEST} names: {', '.join([*lacking[:_SHOWN], *more])}" if lacking else ""
+    return _lacks([text for name, size in promised.items() if (text := _wrong(folder / name, name, size))])
 
 
-def _promised(manifest: Mapping[str, Any]) -> dict[str, int]:
+def lack_files(folder: Path) -> str:
+    """Which files a folder lacks that a manifest in it names, in words; it need not have one, and sizes may differ."""
+    try:
+        promised = _promised(folder)
+    except (OSError, *_DAMAGE):
+        return ""
+    return _lacks([name for name in promised if not (folder / name).exists()])
+
+
+def _lacks(names: Sequence[str]) -> str:
+    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return f"lacks what its {MANIFEST} names: {', '.join([*names[:_SHOWN], *more])}" if names else ""
+
+
+def _promised(folder: Path) -> dict[str, int]:
+    """The bytes of each file that a manifest names."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     shards = {name: facts["bytes"] for name, facts in manifest.get("shards", {}).items()}
     return {str(name): int(size) for name, size in (*shards.items(), *manifest.get("files", {}).items())}
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from multigraft.core.config.sections import TaskOptions
 from multigraft.core.data.index import Problem, ShardIndex
+from multigraft.core.data.manifest import MANIFEST, lack_files
 from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.shard import Shard, open_shard
@@ -76,11 +77,19 @@ def open_source(name: str, task: Task, options: TaskOptions, split: str, root: P
         rows.append(_rows(index, wanted, options.sources))
         contents.append(index.content)
         problems += [_skipped(path, problem) for problem in index.problems]
+    problems += _incomplete_folders(shards)
     for each in problems:
         log.note(each)
     if not any(map(len, rows)):
         raise _nothing_for(name, split, wanted, options, shards)
     return TaskSource(name, task, options, split, shards, rows, contents, problems)
+
+
+def _incomplete_folders(shards: Sequence[Path]) -> Iterator[Skipped]:
+    """Folders that lack shards which their manifest names: `*` does not find what is not there."""
+    for folder in dict.fromkeys(path.parent for path in shards):
+        if lacking := lack_files(folder):
+            yield Skipped(str(folder / MANIFEST), "", "", "incomplete folder", f"the folder {lacking}")
 
 
 def _skipped(path: Path, problem: Problem) -> Skipped:

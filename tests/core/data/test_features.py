@@ -11,6 +11,7 @@ from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.shard import open_shard
 from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.data.summary import summarize
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Span
@@ -153,7 +154,7 @@ def test_features_are_not_copied_once_they_are_read(samples, pack, open_task, en
 def test_another_encoder_is_refused_with_both_names(samples, pack, open_task, encode, inputs, tmp_path):
     pack(samples)
     home = encode(open_task("vqa"))
-    with pytest.raises(MultigraftError, match=r"(?s)stored: pixels \| image/1 .*recipe: other \| "):
+    with pytest.raises(MultigraftError, match=r"(?s)stored: pixels \| image/\d .*recipe: other \| "):
         FeatureStore(home, "other | image/1", inputs)
     with pytest.raises(MultigraftError, match="holds no stored features"):
         FeatureStore(tmp_path / "none", "other", inputs)
@@ -173,3 +174,10 @@ def test_features_of_a_shard_that_changed_are_not_used(samples, pack, open_task,
     (shard, _) = pack(samples)
     with pytest.raises(MultigraftError, match=r"no stored features of .*a-000000\.tar"):
         store.read(open_shard(shard), 0, "png", None)
+
+
+def test_a_feature_shard_says_what_it_is(samples, pack, open_task, encode):
+    pack(samples)
+    for path in encode(open_task("vqa"), open_task("clips")).glob("*.tar"):
+        found = summarize(path)
+        assert (found["kind"], found["problems"]) == ("shard of stored features", [])

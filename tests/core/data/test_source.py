@@ -61,3 +61,13 @@ def test_a_cut_shard_is_listed_and_its_first_samples_are_used(pack, questions, o
     assert texts(open_task("vqa", log=log)) == ["vqa/0", "vqa/1"]
     assert [(entry.shard, entry.key, entry.reason) for entry in log.listed] == [(str(path), "vqa2", "cut tar")]
     log.finish()
+
+
+def test_a_folder_that_lacks_what_its_manifest_names_is_a_problem(pack, questions, open_task):
+    first, second = pack(questions(vqa=6))
+    second.unlink()
+    log = SkippedLog(None, 1.0)
+    assert open_task("vqa", log).size == 4
+    (row,) = log.listed
+    assert (row.shard, row.reason) == (str(first.with_name("manifest.json")), "incomplete folder")
+    assert row.detail == "the folder lacks what its manifest.json names: a-000001.tar"

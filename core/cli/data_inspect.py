@@ -1,15 +1,16 @@
 """`multigraft data inspect PATH...`."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from multigraft.core.cli.console import console
 from multigraft.core.errors import MultigraftError
 
 _SHOWN = 20
@@ -34,7 +35,7 @@ def inspect(paths: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
-        _print(found, Console())
+        _print(found)
 
 
 def _files(arguments: Sequence[str]) -> list[Path]:
@@ -70,20 +71,20 @@ def _emptiness(path: Path) -> str:
     return f"is a folder without tars; it holds {', '.join(held[:_SHOWN])}{more}" if held else "is an empty folder"
 
 
-def _print(found: dict[str, Any], console: Console) -> None:
+def _print(found: dict[str, Any]) -> None:
     files = found["files"]
     name = found.get("shard") or f"{len(files):,} files"
     click.echo(f"{name}: {found['kind']}, {found['samples']:,} samples, {found['bytes']:,} bytes")
     if len(files) > 1:
-        _print_rows("Files", list(map(_file_row, files)), console)
-    _print_rows("Fields", found["fields"], console)
-    _print_rows("Annotations", found["annotations"], console)
+        _print_rows("Files", list(map(_file_row, files)))
+    _print_rows("Fields", found["fields"])
+    _print_rows("Annotations", found["annotations"])
     for line in _record_lines(found["records"]):
         click.echo(line)
     problems = found["problems"]
     if problems:
         count = sum(problem["count"] for problem in problems)
-        _print_rows(f"Problems: {count:,}", [_problem_row(each, len(files) > 1) for each in problems], console)
+        _print_rows(f"Problems: {count:,}", [_problem_row(each, len(files) > 1) for each in problems])
 
 
 def _file_row(file: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _record_lines(records: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield f"  {json.dumps(record['annotation'], ensure_ascii=False)}"
 
 
-def _print_rows(title: str, rows: Sequence[dict[str, Any]], console: Console) -> None:
+def _print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     table = Table(title=title, title_justify="left")
@@ -120,6 +121,6 @@ def _print_rows(title: str, rows: Sequence[dict[str, Any]], console: Console) ->
         table.add_column(name, justify="right" if isinstance(value, int) else "left", overflow="fold")
     for row in rows[:_SHOWN]:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else escape(value) for value in row.values()))
-    console.print(table)
+    console(sys.stdout).print(table)
     if len(rows) > _SHOWN:
         click.echo(f"{len(rows) - _SHOWN:,} more; --json lists them all")

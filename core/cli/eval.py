@@ -28,8 +28,7 @@ def evaluate(context: click.Context, run: Path, controls: tuple[str, ...], split
     Controls are the same samples with something taken away: untrained, no-media, shuffled-media, reversed-frames,
     shuffled-frames, last-frame.
     """
-    from rich.console import Console
-
+    from multigraft.core.cli.console import console
     from multigraft.core.cli.score_table import score_table
     from multigraft.core.training.processes import join_processes
     from multigraft.core.training.rescoring import rescore
@@ -40,4 +39,4 @@ def evaluate(context: click.Context, run: Path, controls: tuple[str, ...], split
     if as_json:
         click.echo(json.dumps(results))
     else:
-        Console(file=sys.stdout).print(score_table(results))
+        console(sys.stdout).print(score_table(results))

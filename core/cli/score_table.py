@@ -5,24 +5,22 @@ from typing import Any
 
 from rich.table import Table
 
+from multigraft.core.cli.console import add_row, table
+from multigraft.core.report.scores import ControlScore, control_names, score_rows
+
 
 def score_table(results: Mapping[str, Any]) -> Table:
-    """A row for each task and metric; a column for each control."""
-    controls: Mapping[str, Any] = results.get("controls", {})
-    table = Table("task", "metric", "score", *controls, "n")
-    for task, report in results.get("tasks", {}).items():
-        for metric, value in report.items():
-            if metric != "n" and isinstance(value, int | float):
-                others = (controls[name].get(task, {}).get(metric) for name in controls)
-                table.add_row(
-                    task,
-                    metric,
-                    f"{value:.3f}",
-                    *map(_shown, others),
-                    str(report.get("counts", {}).get(metric, report["n"])),
-                )
-    return table
+    """A row for each task and metric with the number of what it is over; a column for each control."""
+    made = table("task", "metric", "score", "n", *control_names(results))
+    for row in score_rows(results):
+        if not row.group:
+            n = "" if row.n is None else f"{row.n:,}"
+            add_row(made, row.task, row.metric, f"{row.score:.3f}", n, *map(_shown, row.controls))
+    return made
 
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _shown(control: ControlScore | None) -> str:
+    """A control's score, and over how many where these are others than the row's."""
+    if control is None:
+        return ""
+    return f"{control.score:.3f}" if control.n is None else f"{control.score:.3f} (n {control.n:,})"

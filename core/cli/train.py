@@ -1,6 +1,7 @@
 """`multigraft train RECIPE`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,20 +96,28 @@ def _rehearse(subject: "Subject") -> tuple[dict[str, Any], str]:
 
 
 def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[dict[str, Any], str]:
-    from rich.console import Console
-
     from multigraft.core.checks import check_deep
+    from multigraft.core.cli.console import console
     from multigraft.core.cli.making import make_data
     from multigraft.core.cli.score_table import score_table
+    from multigraft.core.training.finished import finished
     from multigraft.core.training.processes import join_processes
     from multigraft.core.training.session import train as train_graft
 
     processes = join_processes()
-    with processes.main_process_first():
-        make_data(subject.recipe, subject.registry)
-        check_deep(subject)
-    results = train_graft(subject.recipe, subject.registry, folder, resume, name)
+    results = finished(subject.recipe, subject.registry, folder) if resume else None
+    steps = subject.recipe.train.steps
+    hint = (
+        f"{folder} is finished: its {steps:,} steps are made and scored, and nothing was changed. "
+        f"Train longer by `multigraft train --resume {folder} --set train.steps={2 * steps}`"
+    )
+    if results is None:
+        hint = f"Next: multigraft report {folder}"
+        with processes.main_process_first():
+            make_data(subject.recipe, subject.registry)
+            check_deep(subject)
+        results = train_graft(subject.recipe, subject.registry, folder, resume, name)
     if processes.is_main_process:
-        Console(stderr=True).print(score_table(results))
-        click.echo(f"Next: multigraft report {folder}", err=True)
+        console(sys.stderr).print(score_table(results))
+        click.echo(hint, err=True)
     return {"run": str(folder), **results}, str(folder)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
+from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import Skipped, SkippedLog
-from multigraft.core.data.stream import Share
 
 if TYPE_CHECKING:
     from multigraft.core.data.reader import SampleReader

@@ -13,9 +13,10 @@ from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.problem_lines import problem_lines
 from multigraft.core.data.reader import MediaReader, SampleReader
+from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
-from multigraft.core.data.stream import Share, Stream
+from multigraft.core.data.stream import Stream
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.picture import Transform

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
+from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.sampler import Sampler
@@ -28,14 +29,6 @@ class Draw:
     index: int
 
 
-@dataclass(frozen=True)
-class Share:
-    """Which slice of each global batch is this process's."""
-
-    rank: int = 0
-    world: int = 1
-
-
 class Stream:
     """Batches of samples. Its whole state is the step: a stream made with the same arguments goes on from anywhere,
     also with another number of ranks or threads."""
@@ -51,7 +44,7 @@ class Stream:
         batch: int,
         window: int,
         threads: int = 2,
-        share: Share = Share(),
+        share: Share = Share(),  # noqa: B008 - frozen
     ) -> None:
         if batch < share.world:
             raise MultigraftError(f"`train.batch: {batch}` gives some of the {share.world} processes no sample")

@@ -10,7 +10,7 @@ from multigraft.core.assembly import build_trunk
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
-from multigraft.core.data.stream import Share
+from multigraft.core.data.share import Share
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.evaluate import HeldOutLoss, Scorer, predict

@@ -11,7 +11,7 @@ from multigraft.core.config.splits import TRAIN, final_split, unscored
 from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.indexing import unsaved_indices
-from multigraft.core.data.stream import Share
+from multigraft.core.data.share import Share
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
 from multigraft.core.files import write_text
 from multigraft.core.registry import Registry

@@ -13,9 +13,10 @@ from multigraft.core.data.batch import Example
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import open_source
-from multigraft.core.data.stream import Share, Stream
+from multigraft.core.data.stream import Stream
 from multigraft.core.interfaces.picture import Transform
 from multigraft.core.interfaces.task import Task
 from multigraft.plugins.samplers.weighted import WeightedSampler

@@ -1,8 +1,8 @@
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.data.stream import Share
 
 
 def ids(source, log=None, **arguments):

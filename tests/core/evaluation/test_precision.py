@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from multigraft.core.config.loading import load_recipe
-from multigraft.core.data.stream import Share
+from multigraft.core.data.share import Share
 from multigraft.core.evaluation.results import control_scores, evaluate_run, final_results
 from multigraft.core.evaluation.serving import Question, answer
 from multigraft.core.training.loop import Trainer

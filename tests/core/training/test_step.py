@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from multigraft.core.config.loading import load_recipe
-from multigraft.core.data.stream import Share
+from multigraft.core.data.share import Share
 from multigraft.core.errors import MultigraftError
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.opening import open_run

@@ -1,7 +1,9 @@
 """`multigraft check RECIPE`."""
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +12,22 @@ import click
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.config.problems import RecipeError
 from multigraft.core.data.cutting import CUT_KINDS
+from multigraft.core.errors import MultigraftError
 
 if TYPE_CHECKING:
     from multigraft.core.subject import Subject
 
 _BAD_INPUT = 2
+_SLOW = 5.0
+"""Seconds."""
 
 
 @click.command(epilog="Example: multigraft check quickstart --set train.steps=100")
 @click.argument("recipe")
 @with_overrides
-@click.option("--shape", is_flag=True, help="Look at the recipe's keys and files only, and build nothing.")
+@click.option(
+    "--shape", is_flag=True, help="Look at the recipe's keys, names and files only, in a second; needs no torch."
+)
 @with_json
 @click.pass_context
 def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape: bool, as_json: bool) -> None:
@@ -35,7 +42,8 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
     try:
         subject = check_shape(recipe, overrides, registry)
         if not shape:
-            check_deep(subject)
+            with _hinting(recipe):
+                check_deep(subject)
     except RecipeError as error:
         if not as_json:
             raise
@@ -51,6 +59,24 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
     click.echo(f"{recipe}: no problems found")
     if facts:
         click.echo(_lines(facts))
+
+
+@contextmanager
+def _hinting(recipe: str) -> Iterator[None]:
+    """Say what is quick, where this was slow or cannot be done.
+
+    Raises:
+        MultigraftError: torch or transformers cannot be imported.
+    """
+    began = time.monotonic()
+    quick = f"`multigraft check --shape {recipe}` looks at keys, names and files alone"
+    try:
+        yield
+    except ImportError as error:
+        raise MultigraftError(f"the trunk cannot be planned here: {error}; {quick}, without it") from error
+    finally:
+        if time.monotonic() - began > _SLOW:
+            click.echo(f"note: {quick}, in a second", err=True)
 
 
 def _facts(subject: "Subject") -> dict[str, Any]:

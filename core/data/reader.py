@@ -9,6 +9,7 @@ from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.order import Place
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
+from multigraft.core.data.wording import legible
 from multigraft.core.interfaces.input import Span
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SampleReader:
             example = source.task.example(annotation, draw).with_prefix(source.options.prefix)
             media = self._read_media(shard, int(shard.index.annotations.sample[row]), annotation)
         except BadSample as error:
-            return Skipped(shard.name, key, name, error.reason, error.detail)
+            return Skipped(shard.name, key, name, error.reason, legible(error.detail))
         return Sample(source.name, annotation, example, media, f"{shard.name}#{key}")
 
     def _read_media(self, shard: "Shard", sample: int, annotation: Annotation) -> tuple[Media, ...]:

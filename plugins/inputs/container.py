@@ -40,6 +40,8 @@ def container_of(data: bytes) -> str:
         return MPEG_PS
     for size, start in _TS_PACKETS:
         if len(data) > start + size and data[start] == 0x47 and data[start + size] == 0x47:
+            if len(data) % size:
+                raise BadSample("truncated video", f"it ends within a packet of {size} bytes")
             return MPEG_TS
     raise BadSample("not a video", f"begins with {data[:12]!r}")
 

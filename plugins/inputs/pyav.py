@@ -61,7 +61,7 @@ def opened(data: bytes, form: str, max_pixels: int) -> Iterator[tuple[Any, Any]]
         with av.open(BytesIO(data), format=form, options=limit, metadata_errors="ignore") as container:
             streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
             if not streams:
-                raise BadSample("no pictures", "sound only")
+                raise BadSample("no pictures", "no video stream")
             if streams[0].codec_context is None:
                 raise BadSample("unknown codec", "FFmpeg has no decoder for it")
             streams[0].codec_context.thread_count = 1

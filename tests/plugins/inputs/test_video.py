@@ -83,6 +83,10 @@ def test_a_clip_cut_off_is_never_taken_for_a_short_one(decode, clip_file, form, 
     assert reason_of(decode, data[: int(len(data) * share)]) == "truncated video"
 
 
+def test_a_transport_stream_that_ends_within_a_packet(decode, clip_file):
+    assert reason_of(decode, clip_file(31, "mpegts")[:-100]) == "truncated video"
+
+
 def test_a_cut_clip_with_its_header_first(decode, clip_file):
     data = clip_file(31, movflags="faststart")
     assert reason_of(decode, data[: len(data) // 2]) == "truncated video"

@@ -104,7 +104,7 @@ def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[d
     from multigraft.core.training.processes import join_processes
     from multigraft.core.training.session import train as train_graft
 
-    processes = join_processes()
+    processes = join_processes(subject.recipe.device)
     results = finished(subject.recipe, subject.registry, folder) if resume else None
     steps = subject.recipe.train.steps
     hint = (

@@ -1,8 +1,9 @@
 """The recipe: a YAML file that describes a whole run."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from multigraft.core.config.names import Refers, TaskName
 from multigraft.core.config.options import Options, Section, as_written
@@ -181,5 +182,14 @@ class Recipe(Section):
     """How media are decoded."""
     loggers: _Loggers = as_written(["jsonl", "csv"])
     """Where scalars go."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`; of several processes `cuda` gives each one its own."""
     plugins: PluginSection = as_written({})
     """Plugins needed."""
+
+    @field_validator("device")
+    @classmethod
+    def _device_has_a_known_form(cls, device: str) -> str:
+        if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
+            raise ValueError(f"{device!r} is none of `auto`, `cpu`, `cuda`, `cuda:N`, `mps`")
+        return device

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from multigraft.core.assembly import allocate, build_model, build_trunk
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.isolated import IsolatedDecoders, Job
 from multigraft.core.data.media import BadSample, Media
+from multigraft.core.devices import device_of
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.evaluate import answers
 from multigraft.core.evaluation.questions import Question, ask, input_of
@@ -33,7 +32,7 @@ def answer(saved: Saved, question: Question, registry: Registry) -> str:
     asked = ask(question, registry.build("tasks", options), saved, inputs)
     trunk = build_trunk(saved.recipe, registry)
     model = build_model(saved.recipe, registry, trunk, saved.tasks)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of(saved.recipe.device)
     allocate(model, device)
     load_graft(saved.graft, model.graft.bank, trunk.fingerprints())
     media = decode_files(question.media, trunk.encoder, inputs, saved.recipe.data.deadline) if trunk.encoder else ()

@@ -29,7 +29,7 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = Fals
     """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
     times = Times()
     keep_freed_memory()
-    accelerator = join_processes()
+    accelerator = join_processes(recipe.device)
     trunk = build_trunk(recipe, registry)
     model = build_model(recipe, registry, trunk)
     allocate(model, accelerator.device)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from multigraft.core.devices import check_device
 from multigraft.core.errors import MultigraftError
 from multigraft.core.locking import only_writer
 from multigraft.core.training.resuming import check_is_new
@@ -17,23 +18,55 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
+_DEVICE = "ACCELERATE_TORCH_DEVICE"
+"""The variable that Accelerate takes a single process's device from."""
 
-def join_processes() -> "Accelerator":
+
+def join_processes(device: str = "auto") -> "Accelerator":
     """Meet the other processes that a launcher has started, and find this one's device.
 
+    Args:
+        device: as in a recipe; once the processes have met, `auto` is the device that they met on.
+
     Raises:
-        MultigraftError: there are others, and they cannot be reached.
+        MultigraftError: there are others, and they cannot be reached; or the device is not there.
     """
     from accelerate import Accelerator
 
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
-    accelerator = Accelerator(cpu=wanted > 1 and not torch.cuda.is_available())
+    check_device(device)
+    single = device not in ("auto", "cpu", "cuda")
+    if single and wanted > 1:
+        raise MultigraftError(f"`device: {device}` is one device, and {wanted} processes were started; say `cuda`")
+    with _chosen(device if single else None):
+        accelerator = Accelerator(cpu=device == "cpu" or (wanted > 1 and not torch.cuda.is_available()))
+    if device != "auto" and torch.device(device).type != accelerator.device.type:
+        raise MultigraftError(
+            f"`device: {device}`, and this process computes on {accelerator.device} already; start another one"
+        )
     if accelerator.num_processes != wanted:
         raise MultigraftError(
             f"a launcher started {wanted} processes (WORLD_SIZE), and only {accelerator.num_processes} met; "
             "start by `accelerate launch`, or by `torchrun ... -m -- multigraft train ...`"
         )
     return accelerator
+
+
+@contextmanager
+def _chosen(device: str | None) -> Iterator[None]:
+    """Tell Accelerate which device it is."""
+    if device is None:
+        yield
+        return
+    before = os.environ.get(_DEVICE)
+    os.environ[_DEVICE] = device
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_DEVICE]
+        else:
+            os.environ[_DEVICE] = before
 
 
 def gather_rows(accelerator: "Accelerator", rows: Sequence[Row]) -> list[Row]:

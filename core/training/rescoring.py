@@ -10,7 +10,7 @@ from multigraft.core.graft.files import load_graft
 from multigraft.core.registry import Registry
 from multigraft.core.training.finished import earlier_results
 from multigraft.core.training.opening import open_run
-from multigraft.core.training.processes import only_run
+from multigraft.core.training.processes import join_processes, only_run
 from multigraft.core.training.saved import open_saved
 
 
@@ -26,6 +26,7 @@ def rescore(folder: Path, registry: Registry, split: str | None, controls: Seque
     saved = open_saved(folder, registry)
     wanted = split or saved.recipe.eval.final_split or saved.recipe.eval.split
     check_split(saved.recipe, wanted)
+    join_processes(saved.recipe.device)
     with only_run(folder), open_run(saved.recipe, registry, folder) as run:
         load_graft(saved.graft, run.model.graft.bank, run.trunk.fingerprints())
         run.results = _known(folder, wanted, run.results)

@@ -16,7 +16,7 @@ FREE = (
     "train.steps", "train.micro_batch", "train.checkpoint_every", "train.keep", "train.log_every",
     "eval.*", "loggers", "plugins.*", "trunk.encoder.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
     "tasks.*.metrics", "tasks.*.decoding.*",
-    "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
+    "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
 )  # fmt: skip
 """Keys that may differ when a run goes on. Weights may have moved: their fingerprint is checked."""
 

@@ -22,7 +22,7 @@ from multigraft.core.training.finished import earlier_results, finished
 from multigraft.core.training.loop import Trainer, collated
 from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
-from multigraft.core.training.processes import only_run
+from multigraft.core.training.processes import join_processes, only_run
 from multigraft.core.training.progress import Progress
 from multigraft.core.training.run import Run
 from multigraft.core.training.stopping import StopRequest
@@ -41,6 +41,7 @@ def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False
     check_controls(recipe.eval.controls)
     if resume and (done := finished(recipe, registry, folder)) is not None:
         return done
+    join_processes(recipe.device)
     with only_run(folder, new=not resume), open_run(recipe, registry, folder, logs=True) as run:
         earlier = earlier_results(folder) if resume else {}
         with _ending(run):

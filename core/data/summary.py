@@ -33,7 +33,7 @@ def summarize(path: Path) -> dict[str, Any]:
     index = shard.index
     return {
         "shard": legible(str(path)),
-        "kind": "shard of stored features" if index.holds_features else "shard",
+        "kind": _kind(index),
         "bytes": index.stamp[0],
         "samples": len(index.keys),
         "fields": _fields(index),
@@ -58,6 +58,12 @@ def total(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "problems": [{"shard": file["shard"], **problem} for file in files for problem in file["problems"]],
         "files": list(files),
     }
+
+
+def _kind(index: ShardIndex) -> str:
+    if not index.keys:
+        return "a shard without samples"
+    return "shard of stored features" if index.holds_features else "shard"
 
 
 def _refused(path: Path, message: str) -> dict[str, Any]:

@@ -43,9 +43,14 @@ def refuse_absent_plugins(what: Path, made_with: Mapping[str, Any], registry: Re
     Raises:
         MultigraftError: which plugins, and how to give them.
     """
+    if lines := absent_plugins(what, made_with, registry, resuming):
+        raise MultigraftError("\n".join(lines))
+
+
+def absent_plugins(what: Path, made_with: Mapping[str, Any], registry: Registry, resuming: bool = False) -> list[str]:
+    """A line for each plugin that `refuse_absent_plugins` would name."""
     lines = [line for name, facts in made_with.items() for line in _lack(name, facts, registry, resuming)]
-    if lines:
-        raise MultigraftError("\n".join(f"{what} was made with {line}" for line in lines))
+    return [f"{what} was made with {line}" for line in lines]
 
 
 def made_with_of(run_folder: Path) -> dict[str, Any]:

@@ -21,9 +21,10 @@ def report(context: click.Context, run: Path, as_json: bool) -> None:
     It shows what the run folder RUN holds so far: scores and controls, curves, parameters, skipped samples,
     predictions with their pictures, the recipe and the versions.
     """
-    from multigraft.core.plugin_use import made_with_of, refuse_absent_plugins
+    from multigraft.core.plugin_use import absent_plugins, made_with_of
     from multigraft.core.report import write_report
 
-    refuse_absent_plugins(run, made_with_of(run), registry_of(context))
-    path = write_report(run)
+    for line in absent_plugins(run, made_with_of(run), registry_of(context)):
+        click.echo(f"{line}; the page is written without it", err=True)
+    path = write_report(run, registry_of(context))
     click.echo(json.dumps({"report": str(path)}) if as_json else str(path))

@@ -2,84 +2,68 @@
 
 import base64
 import io
-import tarfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-_SIDE = 144
+from multigraft.core.data.decode import MediaDecoder
+from multigraft.core.data.media import BadSample
+from multigraft.core.data.shard import open_shard
+from multigraft.core.errors import MultigraftError
+
 _FRAMES = 4
-_MOST_FRAMES_READ = 600
-_VIDEOS = ("mp4", "webm", "mkv", "avi", "mov")
-_MOST_BYTES, _MOST_PIXELS = 64 << 20, 50_000_000
 
 
-def thumbnails(media: Iterable[str], roots: Iterable[Path]) -> dict[str, list[str]]:
-    """Data URIs of media named `SHARD#KEY.FIELD`: one for a picture, a few frames for a video.
+@dataclass(frozen=True)
+class Thumbnails:
+    """What is shown of a medium."""
 
-    Shards are looked for in each of `roots`. What cannot be found or decoded is left out.
-    """
-    places, wanted = list(roots), defaultdict[str, set[str]](set)
-    for name in media:
-        shard, _, member = name.rpartition("#")
-        wanted[shard].add(member)
-    found = {}
-    for shard, members in wanted.items():
-        path = next((root / shard for root in places if (root / shard).is_file()), None)
-        for member, data in _members(path, members) if path else ():
-            found[f"{shard}#{member}"] = _uris(member, data)
-    return {name: uris for name, uris in found.items() if uris}
+    uris: tuple[str, ...] = ()
+    """One for a picture, a few frames of a video."""
+    problem: str = ""
+    """Why there are none."""
 
 
-def _members(path: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
-    """The wanted members of a tar; a damaged tar gives those before the damage."""
-    names = {_with_lower_field(name): name for name in wanted}
+def thumbnails(media: Iterable[str], roots: Iterable[Path], decoder: MediaDecoder) -> dict[str, Thumbnails]:
+    """What is shown of media named `SHARD#KEY.FIELD`. Shards are looked for in each of `roots`."""
+    places = list(roots)
+    return {name: _thumbnails(name, places, decoder) for name in media}
+
+
+def _thumbnails(name: str, roots: Sequence[Path], decoder: MediaDecoder) -> Thumbnails:
+    shard, _, member = name.rpartition("#")
+    path = next((root / shard for root in roots if (root / shard).is_file()), None)
+    if path is None:
+        return Thumbnails(problem=f"{name}: the shard is not there")
     try:
-        with tarfile.open(path, "r:") as archive:
-            for entry in archive:
-                name = names.get(_with_lower_field(entry.name.removeprefix("./")))
-                file = archive.extractfile(entry) if name and entry.isreg() and entry.size <= _MOST_BYTES else None
-                if name and file:
-                    yield name, file.read()
-    except (tarfile.TarError, OSError):
-        return
+        frames = _frames(path, member, decoder)
+    except BadSample as error:
+        return Thumbnails(problem=f"{name}: {': '.join(filter(None, [error.reason, error.detail]))}")
+    except MultigraftError as error:
+        return Thumbnails(problem=f"{name}: {error}")
+    return Thumbnails(tuple(_uri(frame) for frame in frames))
 
 
-def _with_lower_field(name: str) -> str:
-    folder, slash, file = name.rpartition("/")
-    key, dot, field = file.partition(".")
-    return f"{folder}{slash}{key}{dot}{field.lower()}"
+def _frames(path: Path, member: str, decoder: MediaDecoder) -> list[NDArray[np.uint8]]:
+    """A picture, or a few frames, evenly drawn, each `(3, height, width)`."""
+    shard = open_shard(path)
+    folder, slash, file = member.rpartition("/")
+    key, _, field = file.partition(".")
+    sample = shard.index.numbers.get(f"{folder}{slash}{key}")
+    if sample is None:
+        raise BadSample("missing sample", "the shard has no such key")
+    frames = decoder.read(shard, sample, field.lower(), None).frames
+    if frames is None or not len(frames):
+        raise BadSample("no pictures")
+    count = min(_FRAMES, len(frames))
+    return [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
 
 
-def _uris(member: str, data: bytes) -> list[str]:
-    frames: Callable[[bytes], list[Image.Image]] = _video if member.rpartition(".")[2].lower() in _VIDEOS else _picture
-    try:
-        return [_uri(picture) for picture in frames(data)]
-    except Exception:  # decoders raise errors of many kinds on bad bytes; the prediction is shown without a picture
-        return []
-
-
-def _picture(data: bytes) -> list[Image.Image]:
-    picture = Image.open(io.BytesIO(data))
-    return [picture] if picture.width * picture.height <= _MOST_PIXELS else []
-
-
-def _video(data: bytes) -> list[Image.Image]:
-    """A few frames, evenly drawn; needs PyAV."""
-    import av
-
-    with av.open(io.BytesIO(data)) as container:
-        frames = [frame for _, frame in zip(range(_MOST_FRAMES_READ), container.decode(video=0), strict=False)]
-        count = min(_FRAMES, len(frames))
-        return [frames[(2 * i + 1) * len(frames) // (2 * count)].to_image() for i in range(count)]
-
-
-def _uri(picture: Image.Image) -> str:
-    small = picture.convert("RGBA")
-    small.thumbnail((_SIDE, _SIDE))
-    small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
+def _uri(frame: NDArray[np.uint8]) -> str:
     target = io.BytesIO()
-    small.save(target, "JPEG", quality=85)
+    Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0))).save(target, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(target.getvalue()).decode()}"

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.interfaces.metric import Prediction
-from multigraft.core.report.pictures import thumbnails
+from multigraft.core.report.pictures import Thumbnails, thumbnails
 
 _EACH = 6
 
@@ -16,6 +17,8 @@ class Sample:
 
     prediction: Prediction
     pictures: tuple[str, ...]
+    problems: tuple[str, ...]
+    """A line for each of its media that cannot be shown."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +31,22 @@ class Drawn:
     samples: tuple[Sample, ...]
 
 
-def draw_samples(predictions: Mapping[str, Sequence[Prediction]], roots: Iterable[Path]) -> list[Drawn]:
+def draw_samples(
+    predictions: Mapping[str, Sequence[Prediction]], roots: Iterable[Path], decoder: MediaDecoder
+) -> list[Drawn]:
     """A few predictions of each task, right and wrong ones, drawn evenly over its file."""
     chosen = {task: _choose(rows) for task, rows in predictions.items() if rows}
     media = {name for rows, _ in chosen.values() for row in rows for name in row.media}
-    found = thumbnails(sorted(media), roots)
+    found = thumbnails(sorted(media), roots, decoder)
     return [
-        Drawn(
-            task,
-            how,
-            tuple(Sample(row, tuple(uri for name in row.media for uri in found.get(name, ()))) for row in rows),
-        )
+        Drawn(task, how, tuple(_sample(row, [found[name] for name in row.media]) for row in rows))
         for task, (rows, how) in chosen.items()
     ]
+
+
+def _sample(row: Prediction, media: Sequence[Thumbnails]) -> Sample:
+    uris = tuple(uri for each in media for uri in each.uris)
+    return Sample(row, uris, tuple(each.problem for each in media if each.problem))
 
 
 def _choose(rows: Sequence[Prediction]) -> tuple[list[Prediction], str]:

@@ -7,8 +7,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from multigraft.core.files import write_text
 from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.plugin_use import absent_plugins, made_with_of
+from multigraft.core.registry import Registry, default_registry
 from multigraft.core.report import chart
 from multigraft.core.report.curves import curves, draw_all, singles
+from multigraft.core.report.decoding import decoder_of
 from multigraft.core.report.marks import NEUTRAL, marks_of
 from multigraft.core.report.run_files import RunFiles, read_run
 from multigraft.core.report.samples import draw_samples
@@ -16,8 +19,10 @@ from multigraft.core.report.scores import control_names, facts, flat, left_out, 
 from multigraft.core.report.summary import bars, cut_texts, is_finished, skipped_by_reason, steps_made, summary
 
 
-def write_report(run_folder: Path) -> Path:
+def write_report(run_folder: Path, registry: Registry | None = None) -> Path:
     """One page, `report.html`, that needs no other file: all that the run folder holds so far; returns its path.
+
+    Media are decoded by the inputs of the run's recipe, which `registry` knows; what is installed if left out.
 
     Raises:
         MultigraftError: it is no run folder, one of its files is damaged, or the page cannot be written; the page
@@ -29,7 +34,7 @@ def write_report(run_folder: Path) -> Path:
         lstrip_blocks=True,
     )  # fmt: skip
     pages.filters["shown"] = shown
-    text = pages.get_template("page.html").render(_facts(run))
+    text = pages.get_template("page.html").render({**_facts(run), **_predictions(run, registry or default_registry())})
     target = run_folder / "report.html"
     write_text(target, text)
     return target
@@ -60,10 +65,18 @@ def _facts(run: RunFiles) -> dict[str, Any]:
         "data": results.get("data", {}),
         "cut": cut_texts(results),
         "skipped": skipped_by_reason(run.skipped or ()),
-        "drawn": draw_samples(_in_order(run), _roots(run)),
         "recipe": run.recipe_text,
         "environment": None if run.environment is None else flat(run.environment),
     }
+
+
+def _predictions(run: RunFiles, registry: Registry) -> dict[str, Any]:
+    decoder, problems = decoder_of(run.recipe, registry)
+    absent = absent_plugins(Path("This run"), made_with_of(run.folder), registry)
+    try:
+        return {"drawn": draw_samples(_in_order(run), _roots(run), decoder), "input_problems": [*absent, *problems]}
+    finally:
+        decoder.close()
 
 
 def _tasks(run: RunFiles) -> list[str]:

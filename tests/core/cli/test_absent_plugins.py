@@ -1,5 +1,6 @@
 """A run that was made with a plugin says which one it needs, and never imports a file by itself."""
 
+import html
 import json
 import sys
 
@@ -84,7 +85,6 @@ def test_a_run_remembers_what_it_was_made_with(plugged, files):
 WORDS = {
     "predict": ("predict", "RUN", "--task", "captions"),
     "eval": ("eval", "RUN"),
-    "report": ("report", "RUN"),
     "export": ("export", "RUN", "--task", "vqa", "--to", "nowhere"),
 }
 
@@ -101,6 +101,15 @@ def test_verbs_name_the_plugin_and_how_to_give_it(cli, plugged, files, words):
         f"{plugged} was made with plugin 'scaling', which is not loaded; give its file: "
         f"--plugin {files / 'scaling.py'}\n"
     )
+    assert "scaling" not in sys.modules
+
+
+def test_a_page_is_written_without_the_plugin_and_says_so(cli, plugged, files):
+    outcome = cli("report", plugged)
+    line = f"was made with plugin 'scaling', which is not loaded; give its file: --plugin {files / 'scaling.py'}"
+    assert outcome.exit_code == 0
+    assert f"{line}; the page is written without it\n" in outcome.stderr
+    assert f"This run {html.escape(line)}" in (plugged / "report.html").read_text(encoding="utf-8")
     assert "scaling" not in sys.modules
 
 

@@ -189,3 +189,12 @@ def test_damaged_files_are_named(run_folder: Path, name: str, content: str, plac
     (run_folder / name).write_text(content)
     with pytest.raises(MultigraftError, match=place):
         write_report(run_folder)
+
+
+def test_media_that_cannot_be_shown_are_named_on_the_page(run_folder: Path):
+    recipe = run_folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + "inputs: [image, video, sonogram]\n")
+    text = Page(write_report(run_folder).read_text()).text
+    assert "cannot be shown: clips-000.tar#c1.mp4: not a video: begins with b'no video'" in text
+    assert "cannot be shown: clips-001.tar#c2.mp4: the shard is not there" in text
+    assert "The recipe's input sonogram cannot be used here" in text

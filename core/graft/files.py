@@ -45,6 +45,8 @@ class GraftFacts(BaseModel):
     seed: int
     trunk: dict[str, str]
     """Fingerprints."""
+    weights: dict[str, str] = {}
+    """Where the trunk's weights came from: `hub:NAME@COMMIT` for a hub's."""
     tasks: list[str]
     """The tasks it can do."""
     recipe: str

@@ -59,6 +59,8 @@ class Backbone(nn.Module, ABC):
     """Its normalisation, called as `norm(width)`."""
     end: int
     """Id that ends a target."""
+    origin: str = ""
+    """Where the weights came from, in a recipe's words; a hub's revision as its commit: `hub:NAME@COMMIT`."""
     longest: Longest = Longest()
     """How long texts may be; `check` holds the limits of a recipe against it."""
 

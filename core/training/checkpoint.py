@@ -43,6 +43,7 @@ def graft_facts(run: Run) -> dict[str, Any]:
     plugins = {plugin.name: plugin.version for plugin in run.registry.plugins if plugin.state == "loaded"}
     return {
         "trunk": run.trunk.fingerprints(),
+        "weights": run.trunk.origins(),
         "tasks": list(run.recipe.tasks),
         "recipe": dump_recipe(run.recipe),
         "plugins": plugins,

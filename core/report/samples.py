@@ -1,14 +1,21 @@
 """Which predictions a page shows, and their pictures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.interfaces.metric import Prediction
-from multigraft.core.report.pictures import Thumbnails, thumbnails
 
 _EACH = 6
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """What is shown of a medium."""
+
+    uris: tuple[str, ...] = ()
+    """One for a picture, a few frames of a video."""
+    problem: str = ""
+    """Why there are none."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,12 @@ class Drawn:
 
 
 def draw_samples(
-    predictions: Mapping[str, Sequence[Prediction]], roots: Iterable[Path], decoder: MediaDecoder
+    predictions: Mapping[str, Sequence[Prediction]], show: Callable[[Iterable[str]], Mapping[str, Thumbnails]]
 ) -> list[Drawn]:
-    """A few predictions of each task, right and wrong ones, drawn evenly over its file."""
+    """A few predictions of each task, right and wrong ones, drawn evenly over its file. `show` gives media by name."""
     chosen = {task: _choose(rows) for task, rows in predictions.items() if rows}
     media = {name for rows, _ in chosen.values() for row in rows for name in row.media}
-    found = thumbnails(sorted(media), roots, decoder)
+    found = show(sorted(media))
     return [
         Drawn(task, how, tuple(_sample(row, [found[name] for name in row.media]) for row in rows))
         for task, (rows, how) in chosen.items()

@@ -1,5 +1,6 @@
 """Writes `report.html` into a run folder."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from multigraft.core.report import chart
 from multigraft.core.report.curves import curves, draw_all, singles
 from multigraft.core.report.decoding import decoder_of
 from multigraft.core.report.marks import NEUTRAL, marks_of
+from multigraft.core.report.pictures import thumbnails
 from multigraft.core.report.run_files import RunFiles, read_run
 from multigraft.core.report.samples import draw_samples
 from multigraft.core.report.scores import control_names, facts, flat, left_out, main_metrics, score_rows, shown
@@ -72,9 +74,10 @@ def _facts(run: RunFiles) -> dict[str, Any]:
 
 def _predictions(run: RunFiles, registry: Registry) -> dict[str, Any]:
     decoder, problems = decoder_of(run.recipe, registry)
-    absent = absent_plugins(Path("This run"), made_with_of(run.folder), registry)
+    absent = absent_plugins("This run", made_with_of(run.folder), registry)
+    show = partial(thumbnails, roots=_roots(run), decoder=decoder)
     try:
-        return {"drawn": draw_samples(_in_order(run), _roots(run), decoder), "input_problems": [*absent, *problems]}
+        return {"drawn": draw_samples(_in_order(run), show), "input_problems": [*absent, *problems]}
     finally:
         decoder.close()
 

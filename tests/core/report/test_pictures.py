@@ -68,7 +68,7 @@ def test_fields_are_found_whatever_their_case_and_keys_only_in_theirs(shown):
     members = {"./folder/Key.0.PNG": png((8, 8), (0, 0, 0))}
     found = shown(members, "folder/Key.0.png", "folder/key.0.png", "Key.0.png")
     assert [name for name, (uris, _) in found.items() if uris] == ["folder/Key.0.png"]
-    assert found["Key.0.png"][1] == "a.tar#Key.0.png: missing sample: the shard has no such key"
+    assert found["Key.0.png"][1] == "a.tar#Key.0.png: the shard has no such key"
 
 
 def test_what_cannot_be_shown_is_said(shown, tmp_path: Path):
@@ -127,10 +127,13 @@ def test_an_input_that_is_not_installed_is_said_and_the_others_work():
     assert problems[1].startswith("The recipe's input video cannot be used here: frames: ")
 
 
-def test_a_page_needs_no_torch(run_folder: Path):
-    program = "import sys; from pathlib import Path; from multigraft.core.report import write_report\n"
-    program += (
-        "write_report(Path(sys.argv[1])); print([name for name in ('torch', 'transformers') if name in sys.modules])"
-    )
-    command = [sys.executable, "-c", program, str(run_folder)]
-    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+def test_showing_media_needs_no_torch(tmp_path: Path):
+    write_tar(tmp_path / "a.tar", {"0.png": png((8, 8), (0, 0, 0))})
+    program = "import sys; from pathlib import Path; from multigraft.core.registry import default_registry\n"
+    program += "from multigraft.core.report.decoding import decoder_of\n"
+    program += "from multigraft.core.report.pictures import thumbnails\n"
+    program += "decoder, _ = decoder_of({}, default_registry())\n"
+    program += "print(len(thumbnails(['a.tar#0.png'], [Path(sys.argv[1])], decoder)['a.tar#0.png'].uris))\n"
+    program += "print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() == ["1", "[]"]

@@ -20,13 +20,13 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 def nearest_file(path: Path) -> str:
-    """`; did you mean PATH?`, from what lies beside a path that is not there; empty if nothing is like it."""
+    """` (did you mean PATH?)`, from what lies beside a path that is not there; empty if nothing is like it."""
     try:
         names = [each.name for each in path.parent.iterdir()]
     except OSError:
         return ""
     near = nearest(path.name, names)
-    return f"; did you mean {str(path.with_name(near))!r}?" if near else ""
+    return f" (did you mean {str(path.with_name(near))!r}?)" if near else ""
 
 
 def listing(names: Iterable[str]) -> str:

@@ -15,10 +15,12 @@ _BAD_INPUT = 2
 _INTERRUPTED = 130
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """What is wrong with a disk or the rights on it, wherever a verb or a plugin meets it."""
+_PATH = (errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
+"""What the system says of a path that names nothing it could use."""
 
 
 class _Root(LazyGroup):
-    """Turns what a user can mend into a message and exit code 2, and Ctrl-C into 130."""
+    """Turns what a user can mend into a message and exit code 2, paths included, and Ctrl-C into 130."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         try:
@@ -26,7 +28,7 @@ class _Root(LazyGroup):
         except MultigraftError as error:
             _tell(str(error), error)
         except OSError as error:
-            if error.errno not in _DISK:
+            if error.errno not in (*_DISK, *_PATH):
                 raise
             _tell(f"{error.filename or 'a file'} cannot be written or read: {error.strerror}", error)
         sys.exit(_BAD_INPUT)

@@ -164,7 +164,8 @@ class ExistingFile(click.Path):
         try:
             return super().convert(value, parameter, context)
         except click.BadParameter as error:
-            raise click.BadParameter(error.message + nearest_file(Path(value)), context, parameter) from None
+            message = error.message.rstrip(".") + nearest_file(Path(value))
+            raise click.BadParameter(message, context, parameter) from None
 
 
 def with_overrides(command: Decorated) -> Decorated:

@@ -39,12 +39,16 @@ def predict(
 ) -> None:
     """Answer one question with the graft in RUN, the folder of a run or an exported one."""
     from multigraft.core.evaluation.questions import Question
-    from multigraft.core.evaluation.serving import answer
+    from multigraft.core.evaluation.serving import reply
     from multigraft.core.training.saved import open_saved
 
     registry = registry_of(context)
     saved = open_saved(run, registry)
     if task is None:
         raise click.UsageError(f"say which task by `--task`; {run} has: {', '.join(saved.tasks)}")
-    output = answer(saved, Question(task, text, (*images, *videos), choices), registry)
-    click.echo(json.dumps({"task": task, "output": output}) if as_json else output)
+    found = reply(saved, Question(task, text, (*images, *videos), choices), registry)
+    if found.cut:
+        limit = saved.recipe.tasks[task].text_limit
+        click.echo(f"too long, and cut: {', '.join(found.cut)}; the run's tasks.{task}.text_limit is {limit}", err=True)
+    facts = {"task": task, "output": found.output, "cut": list(found.cut)}
+    click.echo(json.dumps(facts) if as_json else found.output)

@@ -9,6 +9,7 @@ import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.errors import MultigraftError
+from multigraft.core.nearest import nearest_file
 
 if TYPE_CHECKING:
     from multigraft.core.subject import Subject
@@ -74,7 +75,8 @@ def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | Non
     if resume and (folder or dry_run):
         raise click.UsageError("`--resume` goes neither with `--run` nor with `--dry-run`")
     if resume and not (resume / "recipe.yaml").is_file():
-        raise MultigraftError(f"{resume} is not the folder of a run: it has no recipe.yaml")
+        wrong = "it has no recipe.yaml" if resume.is_dir() else f"there is no such folder{nearest_file(resume)}"
+        raise MultigraftError(f"{resume} is not the folder of a run: {wrong}")
     target = folder or Path("runs") / Path(str(recipe)).stem
     if not resume and not dry_run:
         from multigraft.core.training.resuming import check_is_new

@@ -12,7 +12,7 @@ from multigraft.core.config.explain import problems_of
 from multigraft.core.config.problems import Problem, RecipeError
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.errors import MultigraftError
-from multigraft.core.nearest import did_you_mean
+from multigraft.core.nearest import did_you_mean, nearest_file
 
 if TYPE_CHECKING:
     from multigraft.core.registry import Registry
@@ -62,7 +62,8 @@ def find_recipe(path: Path | str, registry: "Registry") -> Path:
     if name in shipped:
         return shipped[name]
     raise MultigraftError(
-        f"no recipe {str(path)!r}: no such file, and no shipped recipe; {did_you_mean(name, shipped)}"
+        f"no recipe {str(path)!r}: no such file{nearest_file(Path(path))}, and no shipped recipe; "
+        f"{did_you_mean(name, shipped)}"
     )
 
 

@@ -1,7 +1,7 @@
 """Answering questions about media that lie in files, not in shards."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from multigraft.core.assembly import allocate, build_model, build_trunk
@@ -10,7 +10,7 @@ from multigraft.core.data.isolated import IsolatedDecoders, Job
 from multigraft.core.data.media import BadSample, Media
 from multigraft.core.devices import device_of
 from multigraft.core.errors import MultigraftError
-from multigraft.core.evaluation.evaluate import answers
+from multigraft.core.evaluation.evaluate import answered
 from multigraft.core.evaluation.questions import Question, ask, input_of
 from multigraft.core.graft.files import load_graft
 from multigraft.core.interfaces.encoder import VisualEncoder
@@ -19,8 +19,22 @@ from multigraft.core.registry import Registry
 from multigraft.core.training.saved import Saved
 
 
+@dataclass(frozen=True)
+class Reply:
+    """An answer, and what of the question the model did not see."""
+
+    output: str
+    cut: tuple[str, ...]
+    """What the task's limits have cut: `context`, `choices`, `question`, `candidates`."""
+
+
 def answer(saved: Saved, question: Question, registry: Registry) -> str:
-    """The answer of a saved graft.
+    """The answer of a saved graft; as `reply`."""
+    return reply(saved, question, registry).output
+
+
+def reply(saved: Saved, question: Question, registry: Registry) -> Reply:
+    """The answer of a saved graft, and what was cut.
 
     Raises:
         MultigraftError: no such task, a file that cannot be decoded, or a question that lacks what the task needs or
@@ -38,7 +52,8 @@ def answer(saved: Saved, question: Question, registry: Registry) -> str:
     media = decode_files(question.media, trunk.encoder, inputs, saved.recipe.data.deadline) if trunk.encoder else ()
     shown = replace(asked.example.with_prefix(options.prefix), target="", weight=1.0)
     sample = Sample(question.task, asked.annotation, shown, media, "files")
-    return answers(model, options, [sample], device)[0]
+    outputs, cut = answered(model, options, [sample], device)
+    return Reply(outputs[0], tuple(sorted(cut[0])))
 
 
 def decode_files(

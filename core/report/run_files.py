@@ -10,6 +10,7 @@ import yaml
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.nearest import nearest_file
 
 _KNOWN = ("recipe.yaml", "environment.json", "metrics.jsonl", "results.json", "predictions", "skipped.jsonl")
 
@@ -34,6 +35,8 @@ def read_run(folder: Path) -> RunFiles:
     Raises:
         MultigraftError: it is no run folder, or one of its files is damaged.
     """
+    if not folder.is_dir():
+        raise MultigraftError(f"{folder} is no run folder: there is no such folder{nearest_file(folder)}")
     if not any((folder / name).exists() for name in _KNOWN):
         raise MultigraftError(
             f"{folder} is no run folder: it has none of {', '.join(_KNOWN)}; give the folder of `--run`"

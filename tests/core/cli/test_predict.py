@@ -107,9 +107,17 @@ def test_a_file_that_is_not_there(predict):
     assert "'absent.png' does not exist" in outcome.stderr
 
 
+def test_what_a_limit_cuts_is_told(predict):
+    words = ("--task", "vqa", "--image", "red.png", "--text", "what colour has the thing? " * 8)
+    outcome = predict(*words)
+    assert outcome.exit_code == 0
+    assert outcome.stderr == "too long, and cut: question; the run's tasks.vqa.text_limit is 40\n"
+    assert json.loads(predict(*words, "--json").stdout)["cut"] == ["question"]
+
+
 def test_the_nearest_file_is_named(predict, media):
     outcome = predict("--task", "vqa", "--image", media / "rde.png", "--text", "what?")
-    assert f"does not exist.; did you mean '{media / 'red.png'}'?" in outcome.stderr
+    assert f"does not exist (did you mean '{media / 'red.png'}'?)" in outcome.stderr
 
 
 def test_the_tasks_are_named_where_none_is_asked(predict):

@@ -217,3 +217,26 @@ def test_nothing_heavy_is_imported(imported_by, recipe, arguments):
 )
 def test_help_does_not_wait_for_pydantic(imported_by, arguments):
     assert imported_by(*arguments) & {*HEAVY, "pydantic", "yaml", "numpy"} == set()
+
+
+def test_paths_that_are_not_there_are_told_with_what_is_called_like_them(run, tmp_path, recipe):
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    assert "no such file (did you mean 'recipe.yaml'?), and no shipped recipe" in run("check", "recpie.yaml").stderr
+    for words in (
+        ("eval",),
+        ("export", "--task", "vqa"),
+        ("predict", "--task", "vqa"),
+        ("report",),
+        ("train", "--resume"),
+    ):
+        outcome = run(*words, "runs/frist")
+        assert outcome.exit_code == 2
+        assert "(did you mean 'runs/first'?)" in outcome.stderr
+
+
+@pytest.mark.parametrize("words", [("check",), ("train",), ("predict",), ("report",), ("plugins", "list", "--plugin")])
+def test_a_path_that_the_system_refuses(run, words):
+    outcome = run(*words, "a" * 300)
+    assert outcome.exit_code == 2
+    assert "File name too long" in outcome.stderr
+    assert "Traceback" not in outcome.stderr

@@ -131,5 +131,5 @@ def test_a_plugin_file_may_be_loaded_again_and_import_its_neighbours(plugin_file
 
 def test_a_plugin_file_that_is_not_there_is_told_with_the_nearest(plugin_file):
     path = plugin_file("lora.py", "")
-    with pytest.raises(MultigraftError, match=r"lroa\.py: no such file; did you mean '.*files/lora\.py'\?"):
+    with pytest.raises(MultigraftError, match=r"lroa\.py: no such file \(did you mean '.*files/lora\.py'\?\)"):
         load_registry([path.with_name("lroa.py")])

@@ -130,4 +130,5 @@ def _valid(model: type[Model], value: Any, place: str) -> Model:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join([*([place] if place else []), *map(str, first["loc"])])
-        raise BadSample("bad annotation", legible(f"{where}: {first['msg']}")) from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadSample("bad annotation", legible(f"{where}: {message}")) from None

@@ -23,7 +23,7 @@ def test_an_annotation_has_a_context_and_its_media_in_lower_case():
 
 @pytest.mark.parametrize("field", ["id", "task", "type", "text", "context", "source"])
 def test_half_of_a_surrogate_pair_is_no_text(field):
-    with pytest.raises(BadSample, match=rf"bad annotation: annotations.0.{field}: .* half of a surrogate pair at char"):
+    with pytest.raises(BadSample, match=rf"bad annotation: annotations.0.{field}: half of a surrogate pair at char"):
         read({field: "what \ud83d color?"})
     assert getattr(read({field: "what \U0001f3a8 color?"}), field) == "what \U0001f3a8 color?"
 
@@ -46,7 +46,7 @@ def test_half_of_a_surrogate_pair_is_no_text(field):
         ({"span": [float("nan"), 1]}, "annotations.0.span.0"),
         ({"span": [0, float("inf")]}, "annotations.0.span.1"),
         ({"span": [0, 10**400]}, "annotations.0.span.1"),
-        ({"span": [5, 2]}, "annotations.0.span: .* it ends at 2 s, before it starts at 5 s"),
+        ({"span": [5, 2]}, "annotations.0.span: it ends at 2 s, before it starts at 5 s"),
         ({"span": [1]}, "annotations.0.span"),
         ({"choices": [0] * 200_000}, "annotations.0.choices.0"),
     ],

@@ -1,6 +1,6 @@
 """The checks of a recipe that build things: its trunk on the meta device, its shards, its components, its graft."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,9 +68,21 @@ def shards(subject: Subject) -> Iterator[Problem]:
                 with tries.at("tasks", name, "data", split):
                     data.source(name, split)
     yield from tries.problems
+    subject.notes.extend(_left_in_shards(data.log))
     if not tries.problems:
         subject.data = data
         subject.notes += data.problem_lines(splits_of(recipe))
+
+
+def _left_in_shards(log: SkippedLog) -> Iterator[str]:
+    """What the indices of the shards could not use, by reason, with the first of each."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for entry in log.listed:
+        first.setdefault(entry.reason, f"{entry.shard}#{entry.key}: {entry.detail}")
+        counts[entry.reason] += entry.count
+    for reason, count in counts.items():
+        yield f"{count} x {reason} in the shards, such as {first[reason]}"
 
 
 def _of_no_annotation(subject: Subject, name: str, paths: Iterable[Path]) -> Iterator[Problem]:

@@ -1,6 +1,8 @@
 """`check` holds limits against the backbone, and tells how many texts they cut."""
 
 import json
+import tarfile
+from io import BytesIO
 
 import pytest
 
@@ -83,6 +85,15 @@ def test_how_many_texts_are_cut_is_guessed_from_200_drawn_evenly(check, run):
     assert line == f"limits cut {cut} of 200 texts of choice: context {cut}"
     assert 55 <= cut <= 79  # a third of the annotations
     assert counts["choice"] == {"n": 200, "any": cut, "context": cut, "choices": 0, "question": 0, "target": 0}
+
+
+def test_what_the_shards_hold_and_nobody_reads_is_said(check, folder):
+    with tarfile.open(folder / "choice-000000.tar", "a") as tar:
+        tar.addfile(tarfile.TarInfo("stray.png"), BytesIO())
+    outcome = check(160)
+    assert outcome.exit_code == 0
+    (note,) = [line for line in outcome.stderr.splitlines() if line.startswith("note: 1 x")]
+    assert "choice-000000.tar#stray" in note
 
 
 def test_training_counts_exactly_and_goes_on_counting(run, check, folder):

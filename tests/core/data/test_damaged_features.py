@@ -186,11 +186,10 @@ def test_whatever_bytes_change_the_features_are_right_or_made_again(stored, data
     index = stored.path.with_name(f"{stored.path.name}.index.json")
     target = data.draw(st.sampled_from([stored.path, index]))
     content = bytearray(target.read_bytes())
-    for place, value in data.draw(
-        st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)
-    ):
-        content[place] = value
-    target.write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
+    ends = [place_of(stored.path, number)[1] for number in range(10)] if target == stored.path else [len(content)]
+    for end, back in data.draw(st.lists(st.tuples(st.sampled_from(ends), st.integers(1, 600)), max_size=20)):
+        content[max(end - back, 0)] ^= data.draw(st.integers(1, 255))
+    target.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
     for number in range(10):
         with suppress(MultigraftError):
             assert stored.red(number) == pytest.approx(10 * number, rel=0.01)

@@ -8,6 +8,7 @@ import pytest
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.locking import only_writer
+from multigraft.core.registry import load_registry
 from multigraft.core.training.rescoring import rescore
 
 PLUGIN = """
@@ -40,9 +41,10 @@ def at_step_two(recipe_file, tmp_path):
     process.communicate()
 
 
-def test_others_are_refused_while_it_trains_and_it_ends_well(at_step_two, command, recipe_file, train, registry):
+def test_others_are_refused_while_it_trains_and_it_ends_well(at_step_two, command, recipe_file, train):
     process, folder = at_step_two
-    resumed = command("train", "--resume", folder)
+    plugin = folder.with_name("waiting.py")
+    resumed = command("--plugin", plugin, "train", "--resume", folder)
     assert resumed.returncode == 2
     assert resumed.stderr.startswith(
         f"{folder} is being written to by process {process.pid} on {os.uname().nodename} (`"
@@ -52,7 +54,7 @@ def test_others_are_refused_while_it_trains_and_it_ends_well(at_step_two, comman
     for other in (
         lambda: train(folder),
         lambda: train(folder, resume=True),
-        lambda: rescore(folder, registry, "validation", ()),
+        lambda: rescore(folder, load_registry([plugin]), "validation", ()),
     ):
         with pytest.raises(MultigraftError, match=rf"is being written to by process {process.pid} "):
             other()

@@ -123,7 +123,7 @@ def run(folder, line):
 
 def test_own_data(folder):
     _, inspect, check, train = block_with("pack.py")
-    assert "validation-000000.tar: 12 samples" in run(folder, inspect).stdout
+    assert "validation-000000.tar: shard, 12 samples" in run(folder, inspect).stdout
     assert "no problems found" in run(folder, check).stdout
     assert run(folder, train).stdout == "runs/colours\n"
     assert (folder / "runs/colours/checkpoints/00000002/graft/shared.safetensors").is_file()

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.data.files import written_whole
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.tar_reader import Member, RefusedShardError, TarWalk
 from multigraft.core.errors import MultigraftError
+from multigraft.core.files import written_whole
 from multigraft.core.interfaces.input import Span
 
 FACTS, TOKENS, TIMES = "multigraft", "tokens", "times"

@@ -11,11 +11,11 @@ from typing import Any, Self
 from webdataset.writer import TarWriter
 
 from multigraft.core.data.annotation import Record
-from multigraft.core.data.files import written_whole
 from multigraft.core.data.indexing import store_index
 from multigraft.core.data.manifest import MANIFEST
 from multigraft.core.data.records import RECORD_FIELD
 from multigraft.core.errors import MultigraftError
+from multigraft.core.files import written_whole
 
 SCHEMA_VERSION = 1
 _LONGEST_NAME = 100

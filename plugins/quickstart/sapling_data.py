@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.data.annotation import Annotation, ScoredAnswer
-from multigraft.core.data.files import written_whole
-from multigraft.core.files import writing
+from multigraft.core.files import writing, written_whole
 from multigraft.core.locking import next_writer
 from multigraft.plugins.quickstart.bundle import Bundle, chunks, make_record
 from multigraft.plugins.quickstart.making import Source, make_source, write_manifest

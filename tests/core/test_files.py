@@ -6,13 +6,12 @@ import sys
 
 import pytest
 
-from multigraft.core.data.files import written_whole
-from multigraft.core.files import write_folder
+from multigraft.core.files import write_folder, written_whole
 
 WRITE = """
 import sys
 from pathlib import Path
-from multigraft.core.data.files import written_whole
+from multigraft.core.files import written_whole
 from multigraft.core.files import write_folder
 
 def wait():

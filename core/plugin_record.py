@@ -19,6 +19,10 @@ class Fault:
     place: str = ""
     """`FILE:LINE: code`, where it is known."""
 
+    def __str__(self) -> str:
+        place = f" (at {self.place})" if self.place else ""
+        return f"{self.message}{place}; {self.fix}"
+
 
 @dataclass(frozen=True)
 class PluginRecord:

@@ -23,7 +23,6 @@ def plugins_in_use(recipe: Recipe, registry: Registry) -> dict[str, dict[str, An
     for used in components_of(recipe):
         found = registry.find(used.kind, used.options.kind)
         uses.setdefault(found.plugin.name, []).append(f"{used.kind}/{found.component.name} {found.component.version}")
-    loaded = [plugin for plugin in registry.plugins if plugin.state == "loaded"]
     return {
         plugin.name: {
             "version": plugin.version,
@@ -31,7 +30,7 @@ def plugins_in_use(recipe: Recipe, registry: Registry) -> dict[str, dict[str, An
             "components": sorted(set(uses.get(plugin.name, ()))),
             "run_hooks": list(plugin.run_hooks),
         }
-        for plugin in loaded
+        for plugin in registry.loaded
         if plugin.name in uses or plugin.run_hooks
     }
 
@@ -71,7 +70,7 @@ def _origin(plugin: PluginRecord) -> dict[str, str]:
 
 
 def _lack(name: str, facts: Mapping[str, Any], registry: Registry, resuming: bool) -> Iterator[str]:
-    records = [plugin for plugin in registry.plugins if plugin.name == name]
+    records = registry.plugins_named(name)
     off = bool(records) and all(record.state == "off" for record in records)
     needed = facts.get("components") or (resuming and facts.get("run_hooks") and not off)
     if not needed or any(record.state == "loaded" for record in records):

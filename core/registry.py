@@ -57,16 +57,49 @@ class Registry:
 
     def __init__(self, plugins: Sequence[PluginRecord]) -> None:
         self.plugins = tuple(plugins)
-        loaded = [plugin for plugin in self.plugins if plugin.state == "loaded"]
+        self.loaded = tuple(plugin for plugin in self.plugins if plugin.state == "loaded")
         self._registrations: dict[str, list[Registration]] = {kind: [] for kind in KINDS}
         manager = new_plugin_manager()
-        for plugin in loaded:
+        for plugin in self.loaded:
             manager.register(plugin.plugin, plugin.name)
             for kind, component in plugin.components:
                 self._registrations[kind].append(Registration(plugin, kind, component))
         self.hooks = RunHookRelay(manager)
-        self.commands: tuple[Command, ...] = tuple(one for plugin in loaded for one in plugin.commands)
-        self.recipe_folders: tuple[RecipeFolder, ...] = tuple(one for plugin in loaded for one in plugin.recipe_folders)
+        self.commands: tuple[Command, ...] = tuple(one for plugin in self.loaded for one in plugin.commands)
+        self.recipe_folders: tuple[RecipeFolder, ...] = tuple(
+            one for plugin in self.loaded for one in plugin.recipe_folders
+        )
+
+    def versions(self) -> dict[str, str]:
+        """The version of each plugin that is loaded, by name."""
+        return {plugin.name: plugin.version for plugin in self.loaded}
+
+    def plugins_named(self, name: str) -> list[PluginRecord]:
+        """The records of a plugin: several where several distributions bring one of this name, none if unknown."""
+        return [plugin for plugin in self.plugins if plugin.name == name]
+
+    def require_plugin(self, name: str) -> list[PluginRecord]:
+        """The records of a plugin that is installed, whether it loaded or not.
+
+        Raises:
+            ComponentError: there is none of this name.
+        """
+        if found := self.plugins_named(name):
+            return found
+        hint = did_you_mean(name, [plugin.name for plugin in self.plugins])
+        raise ComponentError(f"no plugin named {name!r} is installed", hint)
+
+    def require_loaded(self, name: str) -> None:
+        """Refuse to go on without a plugin.
+
+        Raises:
+            ComponentError: it is not installed, or did not load.
+        """
+        records = self.require_plugin(name)
+        if all(record.state != "loaded" for record in records):
+            raise ComponentError(
+                f"plugin {name!r} did not load: {records[0].told_error}", "see `multigraft plugins doctor`"
+            )
 
     def registrations(self, kind: str) -> tuple[Registration, ...]:
         """Everything registered as a kind, built-ins first."""
@@ -93,7 +126,9 @@ class Registry:
         if found:
             full_names = " or ".join(repr(one.full_name) for one in found)
             raise ComponentError(f"several plugins bring the {noun(kind)} {name!r}", f"write {full_names}")
-        self._refuse_name_of_absent_plugin(name)
+        plugin_name, slash, _ = name.partition("/")
+        if slash:
+            self.require_loaded(plugin_name)
         hint = "; ".join([did_you_mean(name, self.names(kind)), *self._absent_plugins()])
         raise ComponentError(f"no {noun(kind)} named {name!r}", hint)
 
@@ -140,19 +175,6 @@ class Registry:
             return [one for one in every if one.full_name == name]
         same = [one for one in every if one.component.name == name]
         return [one for one in same if one.plugin.built_in] or same
-
-    def _refuse_name_of_absent_plugin(self, name: str) -> None:
-        plugin_name, slash, _ = name.partition("/")
-        if not slash:
-            return
-        records = [plugin for plugin in self.plugins if plugin.name == plugin_name]
-        if not records:
-            known = [plugin.name for plugin in self.plugins]
-            raise ComponentError(f"no plugin named {plugin_name!r} is installed", did_you_mean(plugin_name, known))
-        if all(record.state != "loaded" for record in records):
-            raise ComponentError(
-                f"plugin {plugin_name!r} did not load: {records[0].told_error}", "see `multigraft plugins doctor`"
-            )
 
     def _absent_plugins(self) -> list[str]:
         absent = [plugin for plugin in self.plugins if plugin.state in ("failed", "off", "wrong API")]

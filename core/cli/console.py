@@ -1,5 +1,6 @@
 """Tables of which nothing is cut: long words are folded on a terminal, and a pipe or a file is as wide as it takes."""
 
+from collections.abc import Collection
 from typing import TextIO
 
 from rich.console import Console
@@ -15,11 +16,15 @@ def console(file: TextIO) -> Console:
     return Console(file=file, width=None if file.isatty() else _WIDE)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """A table without rows whose long words are folded."""
+def table(*columns: str, title: str | None = None, numbers: Collection[str] = ()) -> Table:
+    """A table without rows whose long words are folded.
+
+    Args:
+        numbers: columns that are set to the right.
+    """
     made = Table(title=title, title_justify="left")
     for name in columns:
-        made.add_column(name, overflow="fold")
+        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     return made
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from multigraft.core.cli.console import console
+from multigraft.core.cli.console import add_row, console, table
 from multigraft.core.errors import MultigraftError
 
 _SHOWN = 20
@@ -116,11 +114,10 @@ def _record_lines(records: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
-    table = Table(title=title, title_justify="left")
-    for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int) else "left", overflow="fold")
+    numbers = [name for name, value in rows[0].items() if isinstance(value, int)]
+    made = table(*rows[0], title=title, numbers=numbers)
     for row in rows[:_SHOWN]:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else escape(value) for value in row.values()))
-    console(sys.stdout).print(table)
+        add_row(made, *(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+    console(sys.stdout).print(made)
     if len(rows) > _SHOWN:
         click.echo(f"{len(rows) - _SHOWN:,} more; --json lists them all")

@@ -57,8 +57,7 @@ def registry_of(context: click.Context) -> Registry:
 def _tell_faults(plugins: Sequence[PluginRecord]) -> None:
     for plugin in plugins:
         for fault in plugin.faults:
-            place = f" (at {fault.place})" if fault.place else ""
-            click.echo(f"--plugin {plugin.source}: {fault.message}{place}; {fault.fix}", err=True)
+            click.echo(f"--plugin {plugin.source}: {fault}", err=True)
 
 
 def plugin_options_first(words: Sequence[str]) -> list[str]:

@@ -64,8 +64,7 @@ def trouble(plugin: PluginRecord) -> Iterator[str]:
     if plugin.error:
         yield f"{plugin.name}: {plugin.state}: {plugin.told_error}"
     for fault in plugin.faults:
-        place = f" (at {fault.place})" if fault.place else ""
-        yield f"{plugin.name}: {fault.message}{place}; {fault.fix}"
+        yield f"{plugin.name}: {fault}"
 
 
 def _brings(plugin: PluginRecord) -> str:

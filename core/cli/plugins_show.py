@@ -11,7 +11,6 @@ from multigraft.core.cli.lazy import registry_of, with_json
 from multigraft.core.cli.option_list import options_of
 from multigraft.core.cli.plugins_list import plugin_facts, trouble
 from multigraft.core.errors import MultigraftError
-from multigraft.core.nearest import did_you_mean
 from multigraft.core.plugin_record import PluginRecord
 from multigraft.core.registry import Registration, Registry, missing_requirement
 
@@ -23,7 +22,7 @@ from multigraft.core.registry import Registration, Registry, missing_requirement
 def show_plugin(context: click.Context, name: str, as_json: bool) -> None:
     """Show the components of plugin NAME: options with help, type and default, source, and what is missing for them."""
     registry = registry_of(context)
-    plugin = _find(name, registry)
+    plugin = registry.require_plugin(name)[0]
     components = [_component_facts(one, registry) for one in _registrations(plugin, registry)]
     if as_json:
         click.echo(json.dumps({**plugin_facts(plugin), "components": components}, indent=2))
@@ -33,14 +32,6 @@ def show_plugin(context: click.Context, name: str, as_json: bool) -> None:
         click.echo(line)
     for facts in components:
         click.echo("\n".join(_lines(facts)))
-
-
-def _find(name: str, registry: Registry) -> PluginRecord:
-    for plugin in registry.plugins:
-        if plugin.name == name:
-            return plugin
-    hint = did_you_mean(name, [plugin.name for plugin in registry.plugins])
-    raise MultigraftError(f"no plugin named {name!r} is installed; {hint}")
 
 
 def _registrations(plugin: PluginRecord, registry: Registry) -> Iterator[Registration]:

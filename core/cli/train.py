@@ -108,13 +108,8 @@ def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[d
 
     processes = join_processes(subject.recipe.device)
     results = finished(subject.recipe, subject.registry, folder) if resume else None
-    steps = subject.recipe.train.steps
-    hint = (
-        f"{folder} is finished: its {steps:,} steps are made and scored, and nothing was changed. "
-        f"Train longer by `multigraft train --resume {folder} --set train.steps={2 * steps}`"
-    )
+    hint = f"Next: multigraft report {folder}" if results is None else _told_of_finished(subject, folder)
     if results is None:
-        hint = f"Next: multigraft report {folder}"
         with processes.main_process_first():
             make_data(subject.recipe, subject.registry)
             check_deep(subject)
@@ -123,3 +118,11 @@ def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[d
         console(sys.stderr).print(score_table(results))
         click.echo(hint, err=True)
     return {"run": str(folder), **results}, str(folder)
+
+
+def _told_of_finished(subject: "Subject", folder: Path) -> str:
+    steps = subject.recipe.train.steps
+    return (
+        f"{folder} is finished: its {steps:,} steps are made and scored, and nothing was changed. "
+        f"Train longer by `multigraft train --resume {folder} --set train.steps={2 * steps}`"
+    )

@@ -13,6 +13,7 @@ from multigraft.core.config.problems import Problem, RecipeError
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.errors import MultigraftError
 from multigraft.core.nearest import did_you_mean, nearest_file
+from multigraft.core.registry import ComponentError
 
 if TYPE_CHECKING:
     from multigraft.core.registry import Registry
@@ -81,12 +82,7 @@ def _absent_plugins(document: Document, registry: "Registry") -> Iterator[Proble
     section = document.data.get("plugins")
     wanted = section.get("require") if isinstance(section, dict) else None
     for index, name in enumerate(wanted if isinstance(wanted, list) else []):
-        records = [plugin for plugin in registry.plugins if plugin.name == name]
-        location = ("plugins", "require", index)
-        if not records:
-            known = [plugin.name for plugin in registry.plugins]
-            yield document.problem(location, f"plugin {name!r} is not installed", did_you_mean(str(name), known))
-        elif all(record.state != "loaded" for record in records):
-            yield document.problem(
-                location, f"plugin {name!r} did not load: {records[0].error}", "see `multigraft plugins doctor`"
-            )
+        try:
+            registry.require_loaded(str(name))
+        except ComponentError as error:
+            yield document.problem(("plugins", "require", index), error.message, error.hint)

@@ -94,17 +94,6 @@ class Record(_Row):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse_record(value: Any) -> Record:
-    """Check a decoded `KEY.json`; every annotation gets the record's source where it has none.
-
-    Raises:
-        BadSample: `bad annotation`, with the first thing that is wrong.
-    """
-    record = _valid(Record, value, "")
-    annotations = tuple(a if a.source else a.model_copy(update={"source": record.source}) for a in record.annotations)
-    return record.model_copy(update={"annotations": annotations})
-
-
 def parse_head(record: Mapping[str, Any]) -> Record:
     """Check a decoded `KEY.json` without its annotations.
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from multigraft.core.assembly import build_trunk
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.config.splits import splits_of
 from multigraft.core.data.evaluation import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
-from multigraft.core.data.share import Share
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.evaluate import HeldOutLoss, Scorer, predict
@@ -145,7 +145,7 @@ def task_predictions(
         run.data.log,
         limit=limit,
         threads=run.data.threads,
-        share=Share(accelerator.process_index, accelerator.num_processes),
+        share=run.share,
     )
     own: list[Prediction] = []
     label = f"scoring {name}, {control}" if control else f"scoring {name}"
@@ -182,7 +182,7 @@ def check_split(recipe: Recipe, split: str) -> None:
     Raises:
         MultigraftError: with the nearest name.
     """
-    known = list(dict.fromkeys(name for task in recipe.tasks.values() for name in task.data))
+    known = splits_of(recipe)
     if split not in known:
         raise MultigraftError(f"no task has a split {split!r}; {did_you_mean(split, known)}")
 

@@ -40,13 +40,12 @@ def checkpoints(run_folder: Path) -> list[Path]:
 
 def graft_facts(run: Run) -> dict[str, Any]:
     """What `graft.json` says of where a graft belongs."""
-    plugins = {plugin.name: plugin.version for plugin in run.registry.plugins if plugin.state == "loaded"}
     return {
         "trunk": run.trunk.fingerprints(),
         "weights": run.trunk.origins(),
         "tasks": list(run.recipe.tasks),
         "recipe": dump_recipe(run.recipe),
-        "plugins": plugins,
+        "plugins": run.registry.versions(),
         KEY: plugins_in_use(run.recipe, run.registry),
         "media": {name: run.data.kinds(name, "train") for name in run.recipe.tasks},
     }

@@ -30,7 +30,7 @@ def write_environment(run: Run, name: str) -> None:
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
-        "plugins": {plugin.name: plugin.version for plugin in registry.plugins if plugin.state == "loaded"},
+        "plugins": registry.versions(),
         KEY: made_with_of(run.folder) | plugins_in_use(run.recipe, registry),
         "seconds": run.times.of_all_sessions(),
     }

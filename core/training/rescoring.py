@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from multigraft.core.config.splits import final_split
 from multigraft.core.evaluation.results import check_controls, check_split, final_results, write_results
 from multigraft.core.graft.files import load_graft
 from multigraft.core.registry import Registry
@@ -24,7 +25,7 @@ def rescore(folder: Path, registry: Registry, split: str | None, controls: Seque
     """
     check_controls(controls)
     saved = open_saved(folder, registry)
-    wanted = split or saved.recipe.eval.final_split or saved.recipe.eval.split
+    wanted = split or final_split(saved.recipe)
     check_split(saved.recipe, wanted)
     join_processes(saved.recipe.device)
     with only_run(folder), open_run(saved.recipe, registry, folder) as run:

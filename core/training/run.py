@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.data.share import Share
 from multigraft.core.registry import Registry
 from multigraft.core.training.scalars import Scalars
 from multigraft.core.training.times import Times
@@ -38,3 +39,8 @@ class Run:
     def is_main(self) -> bool:
         """Whether this process writes files."""
         return bool(self.accelerator.is_main_process)
+
+    @property
+    def share(self) -> Share:
+        """What this process does of what all do together."""
+        return Share(self.accelerator.process_index, self.accelerator.num_processes)

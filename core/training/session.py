@@ -6,12 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from torch.optim import Optimizer
+
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.config.splits import TRAIN, final_split, unscored
 from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.indexing import unsaved_indices
-from multigraft.core.data.share import Share
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
 from multigraft.core.files import write_text
 from multigraft.core.registry import Registry
@@ -61,10 +62,9 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
     bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
     with unsaved_indices(), TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
-        share = Share(run.accelerator.process_index, run.accelerator.num_processes)
         registry.hooks.run_started(run=run)
         losses: dict[str, float] = {}
-        for step, samples in enumerate(run.data.stream(share).batches(0, steps)):
+        for step, samples in enumerate(run.data.stream(run.share).batches(0, steps)):
             losses = trainer.step(step, samples)
             if trainer.first_move is not None:
                 check_graft_acts(run.model, collated(samples, recipe, run.model, run.accelerator.device))
@@ -96,7 +96,7 @@ def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> Non
         write_text(run.folder / "recipe.yaml", dump_recipe(recipe))
         write_environment(run, name)
     lines.begin(first)
-    stream = run.data.stream(Share(accelerator.process_index, accelerator.num_processes))
+    stream = run.data.stream(run.share)
     trainer = Trainer(run, optimizer)
     run.registry.hooks.run_started(run=run)
     progress = Progress(recipe.train.steps, list(recipe.tasks), first, times=times, shown=run.is_main)
@@ -111,14 +111,18 @@ def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> Non
                 check_graft_acts(run.model, collated(samples, recipe, run.model, accelerator.device))
             _after_step(run, step + 1, losses, progress, lines)
             if (step + 1) % recipe.train.checkpoint_steps == 0 or step + 1 == recipe.train.steps or stop.asked:
-                with times.spending("save"):
-                    if run.is_main:
-                        save_checkpoint(run, step + 1, optimizer, lines)
-                        write_environment(run, name)
-                    accelerator.wait_for_everyone()
+                _save(run, step + 1, optimizer, lines, name)
             if stop.asked:
                 raise KeyboardInterrupt
     run.data.log.finish()
+
+
+def _save(run: Run, step: int, optimizer: Optimizer, lines: TrainLines, name: str) -> None:
+    with run.times.spending("save"):
+        if run.is_main:
+            save_checkpoint(run, step, optimizer, lines)
+            write_environment(run, name)
+        run.accelerator.wait_for_everyone()
 
 
 def _timed(batches: Iterator[list[Sample]], times: Times) -> Iterator[list[Sample]]:

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from multigraft.core.config.sections import WeightSource, weight_source
 from multigraft.core.errors import MultigraftError, OptionError
-from multigraft.core.nearest import did_you_mean
+from multigraft.core.nearest import did_you_mean, nearest
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import TIMM_SCHEMES, TimmOptions
 from multigraft.plugins.encoders.seeded import building_on_meta, seeded_by
@@ -75,7 +74,7 @@ def check_source(source: WeightSource, options: TimmOptions) -> None:
 
 def _check_package(package: str, model: str) -> None:
     if (package, model) != (_LITE0, _LITE0_MODEL):
-        near = f"did you mean {_LITE0!r}? " if get_close_matches(package, [_LITE0]) else ""
+        near = f"did you mean {_LITE0!r}? " if nearest(package, [_LITE0]) else ""
         raise OptionError(
             ("weights",),
             f"encoder timm: no package weights {package!r} for model {model!r}",

@@ -9,10 +9,10 @@ ever 2 or more away from its exact share.
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from multigraft.core.errors import OptionError
 from multigraft.core.interfaces.sampler import Sampler
+from multigraft.core.nearest import nearest
 from multigraft.plugins.samplers.options import EqualOptions, ProportionalOptions, TemperatureOptions, WeightsOptions
 
 _SCALE = 1 << 40
@@ -95,8 +95,8 @@ def build_weights(options: WeightsOptions, sizes: Mapping[str, int], batch: int,
     """
     for task in options.weights:
         if task not in sizes:
-            near = get_close_matches(task, sizes, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(task, sizes)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise OptionError(
                 ("weights", task), f"sampler weights: no task {task!r}; the tasks are {', '.join(sizes)}{hint}"
             )

@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation, parse_record
+from multigraft.core.data.annotation import Annotation, parse_annotation, parse_head
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.records import MOST_VALUES, parse_json
 
 
 def read(annotation, **head):
     rows = [{"id": "1", "task": "t", **annotation}]
-    return parse_record(parse_json(json.dumps({"id": "k", "annotations": rows, **head}).encode())).annotations[0]
+    record = parse_json(json.dumps({"id": "k", "annotations": rows, **head}).encode())
+    return parse_annotation(parse_head(record), record["annotations"][0], 0)
 
 
 def test_an_annotation_has_a_context_and_its_media_in_lower_case():

@@ -1,12 +1,11 @@
 """A small quickstart folder, made once, and the majority answer that text alone allows."""
 
-import json
 import tarfile
 from collections import Counter, defaultdict
 
 import pytest
 
-from multigraft.core.data.annotation import parse_record
+from multigraft.core.data.annotation import Record
 from multigraft.plugins.quickstart.making import SOURCES, make_quickstart
 
 
@@ -27,7 +26,7 @@ def samples():
             for member in tar:
                 key, _, field = member.name.partition(".")
                 found[key][field] = tar.extractfile(member).read()
-        return [(parse_record(json.loads(fields.pop("json"))), fields) for fields in found.values()]
+        return [(Record.model_validate_json(fields.pop("json")), fields) for fields in found.values()]
 
     return read
 

@@ -1,9 +1,11 @@
 """Pictures of every mode as 8-bit RGB, over white where they are transparent."""
 
+import struct
+
 import numpy as np
 from PIL import Image
 
-from multigraft.plugins.inputs.png import transparent_value, visible
+from multigraft.plugins.inputs.png import check_palette, transparent_value, visible
 
 GROUND = "white"
 _ORIENTATION = 0x0112
@@ -19,16 +21,29 @@ def upright_rgb(image: Image.Image, data: bytes) -> Image.Image:
     """Decode and use up an opened picture: mode RGB, turned as its EXIF tag says; gamma and profiles are left alone.
 
     At its peak this takes 16 bytes a pixel, half of them in the WebP decoder.
+
+    Raises:
+        Exception: whatever Pillow raises on a damaged picture.
     """
     image.load()
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    turn = _TURNS.get(_orientation(image))
     flat = _flat(image, data)
     if flat is not image:
         image.close()  # the caller still holds it
     return flat if turn is None else flat.transpose(turn)
 
 
+def _orientation(image: Image.Image) -> int:
+    """1 where the EXIF cannot be read: the picture is whole all the same."""
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except (SyntaxError, ValueError, OSError, struct.error):
+        return 1
+
+
 def _flat(image: Image.Image, data: bytes) -> Image.Image:
+    if image.format == "PNG" and image.mode == "P":
+        check_palette(image, data)
     key = transparent_value(data) if image.format == "PNG" else None
     image.info.pop("transparency", None)  # Pillow's own reading of it, which `convert` would follow
     if image.mode in ("LA", "RGBA"):

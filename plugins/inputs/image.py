@@ -42,11 +42,11 @@ class ImageInput(Input):
         try:
             image = Image.open(BytesIO(data), formats=_FORMATS)
         except UnidentifiedImageError:
-            raise BadSample("not an image", f"begins with {data[:12]!r}") from None
+            raise BadSample("not an image", f"begins with {data[:12]!r}; JPEG, PNG and WebP are read") from None
         except Image.DecompressionBombError as error:
             raise BadSample("too large", str(error)) from None
         except Exception as error:
-            raise _broken(error) from None
+            raise _broken(error, data) from None
         if image.width * image.height > self._max_pixels:
             raise BadSample("too large", f"{image.width} x {image.height} pixels, more than {self._max_pixels}")
         if max(image.size) > _LONGEST_SIDE:
@@ -67,11 +67,17 @@ def _decoded(image: Image.Image, data: bytes) -> Image.Image:
     try:
         return upright_rgb(image, data)
     except Exception as error:
-        raise _broken(error) from None
+        raise _broken(error, data) from None
 
 
-def _broken(error: Exception) -> BadSample:
-    return BadSample("truncated image" if "truncated" in str(error).lower() else "broken image", str(error))
+def _broken(error: Exception, data: bytes) -> BadSample:
+    cut = "truncated" in str(error).lower() or _is_cut_webp(data)
+    return BadSample("truncated image" if cut else "broken image", str(error))
+
+
+def _is_cut_webp(data: bytes) -> bool:
+    """Whether a file has fewer bytes than its RIFF header says; libwebp does not tell."""
+    return data[:4] == b"RIFF" and len(data) < 8 + int.from_bytes(data[4:8], "little")
 
 
 def build(options: ImageOptions) -> Input:

@@ -1,4 +1,5 @@
-"""The transparent value of a PNG without an alpha channel: its chunk tRNS, at the file's own depth.
+"""What Pillow does not tell of a PNG: the transparent value of one without an alpha channel, at the file's own depth,
+and colours that its palette lacks.
 
 Pillow gives keys of 2 and 4 bits in other units than its pixels, cannot convert grey of 16 bits, keeps 8 bits of a
 colour of 16, and takes some palettes that end in a faint entry for opaque ones; so the chunk is read here.
@@ -7,6 +8,7 @@ colour of 16, and takes some palettes that end in a faint entry for opaque ones;
 import struct
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import takewhile
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -18,15 +20,19 @@ _LOW_BYTES = "RGB;16L"
 
 def transparent_value(data: bytes) -> tuple[int, bytes] | None:
     """Bits of a sample, and the content of the chunk tRNS; None if there is none before the pixels."""
-    depth = 8
-    for name, content in _chunks(data):
-        if name == b"IHDR" and len(content) == 13:
-            depth = content[8]
-        elif name == b"tRNS":
-            return depth, content
-        elif name == b"IDAT":
-            break
-    return None
+    header = _header(data)
+    return (header[b"IHDR"][8], header[b"tRNS"]) if b"tRNS" in header else None
+
+
+def check_palette(image: Image.Image, data: bytes) -> None:
+    """Compare a loaded picture of mode `P` with its palette: Pillow shows what is not in it as black.
+
+    Raises:
+        ValueError: a pixel has a colour that the palette lacks.
+    """
+    colours, highest = len(_header(data).get(b"PLTE", b"")) // 3, int(image.getextrema()[1])  # type: ignore[arg-type]
+    if highest >= colours:
+        raise ValueError(f"it uses colour {highest} of a palette of {colours}")
 
 
 def visible(image: Image.Image, depth: int, value: bytes, data: bytes) -> Image.Image:
@@ -78,6 +84,11 @@ def _low_bytes(data: bytes) -> Image.Image:
     image.tile = [tile._replace(args=_LOW_BYTES) for tile in image.tile]
     image.load()
     return image
+
+
+def _header(data: bytes) -> dict[bytes, bytes]:
+    """Chunks before the pixels, by name."""
+    return dict(takewhile(lambda each: each[0] != b"IDAT", _chunks(data)))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -35,7 +35,7 @@ class Clip:
     skipped: int
     """Packets before the first key frame, which cannot be decoded."""
     begin: float
-    """Time of the first key frame."""
+    """Time of the first key frame; minus infinity where it comes before the clip's clock and has none."""
     hidden: bool
     """Whether an edit list hides frames."""
     entries: NDArray[np.float64]
@@ -81,13 +81,13 @@ def probe(container: Any, stream: Any) -> Clip:
     """
     context, start = stream.codec_context, (container.start_time or 0) / av.time_base
     times, entries = list[float](), list[float]()
-    skipped, begin, hidden, end = 0, -np.inf, False, 0.0
+    skipped, begin, begun, hidden, end = 0, -np.inf, False, False, 0.0
     for number, packet in enumerate(each for each in container.demux(stream) if each.size):
         if packet.is_corrupt:
             raise BadSample("truncated video", f"packet {number} is cut")
         time = time_of(packet, start)
-        if packet.is_keyframe and begin == -np.inf and time is not None:
-            skipped, begin = number, time
+        if packet.is_keyframe and not begun:
+            skipped, begin, begun = number, -np.inf if time is None else time, True
             times.clear()
         hidden |= packet.is_discard
         if time is None or packet.is_discard:

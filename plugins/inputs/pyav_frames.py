@@ -144,12 +144,16 @@ def _packets_from(entry: float, packets: Iterator[Any], clip: Clip) -> Iterator[
 
 
 def _decoded(packets: Iterator[Any], clip: Clip, begin: float) -> Iterator[tuple[float, Any]]:
+    """Without frames that come before the clip's clock begins: FFmpeg gives those of Matroska no time."""
+    timed = False
     for packet in packets:
         for frame in _frames_of(packet, clip, begin):
             time = time_of(frame, clip.start)
-            if time is None:
+            if time is not None:
+                timed = True
+                yield time, frame
+            elif timed:
                 raise BadSample("broken video", "a frame has no time")
-            yield time, frame
 
 
 def _frames_of(packet: Any, clip: Clip, begin: float) -> list[Any]:

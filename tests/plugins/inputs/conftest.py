@@ -77,7 +77,7 @@ class NumberedClips:
 
     @classmethod
     def truth(cls, data):
-        """Time and number of each frame of a sequential decode, by time, counted from the container's start."""
+        """Time and number of each frame of a sequential decode that has a time, by time from the container's start."""
         found = []
         with av.open(BytesIO(data)) as container:
             start = container.start_time / av.time_base
@@ -85,7 +85,8 @@ class NumberedClips:
                 for frame in cls._decoded(packet):
                     picture = frame.to_ndarray(format="rgb24").transpose(2, 0, 1)
                     stamp = frame.dts if frame.pts is None else frame.pts
-                    found.append((float(stamp * frame.time_base) - start, cls.number_of(picture)))
+                    if stamp is not None:
+                        found.append((float(stamp * frame.time_base) - start, cls.number_of(picture)))
         return sorted(found)
 
     @staticmethod

@@ -75,13 +75,21 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped(decode):
     assert set(decode(saved(grey, "PNG")).frames.ravel().tolist()) == {0x80}
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_a_truncated_jpeg(decode, share):
+@pytest.mark.parametrize("share", [0.5, 0.99])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_truncated_picture(decode, form, share):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 30, 3), np.uint8))
-    data = saved(noise, "JPEG")
+    data = saved(noise, form)
     with pytest.raises(BadSample) as error:
         decode(data[: int(len(data) * share)])
     assert reason(error) == "truncated image"
+
+
+@pytest.mark.parametrize("form", ["GIF", "EPS", "TIFF", "BMP", "AVIF", "JPEG2000"])
+def test_other_formats_are_not_read_whatever_their_name(decode, form):
+    with pytest.raises(BadSample, match="not an image") as error:
+        decode(saved(Image.new("RGB", (8, 8)), form))
+    assert error.value.detail.endswith("; JPEG, PNG and WebP are read")
 
 
 @pytest.mark.parametrize("data", [b"<html>not found</html>", b"GIF89a" + bytes(40), b"\xff\xd8\xff"])

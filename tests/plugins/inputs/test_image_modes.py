@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from multigraft.core.data.media import BadSample
 from multigraft.plugins.inputs.image import build
 from multigraft.plugins.inputs.options import ImageOptions
 
 SIDE = 16
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
+BEST = {"quality": 100, "subsampling": 0}
 BANDS = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
 
 
@@ -116,6 +118,22 @@ def test_png_palette(decode, depth, alphas):
     close(decode(png(samples, depth, PALETTE, **chunks)), shown(colours[indices], 8, table[indices] / 255))
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+@pytest.mark.parametrize("entries", [0, 1])
+def test_a_png_with_colours_that_its_palette_lacks_is_broken(decode, depth, entries):
+    """Pillow shows them black."""
+    data = png(noise(depth, PALETTE), depth, PALETTE, **({"PLTE": bytes(3 * entries)} if entries else {}))
+    with pytest.raises(BadSample, match="broken image") as error:
+        decode(data)
+    assert error.value.detail == f"it uses colour {(1 << depth) - 1} of a palette of {entries}"
+
+
+@pytest.mark.parametrize(("form", "options"), [("JPEG", BEST), ("PNG", {}), ("WEBP", {"lossless": True})])
+def test_exif_that_cannot_be_read_turns_nothing(decode, form, options):
+    data = saved(Image.fromarray(smooth(3)), form, exif=b"Exif\0\0no such thing", **options)
+    close(decode(data), smooth(3).astype(float), within=3)
+
+
 def test_gamma_and_profiles_are_left_alone(decode):
     samples = noise(8, COLOUR)
     assert np.array_equal(decode(png(samples, 8, COLOUR, gAMA=struct.pack(">I", 100_000))), samples)
@@ -145,9 +163,6 @@ def smooth(bands):
     """Gradients, which survive lossy compression."""
     y, x = np.mgrid[:SIDE, :SIDE] * 12.0
     return np.stack([x, y, 180 - x, (x + y) / 2][:bands], -1).astype(np.uint8)
-
-
-BEST = {"quality": 100, "subsampling": 0}
 
 
 def test_jpeg_grey(decode):

@@ -90,6 +90,11 @@ def test_times_count_from_the_start_of_a_clip_that_starts_late(decode, check, cl
     assert decode(late).times[[0, -1]] == pytest.approx([0, 59 / 30], abs=0.002)
 
 
+@pytest.mark.parametrize("later", [-0.1, -1.0])
+def test_frames_before_zero_which_matroska_gives_no_time(check, clips, x264, later):
+    check(clips.remux(x264("closed"), "matroska", later=later, avoid_negative_ts="disabled"))
+
+
 @pytest.mark.parametrize("later", [-0.5, -0.7, 0.3])
 def test_frames_that_an_edit_list_hides_or_delays(check, clips, x264, later):
     edited = clips.remux(x264("closed"), "mp4", 5, later, avoid_negative_ts="disabled", use_editlist="1")

@@ -26,19 +26,19 @@ def upright_rgb(image: Image.Image, data: bytes) -> Image.Image:
         Exception: whatever Pillow raises on a damaged picture.
     """
     image.load()
-    turn = _TURNS.get(_orientation(image))
+    turn = _turn(image)
     flat = _flat(image, data)
     if flat is not image:
         image.close()  # the caller still holds it
     return flat if turn is None else flat.transpose(turn)
 
 
-def _orientation(image: Image.Image) -> int:
-    """1 where the EXIF cannot be read: the picture is whole all the same."""
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What brings it upright; nothing where the EXIF cannot be read, as the picture is whole all the same."""
     try:
-        return image.getexif().get(_ORIENTATION, 1)
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except (SyntaxError, ValueError, OSError, struct.error):
-        return 1
+        return None
 
 
 def _flat(image: Image.Image, data: bytes) -> Image.Image:

@@ -1,7 +1,7 @@
 """Consistency of NLVR2 (Suhr et al. 2019, section 5): sentences judged rightly on all their pictures.
 
 As the official evaluation counts (https://github.com/lil-lab/nlvr, nlvr2/eval/metrics.py): an identifier is
-SPLIT-SET-PAIR-SENTENCE, and the rows that differ in PAIR alone are one sentence. Equal texts of two sets are two.
+SPLIT-SET-PAIR-SENTENCE, here perhaps after a prefix, and the rows that differ in PAIR alone are one sentence. Equal texts of two sets are two.
 """
 
 import re
@@ -11,7 +11,7 @@ from multigraft.core.interfaces.metric import Metric, Prediction
 from multigraft.plugins.metrics.exact_match import ExactMatch
 from multigraft.plugins.metrics.options import ConsistencyOptions
 
-_IDENTIFIER = re.compile(r"(?P<set>[^-]+-\d+)-\d+-(?P<sentence>\d+)")
+_IDENTIFIER = re.compile(r"(?P<set>.+-\d+)-\d+-(?P<sentence>\d+)")
 _MEDIUM = re.compile(r"(?P<record>.*#[^#.]*)\..*")
 
 

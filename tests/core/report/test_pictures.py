@@ -75,7 +75,7 @@ def test_what_cannot_be_shown_is_said(shown, tmp_path: Path):
     members = {"0.png": png((8, 8), (0, 0, 0)), "1.png": b"no picture", "2.mp4": b"no video", "3.pdf": b"%PDF"}
     problems = {name: problem for name, (_, problem) in shown(members).items() if problem}
     assert problems == {
-        "1.png": "a.tar#1.png: not an image: begins with b'no picture'",
+        "1.png": "a.tar#1.png: not an image: begins with b'no picture'; JPEG, PNG and WebP are read",
         "2.mp4": "a.tar#2.mp4: not a video: begins with b'no video'",
         "3.pdf": "a.tar#3.pdf: no input reads it: field pdf; the recipe's inputs read "
         "jpg, jpeg, png, webp, mp4, m4v, mov, mkv, webm, avi, ts, m2ts, mpg",

@@ -27,15 +27,16 @@ def test_a_sentence_must_be_right_on_all_its_pictures(metric, row, scores):
     assert metric.facts() == {"sentences": 3, "of_one_row": 1}
 
 
-def test_pairs_of_an_nlvr2_sentence_are_one_and_equal_texts_of_two_sets_are_two(metric, scores):
+@pytest.mark.parametrize("prefix", ["", "nlvr2-"])
+def test_pairs_of_an_nlvr2_sentence_are_one_and_equal_texts_of_two_sets_are_two(metric, scores, prefix):
     rows = [
-        statement("dev-850-0-0", right=True),
-        statement("dev-850-1-0", right=True),
-        statement("dev-850-0-1", right=False, text="one is blue"),
-        statement("dev-850-1-1", right=True, text="one is blue"),
-        statement("dev-851-0-0", right=False),
-        statement("dev-851-2-0", right=True),
-        statement("test1-850-0-0", right=True),
+        statement(f"{prefix}dev-850-0-0", right=True),
+        statement(f"{prefix}dev-850-1-0", right=True),
+        statement(f"{prefix}dev-850-0-1", right=False, text="one is blue"),
+        statement(f"{prefix}dev-850-1-1", right=True, text="one is blue"),
+        statement(f"{prefix}dev-851-0-0", right=False),
+        statement(f"{prefix}dev-851-2-0", right=True),
+        statement(f"{prefix}test1-850-0-0", right=True),
     ]
     assert scores(metric, rows) == {"consistency": 2 / 4}
     assert metric.facts() == {"sentences": 4, "of_one_row": 1}

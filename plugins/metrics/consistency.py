@@ -1,7 +1,8 @@
 """Consistency of NLVR2 (Suhr et al. 2019, section 5): sentences judged rightly on all their pictures.
 
 As the official evaluation counts (https://github.com/lil-lab/nlvr, nlvr2/eval/metrics.py): an identifier is
-SPLIT-SET-PAIR-SENTENCE, here perhaps after a prefix, and the rows that differ in PAIR alone are one sentence. Equal texts of two sets are two.
+SPLIT-SET-PAIR-SENTENCE, here perhaps after a prefix, and the rows that differ in PAIR alone are one sentence. Equal
+texts of two sets are two.
 """
 
 import re

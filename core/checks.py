@@ -12,13 +12,18 @@ from multigraft.core.subject import Subject
 _SHAPE = "multigraft.core.shape_checks"
 _SHAPE_CHECKS = (
     "requirements", "data_files", "weight_files", "references", "given_names", "adapter_names", "splits", "command",
-    "unused",
+    "loggers", "unused",
 )  # fmt: skip
 _DEEP = "multigraft.core.deep_checks"
 _DEEP_CHECKS = ("trunk", "shards", "adapters", "components", "limits", "controls", "graft", "prompt_room")
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
-DEEP_CHECKS = tuple(f"{_DEEP}:{name}" for name in _DEEP_CHECKS)
+_ANNOTATIONS = "multigraft.core.annotation_checks"
+_ANNOTATION_CHECKS = ("objectives", "choices", "media", "unused_inputs")
+DEEP_CHECKS = (
+    *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
+    *(f"{_ANNOTATIONS}:{name}" for name in _ANNOTATION_CHECKS),
+)
 """Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""
 
 Check = Callable[[Subject], Iterable[Problem]]

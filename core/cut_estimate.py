@@ -1,21 +1,16 @@
 """How many of a task's texts its limits would cut, guessed from a few annotations drawn evenly."""
 
 from collections import Counter
-from random import Random
 
 from multigraft.core.config.splits import TRAIN
 from multigraft.core.data.batch import Example
 from multigraft.core.data.cutting import CUT_KINDS
+from multigraft.core.data.excerpt import excerpt
 from multigraft.core.data.media import BadSample
-from multigraft.core.data.order import Order
 from multigraft.core.data.run_data import RunData
-from multigraft.core.data.seeding import seeded
 from multigraft.core.data.source import TaskSource
 from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
 from multigraft.core.interfaces.backbone import Backbone
-
-LOOKED_AT = 200
-"""Annotations of a task, at most."""
 
 
 def estimate_cuts(data: RunData, backbone: Backbone) -> dict[str, dict[str, int]]:
@@ -35,14 +30,10 @@ def _of_task(source: TaskSource, backbone: Backbone) -> dict[str, int]:
 
 
 def _examples(source: TaskSource) -> list[Example]:
-    order = Order(source.counts, 0, source.name, 1)
-    count = min(LOOKED_AT, order.size)
     examples = []
-    draw = Random(seeded("cut estimate", source.name))  # not every n-th: data may repeat a pattern
-    for drawn in sorted(draw.sample(range(order.size), count)):
-        shard, row = source.locate(order.unshuffled(drawn))
+    for annotation in excerpt(source):
         try:
-            example = source.task.example(shard.annotation(row), None)
+            example = source.task.example(annotation, None)
         except BadSample:
             continue
         examples.append(example.with_prefix(source.options.prefix))

@@ -60,6 +60,12 @@ class Model:
         generator = self.prompt_maker.prompt.module if self.prompt_maker else None
         return (generator.most_tokens() or 0) if isinstance(generator, PromptGenerator) else 0
 
+    @property
+    def most_images(self) -> int | None:
+        """Images of a sample that the prompt takes; None for any number."""
+        generator = self.prompt_maker.prompt.module if self.prompt_maker else None
+        return generator.most_images() if isinstance(generator, PromptGenerator) else None
+
     def losses(
         self, batch: Batch, training: bool, generator: Generator | None = None, unlearned: Collection[str] = ()
     ) -> dict[str, TaskLoss]:

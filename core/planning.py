@@ -39,6 +39,8 @@ class Plan:
 
     prompt_tokens: int = 0
     """Tokens of a row's visual prompt, at most; 0 where none is made or its generator does not say."""
+    most_images: int | None = None
+    """Images of a sample that the visual prompt takes; None for any number."""
 
     def to_json(self) -> dict[str, Any]:
         """As `show --json` prints it."""
@@ -53,7 +55,8 @@ def plan(recipe: Recipe, registry: Registry, trunk: Trunk | None = None) -> Plan
     model = build_model(recipe, registry, trunk)
     table = count(model)
     memory = _memory(recipe, trunk, table)
-    return Plan(table, site_rows(model.graft), _owner_rows(model.graft.bank), memory, model.most_prompt_tokens)
+    sites, owners = site_rows(model.graft), _owner_rows(model.graft.bank)
+    return Plan(table, sites, owners, memory, model.most_prompt_tokens, model.most_images)
 
 
 def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:

@@ -96,8 +96,22 @@ def command(subject: Subject) -> Iterator[Problem]:
         yield subject.document.problem(("data", "make"), f"no command {wanted!r}", hint)
 
 
+def loggers(subject: Subject) -> Iterator[Problem]:
+    """No logger is given twice: both would write one file."""
+    given = subject.recipe.loggers
+    for number, each in enumerate(given):
+        if each in given[:number]:
+            yield subject.document.problem(("loggers", number), f"{each.kind!r} is given twice", "leave it out")
+
+
 def unused(subject: Subject) -> Iterator[Problem]:
     """Note keys that are given and have no effect."""
-    if subject.recipe.data.features and subject.recipe.trunk.encoder is None:
-        subject.notes.append("`data.features` has no effect without `trunk.encoder`")
+    recipe = subject.recipe
+    steps, every = recipe.train.steps, recipe.eval.every
+    no_effect = {
+        "`data.features` has no effect without `trunk.encoder`": recipe.data.features and recipe.trunk.encoder is None,
+        f"`eval.every: {every}` is more than the {steps} steps: only the end is scored": every and every > steps,
+        "`eval.limit` has no effect without `eval.every`: the final scores use all": recipe.eval.limit and not every,
+    }
+    subject.notes += [note for note, holds in no_effect.items() if holds]
     return iter(())

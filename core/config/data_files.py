@@ -8,7 +8,8 @@ from multigraft.core.config.document import Document
 from multigraft.core.config.problems import Problem
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.manifest import lack
-from multigraft.core.data.paths import expand
+from multigraft.core.data.paths import expand_each
+from multigraft.core.nearest import nearest_file
 
 
 def will_be_made(recipe: Recipe) -> bool:
@@ -27,6 +28,13 @@ def missing_files(recipe: Recipe, document: Document) -> Iterator[Problem]:
     if will_be_made(recipe):
         return
     root = Path(recipe.data.root)
+    if not root.is_dir() and all(not Path(pattern).is_absolute() for pattern in _patterns(recipe)):
+        wrong = "is no folder" if root.exists() else f"is not there{nearest_file(root)}"
+        yield document.problem(
+            ("data", "root"), f"the folder {root} {wrong}", _hint(recipe, "paths of shards start there")
+        )
+        return
+    relative = f"relative paths start at data.root, which is {recipe.data.root!r}"
     for name, task in recipe.tasks.items():
         for split, patterns in task.data.items():
             for index, pattern in enumerate(patterns):
@@ -34,22 +42,27 @@ def missing_files(recipe: Recipe, document: Document) -> Iterator[Problem]:
                 if message:
                     short = isinstance(document.data["tasks"][name].get("data"), list)
                     key = ("data",) if short else ("data", split)
-                    yield document.problem(("tasks", name, *key, index), message, _hint(recipe))
+                    yield document.problem(("tasks", name, *key, index), message, _hint(recipe, relative))
+
+
+def _patterns(recipe: Recipe) -> Iterator[str]:
+    for task in recipe.tasks.values():
+        for patterns in task.data.values():
+            yield from patterns
 
 
 def _missing(pattern: str, root: Path) -> str:
     try:
-        shards = expand(pattern, root)
+        named = expand_each(pattern, root)
     except ValueError as error:
         return str(error)
-    absent = [shard for shard in shards if not shard.is_file()]
-    if not shards:
-        return f"no *.tar in the folder {root / pattern}"
+    absent = [shard for _, shards in named for shard in shards if not shard.is_file()]
+    for path, shards in named:
+        if not shards:
+            return f"no file {path}" if "*" in path.name else f"no *.tar in the folder {path}"
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
     return f"no file {absent[0]}{more}" if absent else ""
 
 
-def _hint(recipe: Recipe) -> str:
-    if recipe.data.make:
-        return f"`multigraft {recipe.data.make}` makes them"
-    return f"relative paths start at data.root, which is {recipe.data.root!r}"
+def _hint(recipe: Recipe, otherwise: str) -> str:
+    return f"`multigraft {recipe.data.make}` makes them" if recipe.data.make else otherwise

@@ -69,5 +69,5 @@ class MediaDecoder:
         for number, each in enumerate(self._inputs):
             if extension in each.extensions:
                 return number
-        known = ", ".join(extension for each in self._inputs for extension in each.extensions)
+        known = ", ".join(extension for each in self._inputs for extension in each.extensions) or "nothing"
         raise BadSample("no input reads it", f"field {field}; the recipe's inputs read {known}")

@@ -26,9 +26,18 @@ def expand(pattern: str, root: Path) -> list[Path]:
         ValueError: braces that are open or empty, a range that runs backwards, more paths than `MOST_SHARDS`, or a
             name that no file can have.
     """
+    return [shard for _, shards in expand_each(pattern, root) for shard in shards]
+
+
+def expand_each(pattern: str, root: Path) -> list[tuple[Path, list[Path]]]:
+    """The shards of each path that braces make of a pattern; none where `*` or a folder has no shards.
+
+    Raises:
+        ValueError: as `expand`.
+    """
     if "\0" in pattern or any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in _parts(pattern)):
         raise ValueError(f"{pattern[:80]!r}... names a file with a zero byte, or of more than {_LONGEST_NAME} bytes")
-    return [shard for text in _expand_braces(pattern) for shard in _shards(root / text)]
+    return [(root / text, _shards(root / text)) for text in _expand_braces(pattern)]
 
 
 def _expand_braces(pattern: str) -> Iterator[str]:

@@ -86,6 +86,19 @@ class Objective(ABC):
         """A trained head over the backbone's states, if the objective needs one."""
         return None
 
+    def refuse(self, targets: Sequence[str]) -> str | None:
+        """Why training on these targets would fail; None where it is well. Said by `check`.
+
+        Args:
+            targets: different targets of some annotations of the task.
+        """
+        return None
+
+    def unused(self, targets: Sequence[str]) -> Sequence[str]:
+        """Texts of its options that are meant to be targets and are none of these. Refused by `check` where `targets`
+        are all there are, else noted."""
+        return ()
+
     def prepare(self, rows: TaskRows, generator: Generator) -> TaskRows:
         """Edit the inputs before the trunk, in training only."""
         return rows

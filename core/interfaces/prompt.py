@@ -65,6 +65,11 @@ class PromptGenerator(nn.Module, ABC):
         backbone has positions for both together."""
         return None
 
+    def most_images(self) -> int | None:
+        """Images of a sample at most, beyond which `forward` fails; None for any number. `check` holds the shards'
+        annotations against it."""
+        return None
+
     @abstractmethod
     def initial(self, parameter: str) -> Initial:
         """The start value of one of its parameters, by name."""

@@ -1,7 +1,9 @@
 """Checkpoints: `checkpoints/STEP/graft` (all that is exported) and `checkpoints/STEP/state` (what resuming needs)."""
 
 import json
+import logging
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +124,17 @@ def recipe_of(graft: Path, registry: Registry) -> Recipe:
 
 
 _STATE = {"step": int, "data": dict, "draws": dict, "lines": dict, "plugins": dict}
+_COUNTS = {"draws": {"drawn": 0, "bad": 0}, "lines": {"last": {}, "losses": {}}, "cut": {}}
+"""What a checkpoint of version 0.1.0 lacks, and what was counted before there is anything to count."""
+_log = logging.getLogger(__name__)
 
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text())
+        if not state.keys() & _COUNTS.keys():
+            _log.warning("%s is of an older version: draws and cut texts are counted from here on", path)
+            state |= deepcopy(_COUNTS)
         wrong = [key for key, kind in _STATE.items() if not isinstance(state[key], kind)]
         if not wrong:
             return state  # type: ignore[no-any-return]
@@ -135,7 +143,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         raise MultigraftError(
             f"{path} lacks {error}: another version of multigraft wrote it; go on with that one, or begin a new run"
         ) from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         reason = repr(error)
     raise MultigraftError(f"{path} is damaged: {reason}; remove that checkpoint to go on from the one before it")
 

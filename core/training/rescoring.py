@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.config.splits import final_split
+from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.results import check_controls, check_split, final_results, write_results
 from multigraft.core.graft.files import load_graft
 from multigraft.core.registry import Registry
@@ -21,10 +22,15 @@ def rescore(folder: Path, registry: Registry, split: str | None, controls: Seque
     Scores and controls of another split are dropped; controls scored before on the same one are kept.
 
     Raises:
-        MultigraftError: no such control or split, or the run cannot be read.
+        MultigraftError: no such control or split, an exported graft without some tasks, or a run that cannot be read.
     """
     check_controls(controls)
     saved = open_saved(folder, registry)
+    if lacking := [name for name in saved.recipe.tasks if name not in saved.tasks]:
+        raise MultigraftError(
+            f"{folder} is an exported graft for {', '.join(saved.tasks)} alone, without {', '.join(lacking)}: "
+            "`multigraft predict` answers with it; score the run that it was exported from"
+        )
     wanted = split or final_split(saved.recipe)
     check_split(saved.recipe, wanted)
     join_processes(saved.recipe.device)

@@ -1,5 +1,7 @@
 """`classification`: a linear head over the decoder's first state."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -8,6 +10,7 @@ from multigraft.core.config.sections import Decoding
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.part import Initial, normal, zeros
 from multigraft.core.interfaces.objective import Head, Objective, Passes, TaskRows
+from multigraft.core.nearest import did_you_mean
 from multigraft.plugins.objectives.options import ClassificationOptions
 
 
@@ -37,6 +40,17 @@ class Classification(Objective):
     def make_head(self, width: int) -> Head:
         """A linear layer to the labels."""
         return LinearHead(width, len(self.labels))
+
+    def refuse(self, targets: Sequence[str]) -> str | None:
+        """A target that is none of the labels."""
+        strange = [target for target in targets if target not in self.number]
+        if not strange:
+            return None
+        return f"target {strange[0]!r} is none of the labels; {did_you_mean(strange[0], self.labels)}"
+
+    def unused(self, targets: Sequence[str]) -> Sequence[str]:
+        """Labels that no target is."""
+        return [label for label in self.labels if label not in targets]
 
     def denominator(self, rows: TaskRows) -> float:
         """Samples."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from multigraft.core.config.options import Options
 
@@ -22,3 +22,11 @@ class ClassificationOptions(Options):
 
     labels: list[str] = Field(min_length=2)
     """The answers; a target that is none of them is an error."""
+
+    @field_validator("labels")
+    @classmethod
+    def _each_once(cls, labels: list[str]) -> list[str]:
+        twice = next((label for number, label in enumerate(labels) if label in labels[:number]), None)
+        if twice is not None:
+            raise ValueError(f"label {twice!r} is given twice")
+        return labels

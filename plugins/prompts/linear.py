@@ -85,6 +85,10 @@ class LinearPrompt(PromptGenerator):
         front = self._front(self.layout)
         return max(options.images * (options.tokens + front), options.frames * (options.frame_tokens + front))
 
+    def most_images(self) -> int:
+        """As the recipe says."""
+        return self.options.images
+
     def initial(self, parameter: str) -> Initial:
         """Linear layers and tables N(0, 0.02), norms one and zero."""
         if parameter.endswith("bias"):

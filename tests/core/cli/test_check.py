@@ -201,3 +201,56 @@ def test_training_refuses_before_anything_costs_time(run, recipe_file, tmp_path)
     assert outcome.exit_code == 2
     assert "graft.adapters.0.sites.layer.0: no site" in outcome.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "message", "hint"),
+    [
+        (
+            "tasks.statements.objective={kind: classification, labels: ['True', 'False']}",
+            "tasks.statements.objective", "target 'true' is none of the labels; did you mean 'True'?", "",
+        ),
+        (
+            "tasks.statements.objective={kind: classification, labels: ['true', 'false', mabye]}",
+            "tasks.statements.objective.labels.2", "'mabye' is the target of none of the 12 annotations", "known:",
+        ),
+        (
+            "tasks.vqa.decoding.candidates=choices",
+            "tasks.vqa.decoding.candidates", "10 of 10 annotations looked at have no choices, such as 'valid", "`none`",
+        ),
+        ("inputs=[image]", "inputs", "no input reads the media of task 'videos', which are mp4", "those given"),
+        ("inputs=[image, video, image]", "inputs.2", "inputs before it read all that it reads: jpg", "leave it out"),
+        ("trunk.prompt.images=1", "trunk.prompt.images", "annotations of task 'statements' have up to 2", "make"),
+    ],
+)  # fmt: skip
+def test_what_would_fail_for_the_annotations_of_the_shards(check, override, path, message, hint):
+    found = {place: (text, near) for place, text, near in said(check(override))}
+    assert list(found) == [path]
+    assert found[path][0].startswith(message)
+    assert found[path][1].startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "message"),
+    [
+        ("data.root=gone", "data.root", "the folder gone is not there"),
+        ("data.root=/dev/null", "data.root", "the folder /dev/null is no folder"),
+        ("loggers=[jsonl, csv, jsonl]", "loggers.2", "'jsonl' is given twice"),
+        ("tasks.videos.data.train=['{videos,vidoes}-train-*.tar']", "tasks.videos.data.train.0", "no file "),
+        (
+            "tasks.vqa.objective={kind: classification, labels: [red, green, red]}",
+            "tasks.vqa.objective.labels", "label 'red' is given twice",
+        ),
+    ],
+)  # fmt: skip
+def test_one_problem_for_one_cause(check, override, path, message):
+    ((place, text, _),) = said(check(override, shape=True))
+    assert place == path
+    assert text.startswith(message)
+
+
+def test_keys_without_effect_are_noted(run, recipe_file):
+    outcome = run("check", recipe_file, "--shape", "--set", "eval.every=3", "--set", "train.steps=2")
+    assert "note: `eval.every: 3` is more than the 2 steps: only the end is scored" in outcome.stderr
+    outcome = run("check", recipe_file, "--shape", "--set", "eval.limit=3")
+    assert "note: `eval.limit` has no effect without `eval.every`: the final scores use all" in outcome.stderr

@@ -99,6 +99,26 @@ def test_an_exported_graft_is_no_run(run_folder, command, tmp_path):
     assert snapshot(tmp_path / "vqa") == before
 
 
+def test_an_exported_graft_is_not_scored_for_tasks_that_it_lacks(run_folder, command, tmp_path):
+    assert command("export", run_folder, "--task", "vqa", "--to", tmp_path / "vqa").returncode == 0
+    outcome = command("eval", tmp_path / "vqa")
+    assert (outcome.returncode, outcome.stderr) == (
+        2,
+        f"{tmp_path / 'vqa'} is an exported graft for vqa alone, without statements, captions, videos: "
+        "`multigraft predict` answers with it; score the run that it was exported from\n",
+    )
+
+
+def test_a_run_of_the_first_release_goes_on_and_says_from_where_it_counts(run_folder, resume, caplog):
+    state = run_folder / "checkpoints" / "00000002" / "state" / "state.json"
+    kept = ("step", "data", "plugins")
+    state.write_text(json.dumps({key: value for key, value in json.loads(state.read_text()).items() if key in kept}))
+    results = resume("train.steps=3")
+    assert f"{state} is of an older version: draws and cut texts are counted from here on" in caplog.messages
+    assert results["step"] == 3
+    assert results["data"]["drawn"] == results["cut"]["statements"]["n"] * 4 == 8
+
+
 def test_a_checkpoint_without_its_state_is_no_run_either(run_folder, resume):
     shutil.rmtree(run_folder / "checkpoints" / "00000002" / "state")
     with pytest.raises(MultigraftError, match=r"state\.json is damaged: FileNotFoundError"):

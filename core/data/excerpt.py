@@ -1,0 +1,27 @@
+"""A few annotations of a task, to look at before a training begins."""
+
+from random import Random
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.media import BadSample
+from multigraft.core.data.order import Order
+from multigraft.core.data.seeding import seeded
+from multigraft.core.data.source import TaskSource
+
+LOOKED_AT = 200
+"""Annotations of a task and split, at most."""
+
+
+def excerpt(source: TaskSource) -> list[Annotation]:
+    """Annotations drawn evenly, the same ones each time; without those that cannot be read."""
+    order = Order(source.counts, 0, source.name, 1)
+    count = min(LOOKED_AT, order.size)
+    found = []
+    draw = Random(seeded("cut estimate", source.name))  # not every n-th: data may repeat a pattern
+    for drawn in sorted(draw.sample(range(order.size), count)):
+        shard, row = source.locate(order.unshuffled(drawn))
+        try:
+            found.append(shard.annotation(row))
+        except BadSample:
+            continue
+    return found

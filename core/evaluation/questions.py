@@ -72,7 +72,8 @@ def input_of(path: Path, inputs: Sequence[Input]) -> int:
         if ending in each.extensions:
             return number
     known = ", ".join(ending for each in inputs for ending in each.extensions)
-    raise MultigraftError(f"{path}: no input reads .{ending}; known: {known}")
+    told = f".{ending}" if ending else "a file without an ending"
+    raise MultigraftError(f"{path}: no input reads {told}; known: {known}")
 
 
 def what_it_takes(name: str, task: Task, kinds: Sequence[str]) -> str:

@@ -86,25 +86,30 @@ def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
 def score_control(run: Run, control: str, split: str) -> tuple[dict[str, Any], dict[str, LeftOutSamples]]:
     """As `control_scores`, and the tasks of which a control changes no sample."""
     check_controls([control])
-    chosen = CONTROLS[control]
-    saved = run.model.graft.bank.snapshot() if chosen.untrained else {}
-    if chosen.untrained:
+    untrained = CONTROLS[control].untrained
+    saved = run.model.graft.bank.snapshot() if untrained else {}
+    if untrained:
         _set_back(run)
     scores: dict[str, Any] = {}
     left_out: dict[str, LeftOutSamples] = {}
-    for name, options in run.recipe.tasks.items():
-        if split not in options.data:
-            continue
-        if chosen.frames is not None and not run.data.has_kind(name, split, "video"):
-            left_out[name] = {"no video": {"n": run.data.source(name, split).size, "annotations": []}}
-            continue
-        rows, left = _controlled_rows(run, name, split, control)
-        if rows or not left:
-            scores[name] = Scorer(options, run.registry).scores(rows) | ({"left_out": left} if left else {})
-        else:
+    for name in (name for name, options in run.recipe.tasks.items() if split in options.data):
+        report, left = _under_control(run, name, split, control)
+        if report is None:
             left_out[name] = left
+        else:
+            scores[name] = report | ({"left_out": left} if left else {})
     run.model.graft.bank.restore(saved)
     return scores, left_out
+
+
+def _under_control(run: Run, name: str, split: str, control: str) -> tuple[dict[str, Any] | None, LeftOutSamples]:
+    """Scores of a task, None where the control changes no sample of it; and the samples that it leaves out."""
+    if CONTROLS[control].frames is not None and not run.data.has_kind(name, split, "video"):
+        return None, {"no video": {"n": run.data.source(name, split).size, "annotations": []}}
+    rows, left = _controlled_rows(run, name, split, control)
+    if left and not rows:
+        return None, left
+    return Scorer(run.recipe.tasks[name], run.registry).scores(rows), left
 
 
 def _controlled_rows(run: Run, name: str, split: str, control: str) -> tuple[list[Prediction], LeftOutSamples]:

@@ -18,6 +18,7 @@ def media(tmp_path_factory, picture_file, clip_file):
     (folder / "text.png").write_text("no picture at all")
     (folder / "cut.mp4").write_bytes(clip_file(frames=12)[:900])
     (folder / "notes.txt").write_text("notes")
+    (folder / "notes").write_text("notes")
     return folder
 
 
@@ -59,6 +60,7 @@ def test_a_statement_is_true_or_false(predict):
         (("--task", "vqa", "--image", "text.png", "--text", "what?"), r"text.png cannot be decoded: not an image"),
         (("--task", "videos", "--video", "cut.mp4", "--text", "what?"), r"cut.mp4 cannot be decoded: "),
         (("--task", "vqa", "--image", "notes.txt", "--text", "what?"), "no input reads .txt; known: jpg, jpeg, png"),
+        (("--task", "vqa", "--image", "notes", "--text", "what?"), "no input reads a file without an ending"),
         (("--task", "vqa", "--image", "red.png"), "task 'vqa': missing field: text of"),
         (("--task", "vqa", "--image", "red.png", "--text", " "), "task 'vqa': missing field: text of"),
         (("--task", "vqa", "--text", "what?"), "task 'vqa' reads media and was given none"),

@@ -15,7 +15,7 @@ _SHAPE_CHECKS = (
     "loggers", "unused",
 )  # fmt: skip
 _DEEP = "multigraft.core.deep_checks"
-_DEEP_CHECKS = ("trunk", "shards", "adapters", "components", "limits", "controls", "graft", "prompt_room")
+_DEEP_CHECKS = ("trunk", "shards", "adapters", "components", "limits", "controls", "device", "graft", "prompt_room")
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
 _ANNOTATIONS = "multigraft.core.annotation_checks"

@@ -13,7 +13,8 @@ from multigraft.core.config.splits import TRAIN, final_split, splits_of
 from multigraft.core.data.run_data import RunData
 from multigraft.core.data.shard import open_shard
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.errors import OptionError, below
+from multigraft.core.devices import check_device
+from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
 from multigraft.core.graft.build import Method
 from multigraft.core.interfaces.sharing import Sharing
@@ -211,6 +212,15 @@ def controls(subject: Subject) -> Iterator[Problem]:
             message = f"{name} fits no task: none looks at media"
         if message:
             yield subject.document.problem(("eval", "controls", number), message, "leave it out")
+
+
+def device(subject: Subject) -> Iterator[Problem]:
+    """Note a device that is not on this machine: another one may train the recipe."""
+    try:
+        check_device(subject.recipe.device)
+    except MultigraftError as error:
+        subject.notes.append(str(error))
+    return iter(())
 
 
 def graft(subject: Subject) -> Iterator[Problem]:

@@ -158,8 +158,20 @@ def _check_names(
     if missing or unknown:
         lines = [f"missing {name}" for name in missing[:5]] + [f"unknown {name}" for name in unknown[:5]]
         versions = ", ".join(f"{name} {version}" for name, version in plugins.items())
+        advice = f"It was saved by {versions}; take these versions, or train it anew"
+        if _has_an_embedding_a_stack(missing, unknown):
+            advice = (
+                "Its hypernetwork has an embedding of each task for each stack, as in version 0.1.0, and this version "
+                "has one for all stacks: train it anew"
+            )
         raise GraftError(
             f"{folder} does not fit this recipe's graft ({len(missing)} missing, {len(unknown)} unknown): "
             + "; ".join(lines)
-            + f". It was saved by {versions}; take these versions, or train it anew"
+            + f". {advice}"
         )
+
+
+def _has_an_embedding_a_stack(missing: Sequence[str], unknown: Sequence[str]) -> bool:
+    """Whether what a task owns of a hypernetwork is there under the name of a stack's, and not under that of all."""
+    stacks = any(name.startswith("task:") and "-hypernetwork-" in name for name in unknown)
+    return stacks and any("-hypernetwork/" in name for name in missing)

@@ -254,3 +254,9 @@ def test_keys_without_effect_are_noted(run, recipe_file):
     assert "note: `eval.every: 3` is more than the 2 steps: only the end is scored" in outcome.stderr
     outcome = run("check", recipe_file, "--shape", "--set", "eval.limit=3")
     assert "note: `eval.limit` has no effect without `eval.every`: the final scores use all" in outcome.stderr
+
+
+def test_a_device_that_is_not_on_this_machine_is_noted(run, recipe_file):
+    outcome = run("check", recipe_file, "--set", "device=cuda:63")
+    assert outcome.exit_code == 0
+    assert "note: `device: cuda:63` is not on this machine; it has cpu" in outcome.stderr

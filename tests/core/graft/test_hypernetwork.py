@@ -69,7 +69,7 @@ def test_a_graft_with_an_embedding_for_each_stack_is_refused_with_what_differs(g
     message = str(refused.value)
     assert "(2 missing, 4 unknown): missing task:captions/bottleneck-hypernetwork/" in message
     assert "unknown task:captions/bottleneck-hypernetwork-decoder/" in message
-    assert message.endswith("It was saved by multigraft 0.1.0; take these versions, or train it anew")
+    assert message.endswith("as in version 0.1.0, and this version has one for all stacks: train it anew")
 
 
 def test_layers_of_other_shapes_are_refused():

@@ -105,7 +105,11 @@ def media(subject: Subject) -> Iterator[Problem]:
 
 def _too_many_images(subject: Subject, name: str, images: Sequence[int]) -> Iterator[Problem]:
     most = subject.plan.most_images if subject.plan else None
-    if most is not None and max(images) > most:
+    beyond = sum(most is not None and count > most for count in images)
+    if 0 < beyond < len(images):
+        ask = f"{beyond} of {len(images)} annotations looked at have more images than the {most} that the prompt takes"
+        subject.notes.append(f"task {name!r}: {ask}: {max(images)} at most")
+    elif beyond:
         message = f"annotations of task {name!r} have up to {max(images)} images, and the prompt takes {most}"
         prompt = subject.recipe.trunk.prompt
         key = ("images",) if hasattr(prompt, "images") else ()

@@ -69,8 +69,9 @@ def shards(subject: Subject) -> Iterator[Problem]:
                 with tries.at("tasks", name, "data", split):
                     data.source(name, split)
     yield from tries.problems
-    subject.notes.extend(_left_in_shards(data.log))
-    if not tries.problems:
+    if tries.problems:
+        subject.notes.extend(_left_in_shards(data.log))
+    else:
         subject.data = data
         subject.notes += data.problem_lines(splits_of(recipe))
 

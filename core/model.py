@@ -57,14 +57,19 @@ class Model:
     @property
     def most_prompt_tokens(self) -> int:
         """Tokens of a row's visual prompt, at most; 0 where its generator does not say."""
-        generator = self.prompt_maker.prompt.module if self.prompt_maker else None
-        return (generator.most_tokens() or 0) if isinstance(generator, PromptGenerator) else 0
+        generator = self._prompt_generator
+        return (generator.most_tokens() or 0) if generator else 0
 
     @property
     def most_images(self) -> int | None:
-        """Images of a sample that the prompt takes; None for any number."""
-        generator = self.prompt_maker.prompt.module if self.prompt_maker else None
-        return generator.most_images() if isinstance(generator, PromptGenerator) else None
+        """Images of a sample, at most; None where there is no limit."""
+        generator = self._prompt_generator
+        return generator.most_images() if generator else None
+
+    @property
+    def _prompt_generator(self) -> PromptGenerator | None:
+        module = self.prompt_maker.prompt.module if self.prompt_maker else None
+        return module if isinstance(module, PromptGenerator) else None
 
     def losses(
         self, batch: Batch, training: bool, generator: Generator | None = None, unlearned: Collection[str] = ()

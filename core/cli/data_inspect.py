@@ -53,7 +53,7 @@ def _files(arguments: Sequence[str]) -> list[Path]:
         if not named:
             raise MultigraftError(f"{argument} {_emptiness(Path(argument))}")
         files.update(dict.fromkeys(named))
-    missing = [path for path in files if not path.exists()]
+    missing = [path for path in files if not path.exists() and not path.is_symlink()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise MultigraftError(f"cannot read the shard {missing[0]}{more}: No such file or directory")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
+from annotated_types import MinLen
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -50,7 +51,7 @@ class Annotation(_Row):
 
     id: Text
     """Unique over all shards of a data set."""
-    task: Text
+    task: Annotated[Text, MinLen(1)]
     """Which task it is for: the name of a task in the recipe, or the kind of one."""
     type: Text = ""
     """Kind of question, for scores by type."""

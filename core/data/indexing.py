@@ -18,6 +18,8 @@ from multigraft.core.files import written_whole
 _unsaved: dict[Path, ShardIndex] = {}
 """Indices of shards in folders that cannot, or must not, be written to."""
 _saving = ContextVar("saving", default=True)
+_LARGEST_INDEX, _INDEX_SHARE = 1 << 20, 8
+"""Bytes of an index, at most: so many, and so many for each byte of its shard; no honest one is near."""
 _LOOKED_AT = 8
 _LARGEST_LOOKED_AT = 1 << 20
 
@@ -46,13 +48,23 @@ def load_index(shard: Path) -> ShardIndex:
     unsaved = _unsaved.get(shard)
     if unsaved is not None and unsaved.stamp == stamp:
         return unsaved
-    try:
-        index = index_from_json(index_path(shard).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    index = _stored(index_path(shard), stamp[0])
+    if index is None:
         return store_index(shard)
     if index.stamp == stamp and _looks_right(shard, index):
         return index
     return renew_index(shard, index) or index
+
+
+def _stored(path: Path, shard_bytes: int) -> ShardIndex | None:
+    """The index in a file; None where there is none that can be believed."""
+    try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode) or status.st_size > _LARGEST_INDEX + _INDEX_SHARE * shard_bytes:
+            return None
+        return index_from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def renew_index(shard: Path, old: ShardIndex) -> ShardIndex | None:

@@ -79,13 +79,12 @@ def _shards(path: Path) -> list[Path]:
 
 def files_named(argument: str) -> list[Path]:
     """The files that a path, a pattern or a folder on the command line names. Of a folder these are its tars,
-    compressed ones too.
+    compressed ones and what else is named like one too.
 
     Raises:
         ValueError: as `expand`.
     """
     folder = Path(argument)
     if folder.is_dir():
-        found = (path for path in folder.iterdir() if _PACKED.search(path.name) and path.name[0] != ".")
-        return sorted(path for path in found if path.is_file())
+        return sorted(path for path in folder.iterdir() if _PACKED.search(path.name) and path.name[0] != ".")
     return [folder] if folder.is_file() else expand(argument, Path())

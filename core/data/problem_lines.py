@@ -1,12 +1,40 @@
-"""What the indices of the shards could not use, in a line for each group of tasks that read the same shards."""
+"""What of the shards is not used: what their indices could not, in a line for each group of tasks that read the same
+shards, and annotations for other tasks than those that read them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from multigraft.core.data.source import TaskSource
+from multigraft.core.data.wording import legible
+
+_SHOWN = 8
 
 
-def problem_lines(sources: Iterable[TaskSource]) -> Iterator[str]:
+def problem_lines(sources: Sequence[TaskSource]) -> Iterator[str]:
+    """Lines for the terminal; none where everything is used."""
+    yield from _problems(sources)
+    yield from _unclaimed(sources)
+
+
+def _unclaimed(sources: Iterable[TaskSource]) -> Iterator[str]:
+    """How many annotations of which tasks lie in shards that none of these tasks reads; a misspelt name is one."""
+    takes: dict[Path, set[str]] = defaultdict(set)
+    held: dict[Path, Mapping[str, int]] = {}
+    for source in sources:
+        for path, counts in zip(source.shards, source.held, strict=True):
+            takes[path].update(source.takes)
+            held[path] = counts
+    left: Counter[str] = Counter()
+    for path, counts in held.items():
+        left.update({task: count for task, count in counts.items() if task not in takes[path]})
+    if left:
+        told = ", ".join(f"{count:,} for {legible(repr(task))}" for task, count in left.most_common(_SHOWN))
+        more = f" and {len(left) - _SHOWN} more tasks" if len(left) > _SHOWN else ""
+        yield f"annotations that no task takes which reads their shards: {told}{more}"
+
+
+def _problems(sources: Iterable[TaskSource]) -> Iterator[str]:
     """How many of what in which shards, with the first as an example."""
     groups: dict[tuple[str, ...], list[TaskSource]] = defaultdict(list)
     for source in sources:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.batch import Sample
+from multigraft.core.data.image_limit import ImageLimit
 from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.order import Place
 from multigraft.core.data.seeding import seeded
@@ -34,10 +35,11 @@ class SampleReader:
 
     Args:
         media: None for runs without an encoder, which read text only.
+        images: how many images a sample may have.
     """
 
-    def __init__(self, media: MediaReader | None) -> None:
-        self._media = media
+    def __init__(self, media: MediaReader | None, images: ImageLimit = ImageLimit()) -> None:  # noqa: B008 - frozen
+        self._media, self._images = media, images
 
     def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
@@ -57,6 +59,7 @@ class SampleReader:
     def _read_media(self, shard: "Shard", sample: int, annotation: Annotation) -> tuple[Media, ...]:
         if self._media is None:
             return ()
+        self._images.check(annotation.media)
         span = span_of(annotation)
         return tuple(self._media.read(shard, sample, field, span) for field in annotation.media)
 

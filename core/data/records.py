@@ -27,8 +27,7 @@ def parse_json(data: bytes) -> Any:
     """
     if len(data) > LARGEST_RECORD:
         raise BadSample("bad annotation", f"KEY.json has {len(data)} bytes, more than {LARGEST_RECORD}")
-    marks = _marks(data)
-    if marks > MOST_VALUES and marks - sum(_marks(text[0]) for text in _STRING.finditer(data)) > MOST_VALUES:
+    if _marks(data) > MOST_VALUES and _marks(_STRING.sub(b"", data)) > MOST_VALUES:
         raise BadSample("bad annotation", f"KEY.json has more than {MOST_VALUES} values")
     try:
         return json.loads(data, object_pairs_hook=_without_repeats)

@@ -9,6 +9,7 @@ from multigraft.core.config.recipe import Recipe
 from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
+from multigraft.core.data.image_limit import ImageLimit
 from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.problem_lines import problem_lines
@@ -33,13 +34,23 @@ class RunData:
 
     Args:
         transform: how the encoder wants its pictures; None for text-only runs.
+        most_images: of a sample; None for as many as there are.
     """
 
-    def __init__(self, recipe: Recipe, registry: Registry, transform: Transform | None, log: SkippedLog) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        registry: Registry,
+        transform: Transform | None,
+        log: SkippedLog,
+        most_images: int | None = None,
+    ) -> None:
         self.recipe, self.registry, self.log = recipe, registry, log
         self.root = Path(recipe.data.root)
         self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
         self.inputs: list[Input] = [registry.build("inputs", options) for options in recipe.inputs]
+        endings = frozenset(ending for each in self.inputs if each.kind == "image" for ending in each.extensions)
+        self._images = ImageLimit(most_images, endings)
         self._decoder = MediaDecoder(self.inputs, transform, recipe.data) if transform else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
@@ -53,7 +64,7 @@ class RunData:
         return self._sources[task, split]
 
     def problem_lines(self, splits: Iterable[str]) -> list[str]:
-        """What the shards of some splits hold that no task can use."""
+        """What the shards of some splits hold that no task uses."""
         wanted = dict.fromkeys(splits)
         sources = [self.source(name, s) for s in wanted for name, task in self.recipe.tasks.items() if s in task.data]
         return list(problem_lines(sources))
@@ -77,7 +88,7 @@ class RunData:
 
     def use(self, media: MediaReader | None) -> None:
         """Read media from there from now on."""
-        self.media, self.reader = media, SampleReader(media)
+        self.media, self.reader = media, SampleReader(media, self._images)
 
     def training_sources(self) -> dict[str, TaskSource]:
         """The sources that training draws from."""

@@ -62,6 +62,8 @@ class ShardFile:
         place = f"{self.path}: sample {key!r}"
         if not key or any(character in key for character in "./\\\0") or key.startswith("__"):
             raise MultigraftError(f"{place}: a key has no dot, no slash and does not start with `__`")
+        if not key.isprintable() or not all(map(str.isprintable, media)):
+            raise MultigraftError(f"{place}: a key and a field have no unprintable characters")
         if key in self._keys:
             raise MultigraftError(f"{place}: the key was written before; keys of a shard differ")
         for field in media:

@@ -1,6 +1,6 @@
 """Where the annotations of one task in one split lie."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -37,6 +37,10 @@ class TaskSource:
     """For each shard, the hash of its content when the rows were chosen."""
     problems: Sequence[Skipped] = ()
     """What the shards' indices could not use."""
+    takes: Sequence[str] = ()
+    """What annotations call the task: its name or its kind, or what the recipe says."""
+    held: Sequence[Mapping[str, int]] = ()
+    """For each shard, its annotations by the task that they name."""
 
     @property
     def counts(self) -> list[int]:
@@ -71,18 +75,19 @@ def open_source(name: str, task: Task, options: TaskOptions, split: str, root: P
     shards = _shards(name, options, split, root)
     kind = options.kind.rpartition("/")[2]
     wanted = [options.annotations] if options.annotations else list(dict.fromkeys([name, kind]))
-    rows, contents, problems = [], [], []
+    rows, contents, problems, held = [], [], [], []
     for path in shards:
         index = open_shard(path).index
         rows.append(_rows(index, wanted, options.sources))
         contents.append(index.content)
+        held.append(_counts(index))
         problems += [_skipped(path, problem) for problem in index.problems]
     problems += _incomplete_folders(shards)
     for each in problems:
         log.note(each)
     if not any(map(len, rows)):
         raise _nothing_for(name, split, wanted, options, shards)
-    return TaskSource(name, task, options, split, shards, rows, contents, problems)
+    return TaskSource(name, task, options, split, shards, rows, contents, problems, wanted, held)
 
 
 def _incomplete_folders(shards: Sequence[Path]) -> Iterator[Skipped]:
@@ -142,6 +147,12 @@ def _held(index: ShardIndex) -> Iterator[str]:
         more = ", ..." if len(sources) > _SHOWN else ""
         told = f" ({', '.join(sources[:_SHOWN])}{more})" if sources else ""
         yield f"{index.tasks[task]}{told}"
+
+
+def _counts(index: ShardIndex) -> dict[str, int]:
+    """Annotations by the task that they name."""
+    counts = np.bincount(index.annotations.task, minlength=len(index.tasks)).tolist()
+    return dict(zip(index.tasks, counts, strict=True))
 
 
 def _rows(index: ShardIndex, tasks: Sequence[str], sources: Sequence[str] | None) -> NDArray[np.int32]:

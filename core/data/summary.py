@@ -24,12 +24,15 @@ def summarize(path: Path) -> dict[str, Any]:
     """What a file is; samples, fields, annotations, first records and problems of a shard.
 
     Raises:
-        MultigraftError: there is no such file, or it cannot be read.
+        MultigraftError: it cannot be read.
     """
+    if what := _no_file(path):
+        return _refused(path, what, f"{path}: it is {what}, not a file", 0)
     try:
         shard = Shard(path)
     except RefusedShardError as error:
-        return _refused(path, str(error))
+        data = OpenFile(path)
+        return _refused(path, describe(data.read(0, _HEAD))[0] or "not a shard", str(error), data.size)
     index = shard.index
     return {
         "shard": legible(str(path)),
@@ -66,13 +69,24 @@ def _kind(index: ShardIndex) -> str:
     return "shard of stored features" if index.holds_features else "shard"
 
 
-def _refused(path: Path, message: str) -> dict[str, Any]:
-    data = OpenFile(path)
-    problem = {"key": "", "reason": "no shard", "detail": message, "annotation": "", "count": 1}
+def _no_file(path: Path) -> str:
+    """What a path is that is no file; empty for a file."""
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return "a folder"
+    if path.is_symlink() and not path.exists():
+        return "a link to what is not there"
+    return "a pipe, a socket or a device" if path.exists() else "not there"
+
+
+def _refused(path: Path, kind: str, message: str, size: int) -> dict[str, Any]:
+    detail = message.encode("utf-8", "backslashreplace").decode()
+    problem = {"key": "", "reason": "no shard", "detail": detail, "annotation": "", "count": 1}
     return {
         "shard": legible(str(path)),
-        "kind": describe(data.read(0, _HEAD))[0] or "not a shard",
-        "bytes": data.size,
+        "kind": kind,
+        "bytes": size,
         "samples": 0,
         "fields": [],
         "annotations": [],

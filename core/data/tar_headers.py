@@ -10,11 +10,14 @@ _PAX_LENGTH = re.compile(rb"([0-9]{1,10}) ")
 
 
 def is_header(block: bytes) -> bool:
-    """Whether a block of 512 bytes is a header with the right checksum."""
+    """Whether a block of 512 bytes is a header with the right checksum: of its bytes, or of signed ones, as some old
+    programs have it."""
     if len(block) < BLOCK:
         return False
+    counted = block[:148] + 8 * b" " + block[156:]
+    plain = sum(counted)
     try:
-        return octal(block[148:156]) == sum(block[:148]) + sum(block[156:]) + 8 * 32
+        return octal(block[148:156]) in (plain, plain - 256 * sum(byte > 127 for byte in counted))
     except ValueError:
         return False
 

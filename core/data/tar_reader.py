@@ -11,6 +11,7 @@ from multigraft.core.errors import MultigraftError
 
 _REGULAR = (b"0", b"\0", b"7")
 _DIRECTORY, _LONG_NAME, _PAX, _PAX_GLOBAL, _SPARSE, _LABEL = b"5", b"L", b"x", b"g", b"S", b"V"
+_LINKS_AND_DEVICES = (b"1", b"2", b"3", b"4", b"6")
 _SPARSE_RECORD = "GNU.sparse."
 _LONGEST_HEADER = 1 << 16
 
@@ -96,7 +97,12 @@ class TarWalk:
     def _short(self, header: bytes, position: int) -> None:
         if position == 0 and describe(header)[0]:
             raise self._no_header(header, position)
-        self.cut = f"no end-of-archive block at byte {position}" if self.data.size else "the file is empty"
+        if self.data.size == 0:
+            self.cut = "the file is empty"
+        elif position == 0:
+            self.cut = f"the file has {self.data.size} bytes, too few for a tar's first header: fetch it again"
+        else:
+            self.cut = f"no end-of-archive block at byte {position}"
 
     def _no_header(self, block: bytes, position: int) -> RefusedShardError:
         kind, advice = describe(block) if position == 0 else ("", "")
@@ -124,10 +130,13 @@ class TarWalk:
         self._extended = {}
         if size == 0 and (kind in (_DIRECTORY, _LABEL) or (kind in _REGULAR and name.endswith("/"))):
             return
+        shown = legible(repr(name))
         if sparse:
-            raise RefusedShardError(f"{self.name}: {name!r} is a sparse file; pack again without `--sparse`")
+            raise RefusedShardError(f"{self.name}: {shown} is a sparse file; pack again without `--sparse`")
         if kind not in _REGULAR:
-            raise RefusedShardError(f"{self.name}: {name!r} is a link or a device; shards hold plain files only")
+            known = kind in _LINKS_AND_DEVICES
+            what = "a link or a device" if known else f"an entry of type {kind.decode('latin-1')!r}"
+            raise RefusedShardError(f"{self.name}: {shown} is {what}; shards hold plain files only")
         yield Member(self._checked(name), start, size)
 
     def _extend(self, kind: bytes, start: int, size: int) -> None:

@@ -66,8 +66,8 @@ class PromptGenerator(nn.Module, ABC):
         return None
 
     def most_images(self) -> int | None:
-        """Images of a sample at most, beyond which `forward` fails; None for any number. `check` holds the shards'
-        annotations against it."""
+        """Images of a sample at most; None where there is no limit. A sample with more is `too many images` when it is
+        read, before any is decoded."""
         return None
 
     @abstractmethod

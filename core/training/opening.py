@@ -38,6 +38,7 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = Fals
         registry,
         trunk.encoder.transform if trunk.encoder else None,
         _skipped_log(folder, recipe, accelerator),
+        model.most_images,
     )
     wanted = recipe.loggers if logs and accelerator.is_main_process else []
     scalars = open_loggers(wanted, registry, folder)

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import re
 from pathlib import Path
 
@@ -82,6 +83,24 @@ def test_a_folder_is_told_file_by_file_and_in_total(folder):
     shown = CliRunner().invoke(inspect, [str(folder)]).stdout
     for piece in ("4 files", "8 samples", "packed.tar", "compressed with gzip", "a web page", "`gzip -d`"):
         assert piece in shown
+
+
+def test_what_is_named_like_a_shard_and_is_no_file_is_told(folder):
+    (folder / "x.tar").mkdir()
+    (folder / "y.tar").symlink_to("nowhere")
+    os.mkfifo(folder / "z.tar")
+    found = told(folder)
+    kinds = {Path(file["shard"]).name: file["kind"] for file in found["files"]}
+    assert (kinds["x.tar"], kinds["y.tar"]) == ("a folder", "a link to what is not there")
+    assert kinds["z.tar"] == "a pipe, a socket or a device"
+    assert found["samples"] == 8
+    assert sum(problem["reason"] == "no shard" for problem in found["problems"]) == 5
+
+
+def test_a_name_that_is_no_text_is_told(folder):
+    os.rename(folder / "page.tar", os.fsencode(folder) + b"/p\xe9.tar")
+    kinds = {Path(file["shard"]).name: file["kind"] for file in told(folder)["files"]}
+    assert kinds["p\\udce9.tar"] == "a web page"
 
 
 def test_patterns_and_several_files_are_taken_each_once(folder):

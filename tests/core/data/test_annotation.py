@@ -38,6 +38,7 @@ def test_half_of_a_surrogate_pair_is_no_text(field):
         ({"answers": [{"text": "\udc00"}]}, "annotations.0.answers.0.text"),
         ({"answers": [{"text": "a", "score": float("nan")}]}, "annotations.0.answers.0.score"),
         ({"\udc00": 1}, "annotations.0"),
+        ({"task": ""}, "annotations.0.task: .* at least 1"),
         ({"what": 1}, "annotations.0.what: Extra inputs are not permitted"),
         ({"weight": float("inf")}, "annotations.0.weight"),
         ({"weight": float("nan")}, "annotations.0.weight"),

@@ -1,6 +1,7 @@
 """An index is believed only as it was written."""
 
 import json
+import os
 from hashlib import blake2b
 
 import pytest
@@ -45,6 +46,28 @@ def test_an_index_is_read_as_it_was_written(shard):
     text = index_to_json(make_index(shard))
     assert index_to_json(index_from_json(text)) == text
     assert json.loads(text)["index"]["keys"] == list(COLOURS)
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "of a terabyte", "link"])
+def test_an_index_that_is_no_file_of_its_size_is_made_again(shard, tmp_path, what):
+    path = tmp_path / "x.tar"
+    path.write_bytes(shard.read_bytes())
+    beside = index_path(path)
+    if what == "folder":
+        beside.mkdir()
+    elif what == "pipe":
+        os.mkfifo(beside)
+    elif what == "of a terabyte":
+        beside.touch()
+        os.truncate(beside, 1 << 40)
+    else:
+        beside.symlink_to("nowhere")
+    if what == "folder":
+        with pytest.warns(UserWarning, match="is kept in memory only"):
+            assert pairs(Shard(path)) == RIGHT
+    else:
+        assert pairs(Shard(path)) == RIGHT
+        assert index_from_json(beside.read_text()).keys == list(COLOURS)
 
 
 @given(data=st.data())

@@ -53,7 +53,7 @@ def test_manifest_counts_and_is_extended_by_the_next_writer(tmp_path):
     assert len(shards["part-000001.tar"]["sha256"]) == 64
 
 
-@pytest.mark.parametrize("key", ["a.b", "a/b", "", "__meta__", "k" * 99])
+@pytest.mark.parametrize("key", ["a.b", "a/b", "", "__meta__", "k" * 99, "a\x1b"])
 def test_keys_that_no_reader_would_find_again_are_refused(tmp_path, key):
     with pytest.raises(MultigraftError, match="sample"), ShardWriter(tmp_path, "part") as writer:
         writer.write(key, None, {"jpg": b""})

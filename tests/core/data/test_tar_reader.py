@@ -48,6 +48,26 @@ def test_what_lies_behind_the_end_and_is_no_tar_is_named(tmp_path, make_tar, fil
         assert problem.detail == f"{len(tail)} bytes from byte {len(one)} on are {kind}, and are not read"
 
 
+def test_checksums_of_signed_bytes_are_right_too(tmp_path, make_tar, file):
+    data = bytearray(tar_bytes(make_tar, tmp_path / "y.tar", ("ab.jpg", b"a")))
+    data[:2] = "é".encode()
+    data[148:156] = b"%06o\0 " % (sum(data[:148]) + 8 * 32 + sum(data[156:512]) - 2 * 256)
+    assert make_index(file(bytes(data))).keys == ["é"]
+
+
+def test_a_file_that_is_too_short_for_a_header_is_called_so(file):
+    for data in (b"x" * 100, b"<html>", b"\0"):
+        (problem,) = make_index(file(data)).problems
+        assert problem.detail.startswith(f"the file has {len(data)} bytes, too few for a tar's first header: fetch")
+
+
+def test_an_entry_of_an_unknown_type_is_refused_by_its_letter(tmp_path, make_tar):
+    entry = tarfile.TarInfo("folder")
+    entry.type = b"D"
+    with pytest.raises(RefusedShardError, match="'folder' is an entry of type 'D'; shards hold plain files only"):
+        make_index(make_tar(tmp_path / "x.tar", entry))
+
+
 def test_a_second_tar_that_is_cut_is_named(tmp_path, make_tar, file):
     one, two = (tar_bytes(make_tar, tmp_path / "y.tar", (f"{key}.jpg", bytes(2000))) for key in "ab")
     index = make_index(file(one + two[:1000]))

@@ -16,7 +16,7 @@ HOSTILE = (
 ODD = (
     {"answers": [{"text": "red", "score": 0.0}]}, {"answers": [{"text": ""}]}, {"text": "a\0b\x1b[2J\u202e"},
     {"weight": 0.0}, {"weight": 1e6}, {"id": "a/../../b"}, {"type": "a\nb"}, {"choices": ["a"] * 500},
-    {"context": "y" * 9999},
+    {"context": "y" * 9999}, {"media": ["png"] * 3},
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def test_a_run_tells_counts_and_ends_well(command, recipe_file, folder, tmp_path
     assert all(f": {counts}; the first: " in line for line in told)
     problems = json.loads((tmp_path / "run" / "results.json").read_text())["data"]["problems"]
     assert (problems["dotted key"], problems["foreign file"], problems["no question"]) == (2, 2, 4)
+    assert 2 <= problems["too many images"] <= 4  # two tasks; those of validation are all read
     assert problems["bad annotation"] == 2 * (2 * len(HOSTILE) + 1)
     assert (tmp_path / "run" / "skipped.jsonl").read_bytes().decode()
 

@@ -1,0 +1,59 @@
+"""A sample with more images than the prompt takes is a bad sample, found before anything is decoded."""
+
+import pytest
+
+from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
+from multigraft.core.data.image_limit import ImageLimit
+from multigraft.core.data.media import BadSample, Media
+from multigraft.core.data.order import Place
+from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.data.skipped import Skipped, SkippedLog
+from multigraft.core.data.source import open_source
+
+
+class Counting:
+    """Media that were asked for."""
+
+    def __init__(self):
+        self.fields = []
+
+    def read(self, shard, sample, field, span):
+        self.fields.append(field)
+        return Media("image", None, None)
+
+
+@pytest.fixture
+def source(tmp_path, tiny_recipe, registry):
+    asked = {"id": "q", "task": "vqa", "text": "what?", "answers": (ScoredAnswer(text="red"),)}
+    names = ("0.png", "1.png", "2.png", "mp4")
+    with ShardWriter(tmp_path, "s") as writer:
+        for key, media in {"fits": ("0.png", "1.png", "mp4"), "more": names, "same": ("0.png",) * 3}.items():
+            record = Record(id=key, annotations=(Annotation(**asked | {"id": key, "media": media}),))
+            writer.write(key, record, dict.fromkeys(names, b"."))
+    options = tiny_recipe().tasks["vqa"].model_copy(update={"data": {"train": ["s-*.tar"]}})
+    return open_source("vqa", registry.build("tasks", options), options, "train", tmp_path, SkippedLog(None, 1.0))
+
+
+def test_images_are_counted_before_they_are_decoded(source):
+    media = Counting()
+    reader = SampleReader(media, ImageLimit(2, frozenset({"png"})))
+    fits, more, same = (reader.read(source, Place(0, 0, row), None) for row in range(3))
+    assert len(fits.media) == 3
+    assert (more, same) == tuple(
+        Skipped(str(source.shards[0]), key, key, "too many images", "the annotation names 3, and the prompt takes 2")
+        for key in ("more", "same")
+    )
+    assert media.fields == ["0.png", "1.png", "mp4"]
+
+
+@pytest.mark.parametrize(("limit", "count"), [(None, 50), (0, 0), (2, 2)])
+def test_as_many_as_there_is_room_for(limit, count):
+    ImageLimit(limit, frozenset({"png"})).check(["png"] * count + ["mp4"] * 50)
+    if limit is not None:
+        with pytest.raises(BadSample, match="too many images"):
+            ImageLimit(limit, frozenset({"png"})).check(["png"] * (count + 1))
+
+
+def test_the_prompt_tells_its_most_images(tiny_model):
+    assert tiny_model().most_images == 2

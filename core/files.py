@@ -31,7 +31,15 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise MultigraftError(f"{path} cannot be written: {reason}{hint and f'; {hint}'}") from error
+        raise MultigraftError(
+            f"{path} cannot be written: {reason}{_culprit(error, path)}{hint and f'; {hint}'}"
+        ) from error
+
+
+def _culprit(error: Exception, path: Path) -> str:
+    """The file that an error is about where it is another one than `path`, in brackets; temporary ones tell nothing."""
+    named = getattr(error, "filename2", None) or getattr(error, "filename", None)
+    return f" ({named})" if isinstance(named, str) and Path(named) != path and not named.endswith(".part") else ""
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.locking import HeldFolderError, holder_of, next_writer, only_writer
 
 HOLD = """
@@ -104,3 +105,10 @@ def test_who_holds_a_folder_may_take_it_again(tmp_path):
             pass
         assert (tmp_path / ".lock.json").exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_in_the_way_is_named(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(MultigraftError) as caught, only_writer(tmp_path, ""):
+        pass
+    assert str(caught.value) == f"{tmp_path} cannot be written: Is a directory ({tmp_path}/.lock)"

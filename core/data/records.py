@@ -16,7 +16,8 @@ MOST_VALUES = 300_000
 """Values in a `KEY.json`, at most: they take far more memory than their text."""
 MOST_ANNOTATIONS = 10_000
 """Annotations of a record that are used."""
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]+|\\.?)*+"?', re.DOTALL)
+"""A text of JSON, or all that follows one that has no end; it never goes back."""
 
 
 def parse_json(data: bytes) -> Any:
@@ -27,7 +28,7 @@ def parse_json(data: bytes) -> Any:
     """
     if len(data) > LARGEST_RECORD:
         raise BadSample("bad annotation", f"KEY.json has {len(data)} bytes, more than {LARGEST_RECORD}")
-    if _marks(data) > MOST_VALUES and _marks(_STRING.sub(b"", data)) > MOST_VALUES:
+    if _marks(data, 0, len(data)) > MOST_VALUES and _has_too_many(data):
         raise BadSample("bad annotation", f"KEY.json has more than {MOST_VALUES} values")
     try:
         return json.loads(data, object_pairs_hook=_without_repeats)
@@ -54,6 +55,16 @@ def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _marks(data: bytes) -> int:
+def _has_too_many(data: bytes) -> bool:
+    """Whether there are more values than may be; looks no further than it takes to say."""
+    marks = texts = end = 0
+    for text in _STRING.finditer(data):
+        marks, texts, end = marks + _marks(data, end, text.start()), texts + 1, text.end()
+        if marks > MOST_VALUES or texts > 2 * MOST_VALUES:  # each has a mark or a colon beside it
+            return True
+    return marks + _marks(data, end, len(data)) > MOST_VALUES
+
+
+def _marks(data: bytes, start: int, end: int) -> int:
     """How many commas and opening brackets there are: outside of texts, at least as many as values."""
-    return data.count(b",") + data.count(b"[") + data.count(b"{")
+    return sum(data.count(mark, start, end) for mark in (b",", b"[", b"{"))

@@ -70,6 +70,8 @@ def test_what_no_annotation_can_have(annotation, message):
         (b"\xed\xa0\xbd", "not JSON"),
         (b"[" + b"0," * MOST_VALUES + b"0]", f"more than {MOST_VALUES} values"),
         (b"[" + b"{}," * MOST_VALUES + b"{}]", f"more than {MOST_VALUES} values"),
+        (b'{"a' + b'[\\"' * (4 << 20), "not JSON: Unterminated string"),  # for minutes, were each quote tried
+        (b'["' + b'","' * (4 << 20) + b'"]', f"more than {MOST_VALUES} values"),
         (b"1" * (17 << 20), "has 17825792 bytes, more than"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Protocol
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 
@@ -83,7 +84,9 @@ class Bar:
         width = self._console.width
         told = [f"step {line.step}/{line.total}", *line.facts]
         rows = [*_rows(told, width), *_rows(line.losses, width)]
-        self._drawn = Group(ProgressBar(line.total, line.step, width=min(30, width)), *map(Text, rows))
+        bar = Table.grid()  # a bar alone ends no line
+        bar.add_row(ProgressBar(line.total, line.step, width=min(30, width)))
+        self._drawn = Group(bar, *map(Text, rows))
         if self._live:
             self._live.update(self._drawn)
 

@@ -39,14 +39,16 @@ def without_pace(row):
 
 
 def left_behind(folder):
-    """Everything that training leaves behind, but for the time it took."""
+    """Everything that training leaves behind, but for the time it took and the plugins that were there."""
     last = folder / "checkpoints" / "00000006"
+    facts = json.loads((last / "graft" / "graft.json").read_text())
     with (folder / "metrics.csv").open() as table:
         rows = list(csv.DictReader(table))
     return {
         "metrics": [without_pace(json.loads(line)) for line in (folder / "metrics.jsonl").open()],
         "table": [without_pace(row) for row in rows],
         **{path.relative_to(last).as_posix(): path.read_bytes() for path in last.rglob("*.*")},
+        "graft/graft.json": {name: value for name, value in facts.items() if name not in ("plugins", "made_with")},
     }
 
 
@@ -93,7 +95,7 @@ def test_after_ctrl_c(straight, stopped_by, command):
     assert "stopping after this step; press Ctrl-C again to stop at once\n" in outcome.stderr
     assert outcome.stderr.endswith(f"stopped\ngo on from the last checkpoint: multigraft train --resume {folder}\n")
     assert [path.name for path in sorted((folder / "checkpoints").iterdir())] == ["00000003", "00000005"]
-    resumed = command("train", "--resume", folder)
+    resumed = command("train", "--resume", folder, "--plugin", folder.parent / "stopping_plugin.py")
     assert (resumed.returncode, resumed.stdout) == (0, f"{folder}\n")
     assert "step 6/6" in resumed.stderr
     assert "step 5/6" not in resumed.stderr

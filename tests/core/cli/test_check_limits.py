@@ -61,12 +61,12 @@ def check(run, folder):
 def test_a_limit_that_does_not_fit_the_backbone(check, override, path, message):
     outcome = check(160, override)
     assert outcome.exit_code == 2
-    assert outcome.stderr.startswith(f"command line: tasks.choice.{path}: {message}")
+    assert f"command line: tasks.choice.{path}: {message}" in outcome.stderr
 
 
 def test_the_place_of_a_limit(check):
     outcome = check(600)
-    assert outcome.stderr.startswith("recipe.yaml:6:17: tasks.choice.text_limit: 600 tokens")
+    assert "recipe.yaml:6:17: tasks.choice.text_limit: 600 tokens" in outcome.stderr
 
 
 def test_a_backbone_without_positions_takes_any_limit(check):

@@ -232,3 +232,8 @@ def test_another_trunk_is_told_at_the_command_line(run_folder, command):
     assert outcome.returncode == 2
     assert "this graft belongs to another trunk. Its backbone was t5:" in outcome.stderr
     assert len(outcome.stderr.splitlines()) == 1
+
+
+def test_a_recipe_that_does_not_say_keeps_every_tenth_of_its_steps(train, tmp_path):
+    train(tmp_path / "run", "train.steps=20", "train.checkpoint_every=null", "train.batch=4", "eval.split=none")
+    assert [path.name for path in sorted((tmp_path / "run/checkpoints").iterdir())] == ["00000018", "00000020"]

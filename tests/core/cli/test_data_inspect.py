@@ -57,7 +57,7 @@ def folder(shard):
     """The shard, a copy of it, and files that are none, named as if they were."""
     folder = shard.parent
     (folder / "a-000001.tar").write_bytes(shard.read_bytes())
-    (folder / "packed.tar").write_bytes(gzip.compress(shard.read_bytes()))
+    (folder / "packed.tar").write_bytes(gzip.compress(shard.read_bytes(), mtime=0))
     (folder / "page.tar").write_text("<html>404 not found</html>")
     (folder / "notes.txt").write_text("not looked at")
     return folder

@@ -4,17 +4,19 @@ import zlib
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from multigraft.core.data.annotation import Annotation, parse_annotation, parse_head
+from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.index import index_path
 from multigraft.core.data.indexing import load_index, renew_index, stamp_of
 from multigraft.core.data.media import BadSample
 from multigraft.core.data.open_file import OpenFile
-from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD, annotated, parse_json
+from multigraft.core.data.record_cache import RecordCache
+from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD
 from multigraft.core.data.wording import legible
 from multigraft.core.errors import MultigraftError
 
 _OPEN_FILES = 64
 _OPEN_SHARDS = 256
+_RECORDS = RecordCache(room=32 << 20)
 
 
 class Shard:
@@ -56,11 +58,9 @@ class Shard:
             MultigraftError: the index is another shard's.
         """
         columns = self.index.annotations
-        record = annotated(parse_json(self.read(int(columns.sample[row]), RECORD_FIELD)))
-        position = int(columns.position[row])
-        if position >= len(record["annotations"]):
-            raise BadSample("bad annotation", f"KEY.json has no annotation {position}")
-        return parse_annotation(parse_head(record), record["annotations"][position], position)
+        sample = int(columns.sample[row])
+        record = _RECORDS.get((self.path, self.index.stamp, sample), lambda: self.read(sample, RECORD_FIELD))
+        return record.annotation(int(columns.position[row]))
 
     def key(self, row: int) -> str:
         """The key of the sample that an annotation belongs to."""

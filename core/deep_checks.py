@@ -10,6 +10,7 @@ from multigraft.core.config.components import Location, walk
 from multigraft.core.config.data_files import will_be_made
 from multigraft.core.config.problems import Problem
 from multigraft.core.config.splits import TRAIN, final_split, splits_of
+from multigraft.core.config.stages import spans
 from multigraft.core.data.run_data import RunData
 from multigraft.core.data.shard import open_shard
 from multigraft.core.data.skipped import SkippedLog
@@ -114,8 +115,11 @@ def components(subject: Subject) -> Iterator[Problem]:
                 registry.build("metrics", metric)
     if subject.data:
         sizes = {name: subject.data.source(name, TRAIN).size for name in recipe.tasks}
-        with tries.at("train", "sampler"):
-            registry.build("samplers", recipe.train.sampler, sizes=sizes, batch=recipe.train.batch, seed=0)
+        for span in spans(recipe.train):
+            own = {name: sizes[name] for name in span.of(sizes)}
+            staged = bool(recipe.train.stages) and recipe.train.stages[span.number - 1].sampler is not None
+            with tries.at("train", *(("stages", span.number - 1) if staged else ()), "sampler"):
+                registry.build("samplers", span.sampler, sizes=own, batch=recipe.train.batch, seed=0)
     yield from tries.problems
 
 

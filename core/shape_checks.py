@@ -11,6 +11,7 @@ from multigraft.core.config.names import Given, Refers, SourceText, same_file
 from multigraft.core.config.problems import Problem
 from multigraft.core.config.recipe import CONTROL_NAMES
 from multigraft.core.config.splits import TRAIN, scorable, splits_of, unscored
+from multigraft.core.config.stages import spans
 from multigraft.core.nearest import did_you_mean
 from multigraft.core.registry import missing_requirement
 from multigraft.core.subject import Subject
@@ -114,4 +115,8 @@ def unused(subject: Subject) -> Iterator[Problem]:
         "`eval.limit` has no effect without `eval.every`: the final scores use all": recipe.eval.limit and not every,
     }
     subject.notes += [note for note, holds in no_effect.items() if holds]
+    drawn = {name for span in spans(recipe.train) for name in span.of(recipe.tasks)}
+    subject.notes += [
+        f"task {name!r} is in no stage: it is scored, not learned" for name in recipe.tasks if name not in drawn
+    ]
     return iter(())

@@ -121,8 +121,9 @@ def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[d
 
 
 def _told_of_finished(subject: "Subject", folder: Path) -> str:
-    steps = subject.recipe.train.steps
+    train = subject.recipe.train
+    more = f"stages.{len(train.stages)}={{steps: {train.steps}}}" if train.stages else f"steps={2 * train.steps}"
     return (
-        f"{folder} is finished: its {steps:,} steps are made and scored, and nothing was changed. "
-        f"Train longer by `multigraft train --resume {folder} --set train.steps={2 * steps}`"
+        f"{folder} is finished: its {train.steps:,} steps are made and scored, and nothing was changed. "
+        f"Train longer by `multigraft train --resume {folder} --set 'train.{more}'`"
     )

@@ -20,10 +20,11 @@ class SetError(Exception):
 
 
 def put_in(node: Node | None, path: Sequence[str], new: Node) -> Node:
-    """The tree with `new` at `path`: keys of mappings, indices of lists; mappings that lack are made.
+    """The tree with `new` at `path`: keys of mappings, indices of lists; mappings that lack are made, and
+    the index behind the last adds an item.
 
     Raises:
-        SetError: an empty key, or an index that the list does not have.
+        SetError: an empty key, or an index further on.
     """
     if not path:
         return new
@@ -50,9 +51,10 @@ def _as_pairs(node: Node | None) -> list[tuple[ScalarNode, Node]]:
 
 def _in_sequence(node: SequenceNode, head: str, rest: Sequence[str], new: Node) -> Node:
     count = len(node.value)
-    if not head.isdecimal() or int(head) >= count:
-        known = "it is empty" if count == 0 else f"its items are 0 to {count - 1}"
-        raise SetError(f"{head!r} is no item of this list", f"{known}; or give the whole list: KEY=[...]")
-    items = list(node.value)
+    if not head.isdecimal() or int(head) > count:
+        known = "it is empty, and 0" if count == 0 else f"its items are 0 to {count - 1}, and {count}"
+        raise SetError(f"{head!r} is no item of this list", f"{known} adds one; or give the whole list: KEY=[...]")
+    items = [*node.value, None]
     items[int(head)] = put_in(items[int(head)], rest, new)
+    items = [each for each in items if each is not None]
     return SequenceNode(node.tag, items, node.start_mark, node.end_mark)

@@ -1,9 +1,9 @@
 """The recipe: a YAML file that describes a whole run."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from multigraft.core.config.names import Refers, TaskName
 from multigraft.core.config.options import Options, Section, as_written
@@ -16,6 +16,7 @@ from multigraft.core.config.sections import (
     SamplerOptions,
     TaskOptions,
 )
+from multigraft.core.config.stages import Schedule, Stage
 
 LARGEST_BATCH = 65_536
 """Samples in a batch, at most."""
@@ -80,15 +81,21 @@ class Optimizer(Section):
     """Largest norm of the whole gradient; none for no clipping."""
     warmup: float = Field(0.05, ge=0, le=1)
     """Share of the steps in which the rate rises linearly."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    schedule: Schedule = "linear"
     """How the rate falls after the warm-up."""
+
+
+def _steps_of_stages(given: dict[str, Any]) -> int:
+    return sum(stage.steps for stage in given.get("stages") or ()) or 1000
 
 
 class TrainSection(Section):
     """How long and how."""
 
-    steps: int = Field(1000, ge=1)
-    """Optimizer steps."""
+    stages: list[Stage] = Field([])
+    """Stages one after another, each with its own tasks, sampler and rate; one for all steps if left out."""
+    steps: int = Field(default_factory=_steps_of_stages, ge=1)
+    """Optimizer steps; those of all stages together where there are any."""
     batch: int = Field(32, ge=1, le=LARGEST_BATCH)
     """Samples in a global batch, all tasks together."""
     micro_batch: int | None = Field(None, ge=1, le=LARGEST_BATCH)
@@ -107,6 +114,18 @@ class TrainSection(Section):
     """Checkpoints kept, newest first."""
     log_every: int = Field(10, ge=1)
     """Steps between lines of metrics.jsonl."""
+
+    @model_validator(mode="after")
+    def _steps_are_those_of_the_stages(self) -> "TrainSection":
+        if self.stages and self.steps != sum(stage.steps for stage in self.stages):
+            told = " + ".join(str(stage.steps) for stage in self.stages)
+            raise ValueError(f"`steps: {self.steps}` is not {told}, the steps of its stages; give those alone")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _write_steps_once(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return {name: value for name, value in written.items() if name != "steps" or not self.stages}
 
     @property
     def checkpoint_steps(self) -> int:

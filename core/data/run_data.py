@@ -1,11 +1,12 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 
 import numpy as np
 
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.config.stages import Span, spans
 from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
@@ -17,6 +18,7 @@ from multigraft.core.data.reader import MediaReader, SampleReader
 from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
+from multigraft.core.data.staged_sampler import StagedSampler
 from multigraft.core.data.stream import Stream
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input
@@ -98,12 +100,9 @@ class RunData:
         """The stream of training for one process."""
         sources, train = self.training_sources(), self.recipe.train
         sizes = {name: source.size for name, source in sources.items()}
-        sampler: Sampler = self.registry.build(
-            "samplers", train.sampler, sizes=sizes, batch=train.batch, seed=train.seed
-        )
         return Stream(
             sources,
-            sampler,
+            StagedSampler([(span.start, self._sampler(span, sizes)) for span in spans(train)], list(sizes)),
             self.reader,
             self.log,
             seed=train.seed,
@@ -112,6 +111,11 @@ class RunData:
             threads=self.threads,
             share=share,
         )
+
+    def _sampler(self, span: Span, sizes: Mapping[str, int]) -> Sampler:
+        train, own = self.recipe.train, {name: sizes[name] for name in span.of(sizes)}
+        sampler: Sampler = self.registry.build("samplers", span.sampler, sizes=own, batch=train.batch, seed=train.seed)
+        return sampler
 
     @property
     def threads(self) -> int:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.config.stages import span_at, spans
 from multigraft.core.data.batch import Batch, Sample
 from multigraft.core.data.collate import collate
 from multigraft.core.data.tokens import within
@@ -25,12 +26,16 @@ class Trainer:
         self.run, self.optimizer = run, optimizer
         self.parameters: list[nn.Parameter] = list(run.model.graft.bank.trained().values())
         self.cuts = CutCounts(run.results.setdefault("cut", {}), list(run.recipe.tasks))
-        self.unlearned = [name for name, task in run.recipe.tasks.items() if task.weight == 0]
+        tasks = run.recipe.tasks
+        self.unlearned = [name for name, task in tasks.items() if task.weight == 0]
         self.first_move: int | None = None
         """The first step in which anything had a gradient."""
-        self.total_weight = sum(task.weight for task in run.recipe.tasks.values())
-        if self.total_weight == 0:
-            raise MultigraftError("every task has `weight: 0`, so nothing would be trained")
+        self.spans = spans(run.recipe.train)
+        self.total_weights = [sum(tasks[name].weight for name in span.of(tasks)) for span in self.spans]
+        for span, weight in zip(self.spans, self.total_weights, strict=True):
+            if weight == 0:
+                where = f" of stage {span.number}" if len(self.spans) > 1 else ""
+                raise MultigraftError(f"every task{where} has `weight: 0`, so nothing would be trained")
 
     def step(self, step: int, samples: Sequence[Sample]) -> dict[str, float]:
         """One optimizer step over this process's samples; the mean loss of each task in the global batch."""
@@ -49,13 +54,22 @@ class Trainer:
             self.first_move = step
         return reduce_sums(sums, list(recipe.tasks), accelerator)
 
+    def begins_stage(self, step: int, first: int) -> str:
+        """What is told before a step that begins one of several stages, or this session; else nothing."""
+        span = span_at(step, self.spans)
+        if len(self.spans) == 1 or step not in (span.start, first):
+            return ""
+        tasks = ", ".join(span.of(self.run.recipe.tasks))
+        steps = f"steps {span.start + 1:,} to {span.stop:,}"
+        return f"stage {span.number} of {len(self.spans)}: {steps}, rate {span.rate:g}, tasks {tasks}"
+
     def _backward(
         self, step: int, batch: Batch, denominators: Mapping[str, float], generator: torch.Generator
     ) -> dict[str, float]:
         losses = self.run.model.losses(batch, training=True, generator=generator, unlearned=self.unlearned)
         means = {task: loss.sum / max(denominators[task], 1e-12) for task, loss in losses.items()}
         chosen: Tensor | None = self.run.registry.hooks.loss_computed(run=self.run, step=step, losses=means)
-        total = self._weighted(means) if chosen is None else chosen
+        total = self._weighted(step, means) if chosen is None else chosen
         if not torch.isfinite(total):
             worst = ", ".join(task for task, mean in means.items() if not torch.isfinite(mean))
             raise MultigraftError(f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`")
@@ -63,9 +77,9 @@ class Trainer:
             total.backward()  # type: ignore[no-untyped-call]
         return {task: mean.item() for task, mean in means.items()}
 
-    def _weighted(self, means: Mapping[str, Tensor]) -> Tensor:
-        tasks = self.run.recipe.tasks
-        return torch.stack([mean * tasks[task].weight for task, mean in means.items()]).sum() / self.total_weight
+    def _weighted(self, step: int, means: Mapping[str, Tensor]) -> Tensor:
+        tasks, total = self.run.recipe.tasks, self.total_weights[span_at(step, self.spans).number - 1]
+        return torch.stack([mean * tasks[task].weight for task, mean in means.items()]).sum() / total
 
     def _apply(self) -> bool:
         """Make the optimizer's step; whether anything had a gradient."""

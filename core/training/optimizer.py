@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from multigraft.core.config.recipe import Optimizer, TrainSection
+from multigraft.core.config.stages import span_at, spans
 from multigraft.core.graft.bank import Bank
 
 _STATE = ("exp_avg", "exp_avg_sq", "step")
@@ -28,15 +29,18 @@ def make_optimizer(bank: Bank, options: Optimizer) -> torch.optim.AdamW:
 
 
 def rate_at(step: int, train: TrainSection) -> float:
-    """Learning rate of a step (counted from 0): linear warm-up, then linear, cosine or no decay to zero."""
-    options = train.optimizer
-    warmup = round(options.warmup * train.steps)
-    if step < warmup:
-        return options.rate * (step + 1) / warmup
-    if options.schedule == "constant":
-        return options.rate
-    left = (train.steps - step) / max(train.steps - warmup, 1)
-    return options.rate * (left if options.schedule == "linear" else (1 - math.cos(math.pi * left)) / 2)
+    """Learning rate of a step (counted from 0).
+
+    In each stage it rises linearly, and then falls to zero linearly or with a cosine, or stays.
+    """
+    span = span_at(step, spans(train))
+    made, warmup = step - span.start, round(span.warmup * span.steps)
+    if made < warmup:
+        return span.rate * (made + 1) / warmup
+    if span.schedule == "constant":
+        return span.rate
+    left = (span.steps - made) / max(span.steps - warmup, 1)
+    return span.rate * (left if span.schedule == "linear" else (1 - math.cos(math.pi * left)) / 2)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -18,7 +18,8 @@ FREE = (
     "tasks.*.metrics", "tasks.*.decoding.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
 )  # fmt: skip
-"""Keys that may differ when a run goes on. Weights may have moved: their fingerprint is checked."""
+"""Keys that may differ when a run goes on; stages may be added at the end. Weights may have moved: their fingerprint is
+checked."""
 
 
 def check_is_new(folder: Path) -> None:
@@ -42,7 +43,7 @@ def check_recipe_goes_on(saved: Recipe, recipe: Recipe) -> None:
     """
     before, now = (dict(_leaves(each.model_dump(mode="json"))) for each in (saved, recipe))
     names = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
-    differing = [name for name in names if not _is_free(name)]
+    differing = [name for name in names if not _is_free(name) and not _adds_stages(name, before, now)]
     if differing:
         lines = [f"  {name}: {_shown(before, name)} -> {_shown(now, name)}" for name in differing]
         raise MultigraftError(
@@ -97,6 +98,12 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]
             yield from _leaves(below, (*path, str(key)))
     else:
         yield ".".join(path), value
+
+
+def _adds_stages(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Stages may follow on those that a run began with."""
+    stages = before.get(name)
+    return name == "train.stages" and bool(stages) and now[name][: len(stages)] == stages
 
 
 def _is_free(name: str) -> bool:

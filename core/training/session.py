@@ -106,6 +106,8 @@ def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> Non
             progress.message(line)
         batches = _timed(stream.batches(first, recipe.train.steps), times)
         for step, samples in enumerate(batches, start=first):
+            if told := trainer.begins_stage(step, first):
+                progress.message(told)
             losses = trainer.step(step, samples)
             if step == trainer.first_move:
                 check_graft_acts(run.model, collated(samples, recipe, run.model, accelerator.device))

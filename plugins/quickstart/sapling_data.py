@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.data.annotation import Annotation, ScoredAnswer
+from multigraft.core.data.seeding import seeded
 from multigraft.core.files import writing, written_whole
 from multigraft.core.locking import next_writer
 from multigraft.plugins.quickstart.bundle import Bundle, chunks, make_record
@@ -18,31 +19,41 @@ TOKENIZER = "tokenizer.json"
 _NAME = "sapling"
 _TASK = "text-denoising"
 _PER_KEY = 500
-_VALIDATION = 0.01
+_HELD_OUT = 50
+"""One distinct text in so many is in validation, wherever it stands, and never in training."""
 
 Texts = Sequence[str | Reading]
 
 
-def _split(texts: Texts, split: str) -> Texts:
-    held_out = max(1, round(_VALIDATION * len(texts)))
-    return texts[:held_out] if split == "validation" else texts[held_out:]
+def _is_held_out(text: str | Reading, seed: int) -> bool:
+    return seeded("held out", seed, text if isinstance(text, str) else text.text) % _HELD_OUT == 0
+
+
+def _split(texts: Texts, split: str, seed: int) -> dict[str, list[str | Reading]]:
+    """Source -> its texts."""
+    found: dict[str, list[str | Reading]] = {}
+    for text in texts:
+        if _is_held_out(text, seed) == (split == "validation"):
+            found.setdefault(_NAME if isinstance(text, str) else text.source, []).append(text)
+    return found
 
 
 def _bundles(texts: Texts, split: str, limit: int | None, seed: int) -> Iterator[Bundle]:
-    for number, chunk in enumerate(chunks(_split(texts, split), _PER_KEY)):
-        key = f"{_NAME}-{split}-{number:06d}"
-        rows = [_annotation(text) for text in chunk]
-        yield Bundle(make_record(key, _NAME, rows))
+    for source, own in _split(texts, split, seed).items():
+        for number, chunk in enumerate(chunks(own, _PER_KEY)):
+            rows = [_annotation(text) for text in chunk]
+            yield Bundle(make_record(f"{_NAME}-{split}-{source}-{number:06d}", source, rows))
 
 
 def _annotation(text: str | Reading) -> Annotation:
     if isinstance(text, str):
         return Annotation(id="", task=_TASK, type="text", text=text)
-    return Annotation(id="", task=_TASK, type="reading", text=text.text, answers=(ScoredAnswer(text=text.answer),))
+    answers = (ScoredAnswer(text=text.answer),)
+    return Annotation(id="", task=text.form, type=text.task, text=text.text, answers=answers)
 
 
 def _size(texts: Texts, split: str, limit: int | None, seed: int) -> int:
-    return -(-len(_split(texts, split)) // _PER_KEY)
+    return sum(-(-len(own) // _PER_KEY) for own in _split(texts, split, seed).values())
 
 
 def make_sapling(root: Path, rows: int, seed: int) -> dict[str, Any]:

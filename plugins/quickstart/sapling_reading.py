@@ -1,16 +1,16 @@
 """Reading texts: a scene in words, a question about it, and the answer. No picture is needed to learn to compare words.
 
-A quarter are questions of the quickstart's training splits, about scenes told by their captions; the others have the
-same forms with general words.
+Half are questions of the quickstart's training splits, about scenes told by their captions or, drawings, also by their
+groups; the others have the same forms with general words.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from multigraft.core.data.annotation import Annotation, Record
-from multigraft.plugins.quickstart import drawing_source, shape_source
+from multigraft.plugins.quickstart import drawing_source, episode_source, shape_source
 from multigraft.plugins.quickstart.episode_plan import plan_episodes
 from multigraft.plugins.quickstart.held_out import tells
 from multigraft.plugins.quickstart.imagined import imagined
@@ -19,14 +19,35 @@ from multigraft.plugins.quickstart.word_list import Words
 
 _EPISODES = 2000
 _CAPTIONS = ("image-captioning", "video-captioning")
+_GROUP, _NAME = "group", "name"
+"""Types of the questions about drawings."""
+GENERAL = "general"
+"""Source of the readings of general words."""
+_FORMS = {
+    "visual-question-answering": "one-scene",
+    "compositional-question-answering": "one-scene",
+    "two-image-statements": "two-scenes",
+    "image-captioning": "caption",
+    "video-captioning": "caption",
+    "multiple-choice-video-question-answering": "sequence",
+    "open-video-question-answering": "sequence",
+}
+"""Task -> form of its readings: what is read, to answer."""
 
 
 @dataclass(frozen=True)
 class Reading:
     """A text whose last words are hidden."""
 
+    source: str
+    task: str
     text: str
     answer: str
+
+    @property
+    def form(self) -> str:
+        """`one-scene`, `two-scenes`, `sequence` or `caption`."""
+        return _FORMS[self.task]
 
 
 def told(scenes: Sequence[str]) -> str:
@@ -41,13 +62,14 @@ def training_readings(seed: int) -> dict[tuple[str, str], list[Reading]]:
     found: dict[tuple[str, str], list[Reading]] = {}
     for source in (shape_source, drawing_source):
         for bundle in source.bundles("train", None, seed):
-            for task, reading in _read(bundle.record):
-                found.setdefault((source.SOURCE, task), []).append(reading)
+            for reading in _read(bundle.record):
+                found.setdefault((source.SOURCE, reading.task), []).append(reading)
     draw = random.Random(f"imagined {seed}")
     for plan in plan_episodes("train", _EPISODES, seed):
         scene, annotations = imagined(plan, draw)
         for annotation in annotations:
-            found.setdefault(("babyai", annotation.task), []).extend(_readings(annotation, f"video: {scene}"))
+            readings = _readings(episode_source.SOURCE, annotation, f"video: {scene}")
+            found.setdefault((episode_source.SOURCE, annotation.task), []).extend(readings)
     return {
         place: [one for one in every if not tells(f"{one.text} {one.answer}", seed)] for place, every in found.items()
     }
@@ -58,26 +80,24 @@ def general_reading(words: Words, draw: random.Random) -> Reading:
     return draw.choice((_one_scene, _two_scenes, _sequence))(words, draw)
 
 
-def _read(record: Record) -> Iterator[tuple[str, Reading]]:
-    scenes: Mapping[str, str] = {
-        annotation.media[0]: annotation.references[0].removeprefix("a ")
-        for annotation in record.annotations
-        if annotation.task in _CAPTIONS
-    }
+def _read(record: Record) -> Iterator[Reading]:
+    named = {row.media[0]: row.references[0].removeprefix("a ") for row in record.annotations if row.task in _CAPTIONS}
+    grouped = {row.media[0]: row.answers[0].text for row in record.annotations if row.type == _GROUP}
     for annotation in record.annotations:
-        if all(field in scenes for field in annotation.media):
-            context = told([scenes[field] for field in annotation.media])
-            for reading in _readings(annotation, context):
-                yield annotation.task, reading
+        by_name_alone = annotation.type == _NAME or annotation.task in _CAPTIONS
+        for scenes in (named, {} if by_name_alone else grouped):
+            if all(field in scenes for field in annotation.media):
+                context = told([scenes[field] for field in annotation.media])
+                yield from _readings(record.source, annotation, context)
 
 
-def _readings(annotation: Annotation, context: str) -> Iterator[Reading]:
+def _readings(source: str, annotation: Annotation, context: str) -> Iterator[Reading]:
     asked = annotation.text
     if annotation.choices:
         asked += f" choices: {', '.join(annotation.choices)}"
     text = f"{PREFIXES[annotation.task]}{asked} {context}"
-    yield from (Reading(text, answer.text) for answer in annotation.answers[:1])
-    yield from (Reading(text, reference) for reference in annotation.references[:1])
+    right = [*(answer.text for answer in annotation.answers), *annotation.references]
+    yield from (Reading(source, annotation.task, text, answer) for answer in right[:1])
 
 
 def _scene(words: Words, draw: random.Random) -> tuple[str, str]:
@@ -86,6 +106,11 @@ def _scene(words: Words, draw: random.Random) -> tuple[str, str]:
 
 def _either(first: str, other: str, draw: random.Random) -> tuple[str, bool]:
     return (first, True) if draw.random() < 0.5 else (other, False)
+
+
+def _general(text: str, context: str, answer: str | bool, said: tuple[str, str] = ("no", "yes")) -> Reading:
+    task = next(task for task, prefix in PREFIXES.items() if text.startswith(prefix))
+    return Reading(GENERAL, task, f"{text} {context}", answer if isinstance(answer, str) else said[answer])
 
 
 def _one_scene(words: Words, draw: random.Random) -> Reading:
@@ -101,8 +126,7 @@ def _one_scene(words: Words, draw: random.Random) -> Reading:
         ("vqa: how is it?", adjective),
     )
     text, answer = draw.choice(forms)
-    said = answer if isinstance(answer, str) else ("yes" if answer else "no")
-    return Reading(f"{text} {told([f'{adjective} {noun}'])}", said)
+    return _general(text, told([f"{adjective} {noun}"]), answer)
 
 
 def _two_scenes(words: Words, draw: random.Random) -> Reading:
@@ -121,8 +145,7 @@ def _two_scenes(words: Words, draw: random.Random) -> Reading:
         (f"nlvr: one picture shows a {asked} and the other a {wanted}", right and so),
     )
     text, answer = draw.choice(forms)
-    context = told([" ".join(first), " ".join(second)])
-    return Reading(f"{text} {context}", "true" if answer else "false")
+    return _general(text, told([" ".join(first), " ".join(second)]), answer, ("false", "true"))
 
 
 def _sequence(words: Words, draw: random.Random) -> Reading:
@@ -132,4 +155,4 @@ def _sequence(words: Words, draw: random.Random) -> Reading:
     if draw.random() < 0.5:
         others = [" ".join(_scene(words, draw)) for _ in range(4 - len(seen))]
         prefix, choices = "video-mc", f" choices: {', '.join(draw.sample([*seen, *others], 4))}"
-    return Reading(f"{prefix}: which item did the agent reach {asked}?{choices} video: {', '.join(seen)}", answer)
+    return _general(f"{prefix}: which item did the agent reach {asked}?{choices}", f"video: {', '.join(seen)}", answer)

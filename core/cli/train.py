@@ -105,15 +105,19 @@ def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[d
     from multigraft.core.training.finished import finished
     from multigraft.core.training.processes import join_processes
     from multigraft.core.training.session import train as train_graft
+    from multigraft.core.training.times import Times
 
     processes = join_processes(subject.recipe.device)
     results = finished(subject.recipe, subject.registry, folder) if resume else None
     hint = f"Next: multigraft report {folder}" if results is None else _told_of_finished(subject, folder)
     if results is None:
+        times = Times()
         with processes.main_process_first():
-            make_data(subject.recipe, subject.registry)
-            check_deep(subject)
-        results = train_graft(subject.recipe, subject.registry, folder, resume, name)
+            with times.spending("make"):
+                make_data(subject.recipe, subject.registry)
+            with times.spending("check"):
+                check_deep(subject)
+        results = train_graft(subject.recipe, subject.registry, folder, resume, name, times)
     if processes.is_main_process:
         console(sys.stderr).print(score_table(results))
         click.echo(hint, err=True)

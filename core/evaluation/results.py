@@ -29,8 +29,9 @@ def evaluate_run(run: Run, split: str, limit: int | None, step: int) -> dict[str
     for name, options in run.recipe.tasks.items():
         if split in options.data:
             loss = HeldOutLoss()
-            rows = task_predictions(run, name, split, limit, loss=loss)
-            scores[name] = Scorer(options, run.registry).summary(rows) | _loss(name, loss)
+            with run.times.spending(f"score/{split}"):
+                rows = task_predictions(run, name, split, limit, loss=loss)
+                scores[name] = Scorer(options, run.registry).summary(rows) | _loss(name, loss)
             run.registry.hooks.evaluated(run=run, step=step, task=name, scores=scores[name])
     return scores
 
@@ -51,8 +52,9 @@ def final_results(run: Run, split: str, controls: Sequence[str], losses: bool = 
         if split not in options.data:
             continue
         scorer, loss = Scorer(options, run.registry), HeldOutLoss()
-        rows = scorer.with_scores(task_predictions(run, name, split, None, loss=loss if losses else None))
-        tasks[name] = scorer.scores(rows)
+        with run.times.spending(f"score/{split}"):
+            rows = scorer.with_scores(task_predictions(run, name, split, None, loss=loss if losses else None))
+            tasks[name] = scorer.scores(rows)
         told[name] = tasks[name] | (_loss(name, loss) if losses else {})
         run.registry.hooks.evaluated(run=run, step=run.recipe.train.steps, task=name, scores=told[name])
         if run.is_main:
@@ -60,7 +62,8 @@ def final_results(run: Run, split: str, controls: Sequence[str], losses: bool = 
     run.results["tasks"] = run.results.get("tasks", {}) | tasks
     run.results["split"] = split
     for control in controls:
-        scores, left_out = score_control(run, control, split)
+        with run.times.spending(f"score/{control}"):
+            scores, left_out = score_control(run, control, split)
         run.results.setdefault("controls", {})[control] = scores
         run.results.setdefault("left_out", {})[control] = left_out
         for line in lines(control, scores, left_out) if run.is_main else ():

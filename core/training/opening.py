@@ -25,9 +25,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = False) -> Iterator[Run]:
-    """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too."""
-    times = Times()
+def open_run(
+    recipe: Recipe, registry: Registry, folder: Path, logs: bool = False, times: Times | None = None
+) -> Iterator[Run]:
+    """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too.
+
+    Args:
+        times: where the time goes, from before on; from now on if left out.
+    """
+    times = times or Times()
     keep_freed_memory()
     accelerator = join_processes(recipe.device)
     trunk = build_trunk(recipe, registry)
@@ -46,7 +52,8 @@ def open_run(recipe: Recipe, registry: Registry, folder: Path, logs: bool = Fals
     run.results.update(tasks={}, controls={}, parameters=count(model).to_json())
     try:
         if recipe.data.features and trunk.encoder:
-            _store_features(run, trunk.encoder)
+            with times.spending("encode"):
+                _store_features(run, trunk.encoder)
         yield run
     finally:
         data.close()

@@ -31,19 +31,27 @@ from multigraft.core.training.times import Times
 from multigraft.core.training.train_lines import TrainLines
 
 
-def train(recipe: Recipe, registry: Registry, folder: Path, resume: bool = False, name: str = "") -> dict[str, Any]:
+def train(
+    recipe: Recipe,
+    registry: Registry,
+    folder: Path,
+    resume: bool = False,
+    name: str = "",
+    times: Times | None = None,
+) -> dict[str, Any]:
     """Train into a run folder, or go on with the very next sample of one; returns what results.json holds.
 
     A finished run is left as it is.
 
     Args:
         name: what people call the recipe; a run that goes on keeps the name that it began with.
+        times: where the time goes, from before on; from now on if left out.
     """
     check_controls(recipe.eval.controls)
     if resume and (done := finished(recipe, registry, folder)) is not None:
         return done
     join_processes(recipe.device)
-    with only_run(folder, new=not resume), open_run(recipe, registry, folder, logs=True) as run:
+    with only_run(folder, new=not resume), open_run(recipe, registry, folder, True, times) as run:
         earlier = earlier_results(folder) if resume else {}
         with _ending(run):
             _train(run, resume, earlier, name)
@@ -90,7 +98,7 @@ def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> Non
     optimizer, lines = make_optimizer(run.model.graft.bank, recipe.train.optimizer), TrainLines(run)
     found = checkpoints(run.folder) if resume else []
     first = load_checkpoint(run, found[-1], optimizer, lines) if found else 0
-    if found:
+    if resume:
         times.go_on(earlier.get("seconds", {}), earlier_environment(run.folder).get("seconds", {}))
     if run.is_main:
         write_text(run.folder / "recipe.yaml", dump_recipe(recipe))

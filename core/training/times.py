@@ -1,17 +1,18 @@
-"""Where the seconds of a run go: making steps, waiting for data, scoring, saving; the rest is opening."""
+"""Where the seconds of a run go: making data, encoding, steps, waiting for data, scoring; the rest is opening."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
 
-Kind = Literal["step", "wait", "score", "save"]
-
-_TRAINING: tuple[Kind, ...] = ("step", "wait", "save")
+_TRAINING = ("step", "wait", "save")
+"""Kinds that are told as parts of `train`."""
 
 
 class Times:
     """Measures one kind at a time: what begins inside another kind is taken from it.
+
+    Kinds are `make` (data), `check`, `encode` (media), `step`, `wait`, `save`, and `score` or `score/WHAT`.
 
     Args:
         clock: seconds, from any start.
@@ -19,13 +20,13 @@ class Times:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._started = clock, clock()
-        self._earlier = {"train": 0.0, "score": 0.0, "total": 0.0}
-        self._spent: dict[Kind, float] = {"step": 0.0, "wait": 0.0, "score": 0.0, "save": 0.0}
-        self._kind: Kind | None = None
+        self._earlier: dict[str, float] = {}
+        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._kind: str | None = None
         self._since = self._started
 
     @contextmanager
-    def spending(self, kind: Kind) -> Iterator[None]:
+    def spending(self, kind: str) -> Iterator[None]:
         """What happens inside is of this kind."""
         before = self._kind
         self._switch(kind)
@@ -34,7 +35,7 @@ class Times:
         finally:
             self._switch(before)
 
-    def spent(self, *kinds: Kind) -> float:
+    def spent(self, *kinds: str) -> float:
         """Seconds of some kinds in this session."""
         self._switch(self._kind)
         return sum(self._spent[kind] for kind in kinds)
@@ -42,18 +43,23 @@ class Times:
     def go_on(self, *earlier: Mapping[str, float]) -> None:
         """Add to what earlier sessions took: the longest of several accounts of them."""
         known = max(earlier, key=lambda seconds: seconds.get("total", 0.0))
-        self._earlier = {name: float(known.get(name, 0.0)) for name in self._earlier}
+        self._earlier = {name: float(seconds) for name, seconds in known.items()}
 
     def of_all_sessions(self) -> dict[str, float]:
-        """What `results.json` has: `train` (steps, waiting for data, saving), `score`, and the whole as `total`."""
-        own = {
-            "train": self.spent(*_TRAINING),
-            "score": self.spent("score"),
-            "total": self._since - self._started,
-        }
-        return {name: self._earlier[name] + seconds for name, seconds in own.items()}
+        """What `results.json` has: seconds of each kind that took any, `WHOLE/PART` within `WHOLE`, and all as `total`.
 
-    def _switch(self, kind: Kind | None) -> None:
+        `train` has the parts `step`, `wait` (for data) and `save`; `score` has a part for each split and control.
+        """
+        self._switch(self._kind)
+        seconds = defaultdict(float, {"train": 0.0, "score": 0.0} | self._earlier)
+        for kind, spent in self._spent.items():
+            name = f"train/{kind}" if kind in _TRAINING else kind
+            for each in {name, name.partition("/")[0]}:
+                seconds[each] += spent
+        seconds["total"] += self._since - self._started
+        return dict(sorted(seconds.items(), key=lambda item: (item[0] == "total", item[0])))
+
+    def _switch(self, kind: str | None) -> None:
         now = self._clock()
         if self._kind is not None:
             self._spent[self._kind] += now - self._since

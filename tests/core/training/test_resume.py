@@ -84,8 +84,11 @@ def test_after_being_killed(straight, features, stopped_by, train):
     assert outcome.returncode == -signal.SIGKILL
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["00000003"]
     assert len((folder / "metrics.jsonl").read_text().splitlines()) >= 4
-    train(folder, *SIX, features, resume=True)
+    begun = json.loads((folder / "environment.json").read_text())["seconds"]
+    seconds = train(folder, *SIX, features, resume=True)["seconds"]
     assert left_behind(folder) == left_behind(straight)
+    assert ("encode" in begun) == ("encode" in seconds) == (features == "data.features=true")
+    assert all(seconds[name] > spent for name, spent in begun.items() if name not in ("make", "check"))
 
 
 @pytest.mark.parametrize("features", ["data.features=false"], indirect=True, scope="module")
@@ -183,7 +186,9 @@ def test_other_data_are_refused(resume, shards, tmp_path):
 
 def test_a_run_without_a_checkpoint_begins_again(half, resume):
     shutil.rmtree(resume.folder / "checkpoints")
-    resume()
+    before = json.loads((resume.folder / "results.json").read_text())["seconds"]
+    results = resume()
+    assert all(results["seconds"][name] > before[name] for name in ("train", "total"))
     again, before = (
         [without_pace(json.loads(line)) for line in (folder / "metrics.jsonl").open()]
         for folder in (resume.folder, half)

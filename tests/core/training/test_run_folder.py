@@ -102,8 +102,12 @@ def test_results_have_their_form(trained):
     assert sum(parameters["by_owner"].values()) == sum(parameters["by_part"].values()) == parameters["trainable"]
     assert parameters["percent"] == pytest.approx(100 * parameters["trainable"] / parameters["total"])
     seconds = results["seconds"]
-    assert set(seconds) == {"train", "score", "total"}
-    assert 0 < seconds["train"] + seconds["score"] < seconds["total"]
+    parts = {"train/step", "train/wait", "train/save", "score/validation"}
+    assert set(seconds) == {"make", "check", "train", "score", "total"} | parts
+    assert 0 < seconds["make"] + seconds["check"] + seconds["train"] + seconds["score"] < seconds["total"]
+    for whole in ("train", "score"):
+        within = sum(spent for name, spent in seconds.items() if name.startswith(f"{whole}/"))
+        assert within == pytest.approx(seconds[whole], abs=0.1)
 
 
 def test_scores_can_be_computed_again_from_the_predictions(trained, registry):

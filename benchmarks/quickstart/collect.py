@@ -1,69 +1,50 @@
-"""Results of several runs as one table: `python benchmarks/quickstart/collect.py RUNS > results.md`.
+"""Write the tables of the benchmark from what is kept of its pieces: `python benchmarks/quickstart/collect.py`.
 
-RUNS holds a folder NAME-SEED for each run, such as quickstart-0, blind-2. Each run's results.json is copied beside the
-table, without the predictions.
+They stand between marks in the project's README.md and in the one beside this file. With `--check`, nothing is written,
+and the exit code is 1 where a table is not what the pieces say.
 """
 
-import json
-import shutil
+import argparse
 import sys
 from pathlib import Path
-from statistics import mean, stdev
 
-HERE = Path(__file__).parent
-ROWS = [
-    ("easy-vqa questions", ("tasks", "vqa", "vqa-accuracy")),
-    ("easy-vqa two-image statements", ("tasks", "statements", "by_source", "easy-vqa", "exact-match")),
-    ("OpenMoji two-image statements, unseen concepts", ("tasks", "statements", "by_source", "openmoji", "exact-match")),
-    ("OpenMoji group of unseen concepts", ("tasks", "gqa", "by_type", "unseen-group", "exact-match")),
-    ("OpenMoji yes/no on unseen concepts", ("tasks", "gqa", "by_type", "unseen-yes-no", "exact-match")),
-    ("BabyAI multiple choice of four", ("tasks", "video-choice", "exact-match")),
-    ("  which came first", ("tasks", "video-choice", "by_type", "order", "exact-match")),
-    ("BabyAI open questions", ("tasks", "video-question", "exact-match")),
-    ("captions of easy-vqa pictures, exact", ("tasks", "captions", "by_source", "easy-vqa", "exact-match")),
-    ("captions of BabyAI episodes, exact", ("tasks", "video-captions", "exact-match")),
-]
+from pieces import HERE, kept_pieces
+from tables import Kept, readme_table, score_table, time_table, variant_table
+
+TABLES = {
+    HERE.parents[1] / "README.md": {"quickstart scores": readme_table},
+    HERE / "README.md": {"scores": score_table, "variants": variant_table, "times": time_table},
+}
+"""Who makes the table between `<!-- NAME -->` and `<!-- /NAME -->` of a page."""
 
 
-def value(results: dict, path: tuple[str, ...]) -> float | None:
-    """The number at a path, or None."""
-    found = results
-    for name in path:
-        if not isinstance(found, dict) or name not in found:
-            return None
-        found = found[name]
-    return found
+def written(page: Path, kept: Kept) -> str:
+    """The page with its tables made anew."""
+    text = page.read_text(encoding="utf-8")
+    for name, table in TABLES[page].items():
+        before, start, rest = text.partition(f"<!-- {name} -->")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        if not end:
+            sys.exit(f"{page} has no `<!-- {name} -->` with `<!-- /{name} -->` after it")
+        text = f"{before}{start}\n\n{table(kept)}\n\n{end}{after}"
+    return text
 
 
-def spread(numbers: list[float]) -> str:
-    """Mean and standard deviation."""
-    if not numbers:
-        return ""
-    return f"{mean(numbers):.3f} ± {stdev(numbers):.3f}" if len(numbers) > 1 else f"{numbers[0]:.3f}"
-
-
-def columns(runs: dict[str, list[dict]]) -> dict[str, list[dict]]:
-    """Runs by name, and the controls of the quickstart as if each were a run."""
-    found = dict(runs)
-    for control in runs["quickstart"][0].get("controls", {}):
-        found[control] = [{"tasks": results["controls"][control]} for results in runs["quickstart"]]
-    return found
-
-
-def main(folder: Path) -> None:
-    """Print the table."""
-    runs: dict[str, list[dict]] = {}
-    for path in sorted(folder.glob("*/results.json")):
-        name = path.parent.name.rpartition("-")[0]
-        runs.setdefault(name, []).append(json.loads(path.read_text()))
-        shutil.copy(path, HERE / f"{path.parent.name}.json")
-    table = columns(runs)
-    print("| held-out data |", " | ".join(table), "|")
-    print("|---" * (len(table) + 1) + "|")
-    for label, path in ROWS:
-        cells = [spread([x for results in each if (x := value(results, path)) is not None]) for each in table.values()]
-        print(f"| {label} |", " | ".join(cells), "|")
+def main() -> None:
+    """Write the tables, or say which are out of date."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args().check
+    kept = kept_pieces()
+    texts = {page: written(page, kept) for page in TABLES}
+    stale = [page for page, text in texts.items() if page.read_text(encoding="utf-8") != text]
+    if check and stale:
+        pages = ", ".join(map(str, stale))
+        sys.exit(f"not what the pieces say: {pages}; run `python benchmarks/quickstart/collect.py`")
+    for page in stale:
+        page.write_text(texts[page], encoding="utf-8")
+        print(f"{page}: written")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -1,0 +1,31 @@
+"""Whether something was made with the recipe that a piece has today."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pieces import Piece
+from pydantic import ValidationError
+
+from multigraft.core.config.loading import load_recipe
+from multigraft.core.config.recipe import Recipe
+from multigraft.core.registry import load_registry
+
+
+def changes(piece: Piece, made_with: Mapping[str, Any]) -> list[str]:
+    """The keys in which the recipe that something was made with differs from today's, but for where the data lie."""
+    registry = load_registry()
+    try:
+        before = Recipe.model_validate(made_with, context={"registry": registry})
+    except ValidationError as error:
+        return sorted({".".join(map(str, each["loc"])) for each in error.errors()})
+    now = load_recipe(piece.recipe, piece.overrides, registry)
+    return _differences(before.model_dump(mode="json"), now.model_dump(mode="json"), "")
+
+
+def _differences(before: Any, now: Any, path: str) -> list[str]:
+    if path == "data.root" or before == now:
+        return []
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [path]
+    keys = dict.fromkeys([*before, *now])
+    return [name for key in keys for name in _differences(before.get(key), now.get(key), f"{path}.{key}".lstrip("."))]

@@ -1,0 +1,138 @@
+"""Pieces of the benchmark are trained one after the other, each kept when it is done, and none twice."""
+
+import json
+import shutil
+
+import pytest
+
+from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
+from multigraft.core.data.shard_writer import ShardWriter
+
+RECIPE = """\
+trunk:
+  backbone:
+    kind: t5
+    weights: random
+    architecture: {vocab_size: 300, d_model: 16, d_kv: 8, d_ff: 24, num_layers: 1,
+                   num_heads: 2, decoder_start_token_id: 0}
+tasks:
+  vqa:
+    kind: visual-question-answering
+    data: {train: [train-*.tar], validation: [validation-*.tar]}
+    decoding: {max_tokens: 6}
+graft: {adapters: [{kind: bottleneck, width: 4}], sharing: single}
+train: {steps: 2, batch: 4, checkpoint_every: 1}
+data: {root: not-here}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, copied):
+    """A copy of the benchmark, whose pieces are of a tiny recipe, with shards of a question each."""
+    project = tmp_path_factory.mktemp("project")
+    folder = copied(project)
+    recipe = project / "tiny.yaml"
+    recipe.write_text(RECIPE)
+    pieces = folder / "pieces.py"
+    pieces.write_text(
+        pieces.read_text()
+        .replace('"quickstart": ("quickstart",)', f'"quickstart": ({str(recipe)!r},)')
+        .replace('("quickstart", "graft.sharing=single")', f'({str(recipe)!r}, "train.batch=2")')
+    )
+    for split in ("train", "validation"):
+        with ShardWriter(project / "shards", split, samples_per_shard=6) as writer:
+            for number in range(6):
+                answer = (ScoredAnswer(text="red"),)
+                question = Annotation(id=f"{split}-{number}", task="vqa", text="which colour?", answers=answer)
+                writer.write(str(number), Record(id=str(number), source="plain", annotations=(question,)), {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(project, script):
+    """Run the script over the project's shards."""
+    return lambda *words: script(project / "run.py", "--data", project.parents[1] / "shards", "--runs", "runs", *words)
+
+
+@pytest.fixture(scope="module")
+def first(run):
+    """A variant that is trained and kept."""
+    return run("single-3")
+
+
+def runs(project):
+    return project.parents[1] / "runs"
+
+
+def test_a_piece_is_kept_with_its_seed_its_overrides_and_what_made_it(project, first):
+    assert first.returncode == 0, first.stderr
+    kept = json.loads((project / "single-3.json").read_text())
+    results = json.loads((runs(project) / "single-3" / "results.json").read_text())
+    assert {key: kept[key] for key in results} == results
+    assert (kept["piece"]["name"], kept["piece"]["seed"]) == ("single", 3)
+    assert (kept["recipe"]["train"]["seed"], kept["recipe"]["train"]["batch"]) == (3, 2)
+    assert "root" not in kept["recipe"]["data"]
+    assert kept["environment"]["processors"] >= kept["environment"]["threads"] >= 1
+    assert "torch" in kept["environment"]["libraries"]
+    assert list(kept["trunk"]) == ["backbone"]
+
+
+def test_the_time_is_told_when_a_piece_is_done(first):
+    begun, done, last = first.stdout.splitlines()
+    assert begun == "single-3: piece 1 of 1"
+    assert done.startswith("single-3: make 0 s, check ")
+    assert "train " in done
+    assert "(save " in done
+    assert last == "Next: python benchmarks/quickstart/collect.py"
+
+
+def test_what_is_there_is_skipped_and_the_table_can_be_made(project, first, run, script):
+    before = {path.name: path.stat().st_mtime_ns for path in project.glob("*.json")}
+    outcome = run("single-3")
+    assert outcome.stdout.splitlines()[0] == "single-3: single-3.json is there"
+    assert {path.name: path.stat().st_mtime_ns for path in project.glob("*.json")} == before
+    assert script(project / "collect.py").returncode == 0
+
+
+def test_a_run_that_was_begun_goes_on(project, first, run):
+    """Stopped after a step, before it was scored."""
+    (project / "single-3.json").unlink()
+    folder = runs(project) / "single-3"
+    whole = json.loads((folder / "results.json").read_text())
+    (folder / "results.json").unlink()
+    shutil.rmtree(folder / "checkpoints" / "00000002")
+    outcome = run("single-3")
+    assert outcome.returncode == 0, outcome.stderr
+    assert "step 2/2" in outcome.stderr
+    assert "step 1/2" not in outcome.stderr
+    kept = json.loads((project / "single-3.json").read_text())
+    assert (kept["tasks"], kept["step"]) == (whole["tasks"], 2)
+    assert kept["seconds"]["total"] > 0
+
+
+def test_what_another_recipe_made_is_said_and_not_gone_on_with(project, first, run):
+    recipe = project.parents[1] / "tiny.yaml"
+    recipe.write_text(RECIPE.replace("width: 4", "width: 8"))
+    outcome = run("single-3")
+    assert outcome.stdout.startswith(
+        "single-3: single-3.json is there, of another recipe than today's (graft.adapters); remove it "
+    )
+    (project / "single-3.json").rename(project / "kept")
+    outcome = run("single-3")
+    (project / "kept").rename(project / "single-3.json")
+    recipe.write_text(RECIPE)
+    assert outcome.returncode == 1
+    assert outcome.stderr == "runs/single-3 was begun with another recipe than today's (graft.adapters); remove it\n"
+
+
+def test_a_piece_that_fails_ends_it_and_is_not_kept(project, run, first):
+    outcome = run("quickstart-4", "--data", project)
+    assert outcome.returncode == 1
+    assert outcome.stderr.splitlines()[-1].startswith("quickstart-4 ended with exit code 2; ")
+    assert not (project / "quickstart-4.json").exists()
+
+
+def test_a_name_that_is_no_piece(run):
+    outcome = run("quickstart")
+    assert outcome.returncode == 2
+    assert "'quickstart' is no piece: NAME-SEED with a name of quickstart, blind, random-trunk, " in outcome.stderr

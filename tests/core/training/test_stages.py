@@ -134,7 +134,8 @@ def test_the_loss_is_divided_by_the_weights_of_the_stages_tasks_alone(load, regi
 
 
 def test_check_tells_what_is_wrong_with_stages_and_which_task_is_in_none(command, staged_recipe):
-    wrong = "{steps: 1, tasks: [vqa, captoins]}", "{steps: 1, sampler: {kind: weights, weights: {vqa: 1}}, tasks: [vqa]}"
+    weighted = "{steps: 1, sampler: {kind: weights, weights: {vqa: 1}}, tasks: [vqa]}"
+    wrong = "{steps: 1, tasks: [vqa, captoins]}", weighted
     outcome = command("check", "--shape", staged_recipe, "--set", stages(*wrong))
     assert outcome.returncode == 2
     assert "train.stages.0.tasks.1: no task named 'captoins'" in outcome.stderr

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from multigraft.core.config.names import AdapterName, SourceText
 from multigraft.core.config.options import Options, Section, as_written
 from multigraft.core.config.reference import Registered
+from multigraft.core.config.sampler_options import SamplerOptions as SamplerOptions
 
 
 class EncoderOptions(Options):
@@ -95,10 +96,6 @@ class TaskOptions(Options):
     @classmethod
     def _plain_list_is_train(cls, value: Any) -> Any:
         return {"train": value} if isinstance(value, list) else value
-
-
-class SamplerOptions(Options):
-    """Base of the options of a sampler."""
 
 
 class WeightSource(Section):

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from multigraft.core.config.names import Refers
 from multigraft.core.config.options import Section
 from multigraft.core.config.reference import Registered
-from multigraft.core.config.sections import SamplerOptions
+from multigraft.core.config.sampler_options import SamplerOptions
 
 if TYPE_CHECKING:
     from multigraft.core.config.recipe import TrainSection

@@ -52,9 +52,10 @@ class GraftCalls:
         overlay = self.graft.overlay(site)
         if overlay is None:
             return module(x)  # type: ignore[no-any-return]
+        found = runs(overlay.identity, self.segments)
         pieces = [
-            functional_call(module, self._values(overlay, run.task), (x[run.rows],))
-            for run in runs(overlay.identity, self.segments)
+            functional_call(module, self._values(overlay, run.task), (rows,))
+            for run, rows in zip(found, _apart(x, found), strict=True)
         ]
         return _joined(pieces)
 
@@ -74,11 +75,10 @@ class GraftCalls:
             return placement.identity(task), overlay and overlay.identity(task)
 
         frozen: dict[str, Tensor] = {} if module is None else dict(module.named_parameters(recurse=False))
-        pieces = []
-        for run in runs(identity, self.segments):
+        found, pieces = runs(identity, self.segments), []
+        for run, given, came in zip(found, _apart(x, found), _apart(output, found), strict=True):
             own = frozen | (self._values(overlay, run.task) if overlay else {})
-            rows = run.rows
-            call = Call(placement.site, x[rows], output[rows], own.get("weight"), own.get("bias"), self.training)
+            call = Call(placement.site, given, came, own.get("weight"), own.get("bias"), self.training)
             pieces.append(adapter.apply(call, self._values(placement, run.task)))
         return _joined(pieces)
 
@@ -88,6 +88,11 @@ class GraftCalls:
             made = self.generated[placement.method, task]
             values.update({name: made[placement.site.name, name] for name in placement.generated})
         return values
+
+
+def _apart(x: Tensor, found: Sequence[Segment]) -> Sequence[Tensor]:
+    """The rows of each run. The gradients are joined in one piece, where those of slices would be added up."""
+    return (x,) if len(found) == 1 else x.split([run.stop - run.start for run in found])
 
 
 def _joined(pieces: Sequence[Tensor]) -> Tensor:

@@ -24,7 +24,11 @@ def make_optimizer(bank: Bank, options: Optimizer) -> torch.optim.AdamW:
         {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=options.rate, betas=options.betas, eps=options.epsilon
+        [group for group in groups if group["params"]],
+        lr=options.rate,
+        betas=options.betas,
+        eps=options.epsilon,
+        fused=all(parameter.device.type == "cpu" for parameter in trained) or None,
     )
 
 

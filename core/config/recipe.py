@@ -99,7 +99,7 @@ class TrainSection(Section):
     batch: int = Field(32, ge=1, le=LARGEST_BATCH)
     """Samples in a global batch, all tasks together."""
     micro_batch: int | None = Field(None, ge=1, le=LARGEST_BATCH)
-    """Samples in one pass; the batch is cut into such pieces. The result does not change."""
+    """Samples in one pass, at most; a batch is cut where least is padded. The result does not change."""
     sampler: Annotated[SamplerOptions, Registered("samplers")] = as_written({"kind": "proportional"})
     """How the tasks share the batch."""
     optimizer: Optimizer = as_written({})

@@ -1,7 +1,7 @@
 """The training loop: one optimizer step at a time, over one process or many."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from multigraft.core.data.tokens import within
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model import Model
 from multigraft.core.training.cut_counts import CutCounts
+from multigraft.core.training.micro_batches import micro_batches
 from multigraft.core.training.optimizer import rate_at, set_rate
 from multigraft.core.training.reduce import reduce_gradients, reduce_sums
 from multigraft.core.training.run import Run
@@ -99,7 +100,7 @@ class Trainer:
                 sums[task] = sums.get(task, 0.0) + value
         return sums
 
-    def _pieces(self, samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+    def _pieces(self, samples: Sequence[Sample]) -> Sequence[Sequence[Sample]]:
         """The batch in passes of `micro_batch`; an objective that cannot be split keeps it whole."""
         size = self.run.recipe.train.micro_batch or len(samples)
         if size < len(samples):
@@ -108,9 +109,7 @@ class Trainer:
                 raise MultigraftError(
                     f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
                 )
-        order = {name: number for number, name in enumerate(self.run.recipe.tasks)}
-        ordered = sorted(samples, key=lambda sample: order[sample.task])
-        return (ordered[start : start + size] for start in range(0, len(ordered), size))
+        return micro_batches(samples, size)
 
 
 def collated(samples: Sequence[Sample], recipe: Recipe, model: Model, device: torch.device) -> Batch:

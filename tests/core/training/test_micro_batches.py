@@ -1,0 +1,44 @@
+"""A batch is cut into as few passes as there must be, where least is padded."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from multigraft.core.data.annotation import Annotation
+from multigraft.core.data.batch import Example, Sample
+from multigraft.core.data.media import Media
+from multigraft.core.training.micro_batches import cheapest_cuts, micro_batches
+
+
+def padded(lengths, cuts):
+    """Rows times longest row, over all groups."""
+    return sum(len(group) * max(group) for group in np.split(lengths, cuts))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 9])
+def test_no_other_cuts_pad_less(size):
+    draw = np.random.default_rng(size)
+    for _ in range(20):
+        lengths = np.sort(draw.integers(1, 60, 9)).astype(float)
+        cuts = cheapest_cuts(lengths, size)
+        assert len(cuts) == -(-9 // size) - 1
+        allowed = (each for each in combinations(range(1, 9), len(cuts)) if max(np.diff([0, *each, 9])) <= size)
+        assert padded(lengths, cuts) == min(padded(lengths, each) for each in allowed)
+
+
+def sample(number, text, pictures):
+    media = (Media("video", None, np.zeros(pictures, np.float32)),) if pictures else ()
+    return Sample("task", Annotation(id=str(number), task="task"), Example(text, "yes"), media, "shard#key")
+
+
+def test_videos_and_pictures_go_apart_where_there_is_room():
+    kinds = [1, 8, 1, 1, 8, 1, 1, 8, 1, 1]
+    samples = [sample(number, "what color?", pictures) for number, pictures in enumerate(kinds)]
+    passes = micro_batches(samples, 7)
+    assert [[each.annotation.id for each in group] for group in passes] == [list("0235689"), list("147")]
+
+
+def test_a_batch_that_fits_is_one_pass_in_its_order():
+    samples = [sample(number, "x" * (9 - number), 0) for number in range(5)]
+    assert micro_batches(samples, 5) == [samples]

@@ -18,7 +18,7 @@ from multigraft.plugins.quickstart.sapling_tokenizer import train_tokenizer
 TOKENIZER = "tokenizer.json"
 _NAME = "sapling"
 _TASK = "text-denoising"
-_PER_KEY = 500
+_PER_KEY = 10
 _HELD_OUT = 50
 """One distinct text in so many is in validation, wherever it stands, and never in training."""
 

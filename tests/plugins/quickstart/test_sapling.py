@@ -1,11 +1,15 @@
-"""The sapling's text tells nothing about held-out concepts; its tokenizer loses nothing."""
+"""The sapling's text tells nothing about held-out concepts, its weights read scenes, its tokenizer loses nothing."""
 
 import random
+import re
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from multigraft.core.config.loading import load_recipe
+from multigraft.core.evaluation.results import evaluate_run
 from multigraft.core.registry import load_registry
+from multigraft.core.training.opening import open_run
 from multigraft.plugins.quickstart.drawings import GROUPS
 from multigraft.plugins.quickstart.held_out import held_out_names, held_out_words, tells
 from multigraft.plugins.quickstart.prefixes import PREFIXES
@@ -94,8 +98,30 @@ def test_shards_hold_texts_without_media_and_are_the_same_every_time(folder, sam
     read = samples(folder / "sapling/train-000000.tar") + samples(folder / "sapling/validation-000000.tar")
     rows = [row for record, media in read for row in record.annotations if not media]
     assert len(rows) == 3000
-    assert {(row.task, row.type) for row in rows} == {("text-denoising", "text"), ("text-denoising", "reading")}
-    assert all(bool(row.answers) == (row.type == "reading") for row in rows)
+    assert {row.task for row in rows} == {"text-denoising", "one-scene", "two-scenes", "sequence", "caption"}
+    assert {record.source for record, _ in read} == {"sapling", "easy-vqa", "openmoji", "babyai", "general"}
+    assert all(bool(row.answers) == (row.task != "text-denoising") for row in rows)
+
+
+def test_held_out_texts_are_in_no_training_shard(folder, samples):
+    train, held_out = (
+        {row.text for record, _ in samples(folder / f"sapling/{split}-000000.tar") for row in record.annotations}
+        for split in ("train", "validation")
+    )
+    assert len(held_out) > 20
+    assert not train & held_out
+
+
+def test_drawings_are_told_by_name_or_by_group_and_never_by_both(rows):
+    drawings = [row for row in rows if isinstance(row, Reading) and row.source == "openmoji"]
+    scenes = [scene.strip() for row in drawings for scene in re.split("(?:first |second )?picture: ", row.text)[1:]]
+    groups = set(GROUPS.values())
+    by_group = [row for row in drawings if groups & {row.text.rpartition("picture: ")[2]}]
+
+    assert {scene for scene in scenes if scene in groups} == groups
+    assert len({scene for scene in scenes if scene not in groups}) > 300
+    assert all(row.text.split("picture: ")[1].split()[0] in groups for row in by_group)
+    assert {row.task for row in by_group} == {"compositional-question-answering", "two-image-statements"}
 
 
 def test_readings_are_answered_by_their_scene(rows):
@@ -106,6 +132,30 @@ def test_readings_are_answered_by_their_scene(rows):
     assert all(row.text.split()[-1] == row.answer for row in named)
     first = [row for row in readings if "reach first?" in row.text and "choices" not in row.text]
     assert all(row.text.split(" video: ")[1].split(", ")[0] == row.answer for row in first)
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    """How the shipped weights answer held-out texts, by task of configs/sapling.yaml."""
+    root, registry = tmp_path_factory.mktemp("held-out"), load_registry()
+    make_sapling(root, 40_000, 0)
+    overrides = ("trunk.backbone.weights=package", f"data.root={root}", "eval.limit=null")
+    with open_run(load_recipe("sapling", overrides, registry), registry, root / "run") as run:
+        return evaluate_run(run, "validation", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("form", "tasks", "least"),
+    [
+        ("one scene", ("shapes", "drawings", "words"), 0.97),
+        ("two scenes", ("shape-pairs", "drawing-pairs", "word-pairs"), 0.95),
+        ("sequences", ("episodes",), 0.95),
+        ("captions", ("captions",), 0.95),
+    ],
+)
+def test_the_shipped_weights_read_each_form_of_held_out_texts(scores, form, tasks, least):
+    right = sum(scores[task]["exact-match"] * scores[task]["n"] for task in tasks)
+    assert right / sum(scores[task]["n"] for task in tasks) >= least
 
 
 @pytest.mark.parametrize("form", ["does the image contain a ", "the first picture shows a ", "both pictures show"])

@@ -103,7 +103,7 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]
 def _adds_stages(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Stages may follow on those that a run began with."""
     stages = before.get(name)
-    return name == "train.stages" and bool(stages) and now[name][: len(stages)] == stages
+    return bool(name == "train.stages" and stages and now[name][: len(stages)] == stages)
 
 
 def _is_free(name: str) -> bool:

@@ -1,6 +1,9 @@
-"""Whether something was made with the recipe that a piece has today."""
+"""Whether something was made with the recipe that a piece has today, and with today's language model."""
 
 from collections.abc import Mapping
+from functools import cache
+from hashlib import blake2b
+from importlib.resources import files
 from typing import Any
 
 from pieces import Piece
@@ -9,6 +12,20 @@ from pydantic import ValidationError
 from multigraft.core.config.loading import load_recipe
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.registry import load_registry
+
+
+@cache
+def sapling() -> str:
+    """A hash of the files of the language model that lies in this repository."""
+    folder = files("multigraft.plugins.backbones") / "sapling_weights"
+    contents = [(folder / name).read_bytes() for name in ("model.safetensors", "tokenizer.json")]
+    return blake2b(b"".join(contents), digest_size=8).hexdigest()
+
+
+def outdated(kept: Mapping[str, Any]) -> list[str]:
+    """What of a piece's file is not as it is today: keys of its recipe, and the language model."""
+    piece = Piece(kept["piece"]["name"], kept["piece"]["seed"])
+    return [*changes(piece, kept["recipe"]), *(["weights of sapling"] if kept.get("sapling") != sapling() else [])]
 
 
 def changes(piece: Piece, made_with: Mapping[str, Any]) -> list[str]:

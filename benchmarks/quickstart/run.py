@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 from pieces import DEFAULT, RECIPES, Piece, account
-from recipes import changes
+from recipes import changes, outdated, sapling
 
 
 def train(piece: Piece, folder: Path, root: Path) -> None:
@@ -42,6 +42,7 @@ def keep(piece: Piece, folder: Path) -> dict[str, Any]:
         "environment": {name: environment[name] for name in told if name in environment}
         | {"processors": len(os.sched_getaffinity(0))},
         "trunk": json.loads((newest / "graft" / "graft.json").read_text())["trunk"],
+        "sapling": sapling(),
         "recipe": {**recipe, "data": {name: value for name, value in recipe["data"].items() if name != "root"}},
         **results,
     }
@@ -76,8 +77,8 @@ def main(words: list[str] | None = None) -> None:
         parser.error(str(error))
     for number, piece in enumerate(pieces, 1):
         if piece.file.is_file():
-            changed = changes(piece, json.loads(piece.file.read_text(encoding="utf-8"))["recipe"])
-            stale = f", of another recipe than today's ({', '.join(changed)}); remove it to make it anew"
+            changed = outdated(json.loads(piece.file.read_text(encoding="utf-8")))
+            stale = f", but since it was made these have changed: {', '.join(changed)}; remove it to make it anew"
             print(f"{piece}: {piece.file.name} is there{stale if changed else ''}", flush=True)
             continue
         print(f"{piece}: piece {number} of {len(pieces)}", flush=True)

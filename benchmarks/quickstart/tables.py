@@ -5,7 +5,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from pieces import DEFAULT, MAIN, Piece, account
-from recipes import changes
+from recipes import outdated
 from rows import ROWS, SECONDS_AIM, Row
 
 Kept = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -94,9 +94,8 @@ def _notes(kept: Kept, names: Sequence[str]) -> Iterator[str]:
     if missing := [each for each in DEFAULT if Piece.of(each).name in names and each not in made]:
         yield f"Not measured yet: {', '.join(missing)}."
     for each in (each for name in names for each in kept.get(name, ())):
-        piece = Piece(each["piece"]["name"], each["piece"]["seed"])
-        if changed := changes(piece, each["recipe"]):
-            yield f"{piece} was made with another recipe than today's ({', '.join(changed)})."
+        if changed := outdated(each):
+            yield f"Since {_title(each)} was made, these have changed: {', '.join(changed)}."
 
 
 def _time_notes(kept: Kept) -> Iterator[str]:

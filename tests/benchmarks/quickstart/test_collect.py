@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from multigraft.core.config.loading import load_recipe
 from multigraft.core.registry import load_registry
 
 ROOT = Path(__file__).parents[3]
+WEIGHTS = [
+    ROOT / "plugins" / "backbones" / "sapling_weights" / name for name in ("model.safetensors", "tokenizer.json")
+]
 SECONDS = {
     "encode": 200,
     "train": 300,
@@ -41,12 +45,13 @@ class Project:
     script: object
     registry: object
 
-    def keep(self, name, seed, tasks, recipe="quickstart", overrides=(), controls=None, seconds=SECONDS):
+    def keep(self, name, seed, tasks, recipe="quickstart", overrides=(), controls=None, seconds=SECONDS, sapling=None):
         """Put a made-up piece there, of a recipe as it is today under overrides."""
         made_with = load_recipe(recipe, [*overrides, f"train.seed={seed}"], self.registry)
         kept = {
             "piece": {"name": name, "seed": seed, "recipe": recipe, "set": [*overrides, f"train.seed={seed}"]},
             "environment": {"threads": 2, "processors": 4},
+            "sapling": sapling or blake2b(b"".join(map(Path.read_bytes, WEIGHTS)), digest_size=8).hexdigest(),
             "recipe": made_with.model_dump(mode="json"),
             "tasks": tasks,
             "controls": controls or {},
@@ -135,10 +140,11 @@ def test_variants_stand_in_a_table_of_their_own(project):
     assert "`single` is `quickstart --set 'graft.sharing=single' --set 'train.seed=0'`." in own
 
 
-def test_a_piece_of_another_recipe_than_today_s_is_named(project):
-    project.keep("quickstart", 0, report(0.95), overrides=["train.steps=7", "data.root=elsewhere"])
+def test_a_piece_of_another_recipe_or_language_model_than_today_s_is_named(project):
+    changed = ["train.steps=7", "data.root=elsewhere"]
+    project.keep("quickstart", 0, report(0.95), overrides=changed, sapling="another")
     for page in project.collect():
-        assert "quickstart-0 was made with another recipe than today's (train.steps).\n" in page
+        assert "Since quickstart-0 was made, these have changed: train.steps, weights of sapling.\n" in page
 
 
 def test_where_the_time_went(project):

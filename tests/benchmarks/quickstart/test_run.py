@@ -115,7 +115,7 @@ def test_what_another_recipe_made_is_said_and_not_gone_on_with(project, first, r
     recipe.write_text(RECIPE.replace("width: 4", "width: 8"))
     outcome = run("single-3")
     assert outcome.stdout.startswith(
-        "single-3: single-3.json is there, of another recipe than today's (graft.adapters); remove it "
+        "single-3: single-3.json is there, but since it was made these have changed: graft.adapters; remove it "
     )
     (project / "single-3.json").rename(project / "kept")
     outcome = run("single-3")

@@ -39,12 +39,13 @@ def score_table(kept: Kept) -> str:
 
 
 def variant_table(kept: Kept) -> str:
-    """What the variants of the recipe reach that were looked at."""
+    """What the variants of the recipe reach that were looked at, beside the quickstart."""
     variants = [name for name in kept if name not in MAIN]
     if not variants:
         return "None is kept."
-    lines = [_line(_named(row), *(_spread(row, _reports(kept, name)) for name in variants)) for row in ROWS]
-    return _table(("held-out data", *variants), lines, [f"`{name}` is {_made_by(kept[name][0])}." for name in variants])
+    columns = {name: _reports(kept, name) for name in ("quickstart", *variants)}
+    lines = [_line(_named(row), *(_spread(row, reports) for reports in columns.values())) for row in ROWS]
+    return _table(("held-out data", *columns), lines, [_made_by(kept[name][0]) for name in variants])
 
 
 def time_table(kept: Kept) -> str:
@@ -106,9 +107,11 @@ def _time_notes(kept: Kept) -> Iterator[str]:
 
 
 def _made_by(kept: Mapping[str, Any]) -> str:
-    """The command line of a piece, shortened."""
+    """The command line of a variant, and what sets it apart from the quickstart as it is today."""
     piece = kept["piece"]
-    return f"`{' '.join([piece['recipe'], *(f'--set {each!r}' for each in piece['set'])])}`"
+    words = " ".join([piece["recipe"], *(f"--set {each!r}" for each in piece["set"])])
+    apart = outdated({**kept, "piece": {**piece, "name": "quickstart"}})
+    return f"`{piece['name']}` is `{words}`; apart from today's quickstart: {', '.join(apart) or 'nothing'}."
 
 
 def _title(kept: Mapping[str, Any]) -> str:

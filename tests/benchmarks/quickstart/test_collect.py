@@ -133,11 +133,12 @@ def test_controls_and_other_runs_stand_beside_the_quickstart(project):
 
 
 def test_variants_stand_in_a_table_of_their_own(project):
-    project.keep("single", 0, report(0.5), overrides=["graft.sharing=single"])
+    project.keep("fast", 0, report(0.5), overrides=["train.batch=3", "train.steps=9"])
     page, own = project.collect()
     assert cells(page, "`vqa`")[4] == "not measured yet"
-    assert "| held-out data | single |\n" in own
-    assert "`single` is `quickstart --set 'graft.sharing=single' --set 'train.seed=0'`." in own
+    assert "| held-out data | quickstart | fast |\n" in own
+    made_by = "`fast` is `quickstart --set 'train.batch=3' --set 'train.steps=9' --set 'train.seed=0'`"
+    assert f"{made_by}; apart from today's quickstart: train.steps, train.batch.\n" in own
 
 
 def test_a_piece_of_another_recipe_or_language_model_than_today_s_is_named(project):

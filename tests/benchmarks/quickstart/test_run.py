@@ -33,12 +33,8 @@ def project(tmp_path_factory, copied):
     folder = copied(project)
     recipe = project / "tiny.yaml"
     recipe.write_text(RECIPE)
-    pieces = folder / "pieces.py"
-    pieces.write_text(
-        pieces.read_text()
-        .replace('"quickstart": ("quickstart",)', f'"quickstart": ({str(recipe)!r},)')
-        .replace('("quickstart", "graft.sharing=single")', f'({str(recipe)!r}, "train.batch=2")')
-    )
+    with (folder / "pieces.py").open("a") as table:
+        table.write(f"RECIPES |= dict(quickstart=({str(recipe)!r},), variant=({str(recipe)!r}, 'train.batch=2'))\n")
     for split in ("train", "validation"):
         with ShardWriter(project / "shards", split, samples_per_shard=6) as writer:
             for number in range(6):
@@ -57,7 +53,7 @@ def run(project, script):
 @pytest.fixture(scope="module")
 def first(run):
     """A variant that is trained and kept."""
-    return run("single-3")
+    return run("variant-3")
 
 
 def runs(project):
@@ -66,10 +62,10 @@ def runs(project):
 
 def test_a_piece_is_kept_with_its_seed_its_overrides_and_what_made_it(project, first):
     assert first.returncode == 0, first.stderr
-    kept = json.loads((project / "single-3.json").read_text())
-    results = json.loads((runs(project) / "single-3" / "results.json").read_text())
+    kept = json.loads((project / "variant-3.json").read_text())
+    results = json.loads((runs(project) / "variant-3" / "results.json").read_text())
     assert {key: kept[key] for key in results} == results
-    assert (kept["piece"]["name"], kept["piece"]["seed"]) == ("single", 3)
+    assert (kept["piece"]["name"], kept["piece"]["seed"]) == ("variant", 3)
     assert (kept["recipe"]["train"]["seed"], kept["recipe"]["train"]["batch"]) == (3, 2)
     assert "root" not in kept["recipe"]["data"]
     assert kept["environment"]["processors"] >= kept["environment"]["threads"] >= 1
@@ -79,8 +75,8 @@ def test_a_piece_is_kept_with_its_seed_its_overrides_and_what_made_it(project, f
 
 def test_the_time_is_told_when_a_piece_is_done(first):
     begun, done, last = first.stdout.splitlines()
-    assert begun == "single-3: piece 1 of 1"
-    assert done.startswith("single-3: make 0 s, check ")
+    assert begun == "variant-3: piece 1 of 1"
+    assert done.startswith("variant-3: make 0 s, check ")
     assert "train " in done
     assert "(save " in done
     assert last == "Next: python benchmarks/quickstart/collect.py"
@@ -88,24 +84,24 @@ def test_the_time_is_told_when_a_piece_is_done(first):
 
 def test_what_is_there_is_skipped_and_the_table_can_be_made(project, first, run, script):
     before = {path.name: path.stat().st_mtime_ns for path in project.glob("*.json")}
-    outcome = run("single-3")
-    assert outcome.stdout.splitlines()[0] == "single-3: single-3.json is there"
+    outcome = run("variant-3")
+    assert outcome.stdout.splitlines()[0] == "variant-3: variant-3.json is there"
     assert {path.name: path.stat().st_mtime_ns for path in project.glob("*.json")} == before
     assert script(project / "collect.py").returncode == 0
 
 
 def test_a_run_that_was_begun_goes_on(project, first, run):
     """Stopped after a step, before it was scored."""
-    (project / "single-3.json").unlink()
-    folder = runs(project) / "single-3"
+    (project / "variant-3.json").unlink()
+    folder = runs(project) / "variant-3"
     whole = json.loads((folder / "results.json").read_text())
     (folder / "results.json").unlink()
     shutil.rmtree(folder / "checkpoints" / "00000002")
-    outcome = run("single-3")
+    outcome = run("variant-3")
     assert outcome.returncode == 0, outcome.stderr
     assert "step 2/2" in outcome.stderr
     assert "step 1/2" not in outcome.stderr
-    kept = json.loads((project / "single-3.json").read_text())
+    kept = json.loads((project / "variant-3.json").read_text())
     assert (kept["tasks"], kept["step"]) == (whole["tasks"], 2)
     assert kept["seconds"]["total"] > 0
 
@@ -113,16 +109,16 @@ def test_a_run_that_was_begun_goes_on(project, first, run):
 def test_what_another_recipe_made_is_said_and_not_gone_on_with(project, first, run):
     recipe = project.parents[1] / "tiny.yaml"
     recipe.write_text(RECIPE.replace("width: 4", "width: 8"))
-    outcome = run("single-3")
+    outcome = run("variant-3")
     assert outcome.stdout.startswith(
-        "single-3: single-3.json is there, but since it was made these have changed: graft.adapters; remove it "
+        "variant-3: variant-3.json is there, but since it was made these have changed: graft.adapters; remove it "
     )
-    (project / "single-3.json").rename(project / "kept")
-    outcome = run("single-3")
-    (project / "kept").rename(project / "single-3.json")
+    (project / "variant-3.json").rename(project / "kept")
+    outcome = run("variant-3")
+    (project / "kept").rename(project / "variant-3.json")
     recipe.write_text(RECIPE)
     assert outcome.returncode == 1
-    assert outcome.stderr == "runs/single-3 was begun with another recipe than today's (graft.adapters); remove it\n"
+    assert outcome.stderr == "runs/variant-3 was begun with another recipe than today's (graft.adapters); remove it\n"
 
 
 def test_a_piece_that_fails_ends_it_and_is_not_kept(project, run, first):

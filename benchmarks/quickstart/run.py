@@ -8,6 +8,7 @@ Pieces whose file is there are skipped, and a run that was begun goes on; so it 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,9 +27,17 @@ def train(piece: Piece, folder: Path, root: Path) -> None:
         if changed := changes(piece, yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))):
             sys.exit(f"{folder} was begun with another recipe than today's ({', '.join(changed)}); remove it")
         words = ["--resume", str(folder)]
-    outcome = subprocess.run([sys.executable, "-m", "multigraft", "train", *words], stdout=subprocess.DEVNULL)
-    if outcome.returncode:
-        sys.exit(f"{piece} ended with exit code {outcome.returncode}; the same command goes on with it")
+    if code := patient_call([sys.executable, "-m", "multigraft", "train", *words]):
+        sys.exit(f"{piece} ended with exit code {code}; the same command goes on with it")
+
+
+def patient_call(words: list[str]) -> int:
+    """Run a command to its end; Ctrl-C reaches it alone, so that it finishes its step and saves. Its exit code."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        return subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def keep(piece: Piece, folder: Path) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _judged(row: Row, reports: Sequence[Mapping[str, Any]]) -> str:
     """The scores of a row's task, and whether they fall short of its aim."""
     values = row.values(reports)
     if not values:
-        return "not measured yet"
+        return "missing" if reports else "not measured yet"
     return f"{_spread(row, reports)}{', **below**' if row.aim is not None and mean(values) < row.aim else ''}"
 
 

@@ -113,7 +113,7 @@ def test_missing_pieces_and_scores_are_said(project):
     assert "\nNot measured yet: quickstart-0, quickstart-1, blind-0, random-trunk-0.\n" in own
     project.keep("quickstart", 1, report(0.95))
     page, own = project.collect()
-    assert cells(page, "`captions`")[4] == "not measured yet"
+    assert cells(page, "`captions`")[4] == "missing"
     assert "`quickstart`: one run, seed 1. **below** is short of the aim. Not measured yet: quickstart-0.\n" in page
     assert "Not measured yet: quickstart-0, blind-0, random-trunk-0.\n" in own
 

@@ -1,7 +1,11 @@
 """Pieces of the benchmark are trained one after the other, each kept when it is done, and none twice."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -24,6 +28,7 @@ graft: {adapters: [{kind: bottleneck, width: 4}], sharing: single}
 train: {steps: 2, batch: 4, checkpoint_every: 1}
 data: {root: not-here}
 """
+LONG = "train={steps: 100000, batch: 4, checkpoint_every: 100000}"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,8 @@ def project(tmp_path_factory, copied):
     recipe = project / "tiny.yaml"
     recipe.write_text(RECIPE)
     with (folder / "pieces.py").open("a") as table:
-        table.write(f"RECIPES |= dict(quickstart=({str(recipe)!r},), variant=({str(recipe)!r}, 'train.batch=2'))\n")
+        for name, override in (("quickstart", "train.batch=4"), ("variant", "train.batch=2"), ("long", LONG)):
+            table.write(f"RECIPES[{name!r}] = ({str(recipe)!r}, {override!r})\n")
     for split in ("train", "validation"):
         with ShardWriter(project / "shards", split, samples_per_shard=6) as writer:
             for number in range(6):
@@ -104,6 +110,18 @@ def test_a_run_that_was_begun_goes_on(project, first, run):
     kept = json.loads((project / "variant-3.json").read_text())
     assert (kept["tasks"], kept["step"]) == (whole["tasks"], 2)
     assert kept["seconds"]["total"] > 0
+
+
+def test_ctrl_c_lets_a_piece_save(project, run):
+    words = [sys.executable, "run.py", "long-0", "--data", project.parents[1] / "shards", "--runs", runs(project)]
+    with subprocess.Popen(words, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        told = next(line for line in process.stderr if line.startswith("step "))
+        os.killpg(process.pid, signal.SIGINT)
+        *_, last = process.stderr
+    assert told.startswith("step 1/100000")
+    assert (process.returncode, last) == (1, "long-0 ended with exit code 130; the same command goes on with it\n")
+    assert list((runs(project) / "long-0" / "checkpoints").iterdir())
+    assert not (project / "long-0.json").exists()
 
 
 def test_what_another_recipe_made_is_said_and_not_gone_on_with(project, first, run):

@@ -92,7 +92,7 @@ class GraftCalls:
 
 def _apart(x: Tensor, found: Sequence[Segment]) -> Sequence[Tensor]:
     """The rows of each run. The gradients are joined in one piece, where those of slices would be added up."""
-    return (x,) if len(found) == 1 else x.split([run.stop - run.start for run in found])
+    return (x,) if len(found) == 1 else torch.split(x, [run.stop - run.start for run in found])
 
 
 def _joined(pieces: Sequence[Tensor]) -> Tensor:

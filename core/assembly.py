@@ -1,6 +1,6 @@
 """From a recipe to a model: build the trunk, plan the graft, and give its tensors their start values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -34,11 +34,14 @@ class Trunk:
 
     backbone: Backbone
     encoder: VisualEncoder | None
+    fingerprints: Mapping[str, str]
+    """What a graft belongs to: the parts as they were loaded, before one is trained in place."""
 
-    def fingerprints(self) -> dict[str, str]:
-        """What a graft belongs to."""
-        prints = {"backbone": self.backbone.fingerprint()}
-        return prints | ({"encoder": self.encoder.fingerprint()} if self.encoder else {})
+    @classmethod
+    def of(cls, backbone: Backbone, encoder: VisualEncoder | None) -> "Trunk":
+        """A trunk that was just loaded."""
+        encoders = {"encoder": encoder.fingerprint()} if encoder else {}
+        return cls(backbone, encoder, {"backbone": backbone.fingerprint(), **encoders})
 
     def origins(self) -> dict[str, str]:
         """Where the weights of its parts came from, as far as the parts say it."""
@@ -52,7 +55,7 @@ def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False
         backbone = build_backbone(recipe, registry, on_meta_device)
     with below("trunk", "encoder"):
         encoder = build_encoder(recipe, registry, on_meta_device)
-    return Trunk(backbone, encoder)
+    return Trunk.of(backbone, encoder)
 
 
 def build_backbone(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Backbone:

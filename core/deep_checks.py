@@ -53,7 +53,7 @@ def trunk(subject: Subject) -> Iterator[Problem]:
         encoder = build_encoder(subject.recipe, subject.registry, on_meta_device=True)
     yield from tries.problems
     if backbone and not tries.problems:
-        subject.trunk = Trunk(backbone, encoder)
+        subject.trunk = Trunk.of(backbone, encoder)
 
 
 def shards(subject: Subject) -> Iterator[Problem]:

@@ -48,7 +48,7 @@ def reply(saved: Saved, question: Question, registry: Registry) -> Reply:
     model = build_model(saved.recipe, registry, trunk, saved.tasks)
     device = device_of(saved.recipe.device)
     allocate(model, device)
-    load_graft(saved.graft, model.graft.bank, trunk.fingerprints())
+    load_graft(saved.graft, model.graft.bank, trunk.fingerprints)
     media = decode_files(question.media, trunk.encoder, inputs, saved.recipe.data.deadline) if trunk.encoder else ()
     shown = replace(asked.example.with_prefix(options.prefix), target="", weight=1.0)
     sample = Sample(question.task, asked.annotation, shown, media, "files")

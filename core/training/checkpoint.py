@@ -43,7 +43,7 @@ def checkpoints(run_folder: Path) -> list[Path]:
 def graft_facts(run: Run) -> dict[str, Any]:
     """What `graft.json` says of where a graft belongs."""
     return {
-        "trunk": run.trunk.fingerprints(),
+        "trunk": run.trunk.fingerprints,
         "weights": run.trunk.origins(),
         "tasks": list(run.recipe.tasks),
         "recipe": dump_recipe(run.recipe),
@@ -96,7 +96,7 @@ def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer, li
     state = _read_state(folder / "state" / "state.json")
     check_steps_left(state["step"], run.recipe)
     check_data_go_on(state["data"], run.data)
-    load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints())
+    load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints)
     _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
     run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
     run.results["cut"] = state.get("cut", {})

@@ -25,7 +25,7 @@ def export_task(saved: Saved, task: str, to: Path, registry: Registry) -> Path:
     trunk = build_trunk(saved.recipe, registry)
     model = build_model(saved.recipe, registry, trunk, saved.tasks)
     allocate(model, torch.device("cpu"))
-    load_graft(saved.graft, model.graft.bank, trunk.fingerprints())
+    load_graft(saved.graft, model.graft.bank, trunk.fingerprints)
     facts = {**read_facts(saved.graft), "tasks": [task]}
 
     def fill(folder: Path) -> None:

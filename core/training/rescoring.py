@@ -35,7 +35,7 @@ def rescore(folder: Path, registry: Registry, split: str | None, controls: Seque
     check_split(saved.recipe, wanted)
     join_processes(saved.recipe.device)
     with only_run(folder), open_run(saved.recipe, registry, folder) as run:
-        load_graft(saved.graft, run.model.graft.bank, run.trunk.fingerprints())
+        load_graft(saved.graft, run.model.graft.bank, run.trunk.fingerprints)
         run.results = _known(folder, wanted, run.results)
         for line in run.data.problem_lines([wanted]) if run.is_main else ():
             print(line, file=sys.stderr)

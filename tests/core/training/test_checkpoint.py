@@ -131,7 +131,7 @@ def load(opened, graft):
         bank = opened.model.graft.bank
         before = bank.snapshot()
         try:
-            load_graft(graft, bank, opened.trunk.fingerprints())
+            load_graft(graft, bank, opened.trunk.fingerprints)
         except MultigraftError:
             assert all(torch.equal(value, before[key]) for key, value in bank.trained().items())
             raise

@@ -137,6 +137,17 @@ def test_more_steps_are_fine(resume):
     assert yaml.safe_load((resume.folder / "recipe.yaml").read_text())["train"]["steps"] == 5
 
 
+def test_a_trunk_that_is_trained_in_place_goes_on_and_is_scored_again(train, command, tmp_path):
+    whole = ("graft={train: {backbone: true}}", "train.optimizer={schedule: constant, warmup: 0}", *SIX)
+    train(tmp_path / "straight", *whole)
+    train(tmp_path / "half", *whole, "train.steps=3")
+    train(tmp_path / "half", *whole, resume=True)
+    last = "checkpoints/00000006/graft/shared.safetensors"
+    assert (tmp_path / "half" / last).read_bytes() == (tmp_path / "straight" / last).read_bytes()
+    again = command("eval", tmp_path / "half", "--split", "validation")
+    assert again.returncode == 0, again.stderr
+
+
 def test_a_run_that_is_over_is_only_scored_again_where_that_is_asked_for(resume):
     before = [json.loads(line) for line in (resume.folder / "metrics.jsonl").open()]
     results = resume("eval.final_split=validation", "eval.limit=null")

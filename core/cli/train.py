@@ -126,8 +126,10 @@ def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[d
 
 def _told_of_finished(subject: "Subject", folder: Path) -> str:
     train = subject.recipe.train
-    more = f"stages.{len(train.stages)}={{steps: {train.steps}}}" if train.stages else f"steps={2 * train.steps}"
+    more = f"train.steps={2 * train.steps}"
+    if train.stages:
+        more = f"'train.stages.{len(train.stages)}={{steps: {train.steps}}}'"
     return (
         f"{folder} is finished: its {train.steps:,} steps are made and scored, and nothing was changed. "
-        f"Train longer by `multigraft train --resume {folder} --set 'train.{more}'`"
+        f"Train longer by `multigraft train --resume {folder} --set {more}`"
     )

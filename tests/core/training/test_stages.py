@@ -115,6 +115,10 @@ def test_stages_may_be_added_to_a_run_but_not_changed(straight, train, command, 
     added = command("train", "--resume", folder, "--set", f"train.stages.2={LAST}")
     assert added.returncode == 0, added.stderr
     assert "stage 3 of 3: steps 5 to 6, rate 0.001, tasks statements\n" in added.stderr
+    over = command("train", "--resume", folder)
+    assert over.stderr.endswith(
+        f"Train longer by `multigraft train --resume {folder} --set 'train.stages.3={{steps: 6}}'`\n"
+    )
     last = "checkpoints/00000006/graft/shared.safetensors"
     assert (folder / last).read_bytes() == (straight / last).read_bytes()
 

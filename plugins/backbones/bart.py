@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout
 
 from multigraft.core.graft.site import Site
 from multigraft.core.interfaces.backbone import Encoded, Longest
 from multigraft.core.interfaces.calls import SiteCalls
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, causal_mask, split_heads
-from multigraft.plugins.backbones.dropout import dropout
 from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
 from multigraft.plugins.backbones.options import BartOptions
 from multigraft.plugins.backbones.sites import attention_sites, block_site, linear_site, norm_site

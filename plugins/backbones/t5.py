@@ -8,14 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import dropout, pad
 
 from multigraft.core.graft.site import Site
 from multigraft.core.interfaces.backbone import Encoded
 from multigraft.core.interfaces.calls import SiteCalls
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, split_heads
-from multigraft.plugins.backbones.dropout import dropout
 from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
 from multigraft.plugins.backbones.options import T5Options
 from multigraft.plugins.backbones.sites import attention_sites, block_site, linear_site, norm_site

@@ -61,6 +61,10 @@ class Span:
         """Those of a recipe's tasks that are drawn, in the recipe's order."""
         return [task for task in tasks if self.tasks is None or task in self.tasks]
 
+    def in_words(self, tasks: Iterable[str]) -> str:
+        """Its steps, rate and tasks."""
+        return f"steps {self.start + 1:,} to {self.stop:,}, rate {self.rate:g}, tasks {', '.join(self.of(tasks))}"
+
     @property
     def stop(self) -> int:
         """Steps made when it is over."""

@@ -55,15 +55,6 @@ class Trainer:
             self.first_move = step
         return reduce_sums(sums, list(recipe.tasks), accelerator)
 
-    def begins_stage(self, step: int, first: int) -> str:
-        """What is told before a step that begins one of several stages, or this session; else nothing."""
-        span = span_at(step, self.spans)
-        if len(self.spans) == 1 or step not in (span.start, first):
-            return ""
-        tasks = ", ".join(span.of(self.run.recipe.tasks))
-        steps = f"steps {span.start + 1:,} to {span.stop:,}"
-        return f"stage {span.number} of {len(self.spans)}: {steps}, rate {span.rate:g}, tasks {tasks}"
-
     def _backward(
         self, step: int, batch: Batch, denominators: Mapping[str, float], generator: torch.Generator
     ) -> dict[str, float]:

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from multigraft.core.config.recipe import Recipe
 from multigraft.core.config.splits import TRAIN, final_split, unscored
+from multigraft.core.config.stages import span_at
 from multigraft.core.config.writing import dump_recipe
 from multigraft.core.data.batch import Sample
 from multigraft.core.data.indexing import unsaved_indices
@@ -114,8 +115,9 @@ def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> Non
             progress.message(line)
         batches = _timed(stream.batches(first, recipe.train.steps), times)
         for step, samples in enumerate(batches, start=first):
-            if told := trainer.begins_stage(step, first):
-                progress.message(told)
+            span = span_at(step, trainer.spans)
+            if len(trainer.spans) > 1 and step in (span.start, first):
+                progress.message(f"stage {span.number} of {len(trainer.spans)}: {span.in_words(recipe.tasks)}")
             losses = trainer.step(step, samples)
             if step == trainer.first_move:
                 check_graft_acts(run.model, collated(samples, recipe, run.model, accelerator.device))

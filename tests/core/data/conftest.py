@@ -102,13 +102,15 @@ def open_task(tmp_path):
 
 @pytest.fixture
 def make_stream():
-    """A stream over sources, equal shares unless told."""
+    """A stream over sources, equal shares unless told by weights or a sampler."""
 
-    def make(sources, weights=None, log=None, media=None, batch=4, rank=0, world=1, seed=0, window=2, threads=2):
+    def make(
+        sources, weights=None, log=None, media=None, batch=4, rank=0, world=1, seed=0, window=2, threads=2, sampler=None
+    ):
         named = {source.name: source for source in sources}
         return Stream(
             named,
-            WeightedSampler(weights or dict.fromkeys(named, 1), batch),
+            sampler or WeightedSampler(weights or dict.fromkeys(named, 1), batch),
             SampleReader(media),
             log or SkippedLog(None, 1.0),
             seed=seed,

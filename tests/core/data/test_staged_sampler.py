@@ -29,14 +29,12 @@ def test_every_step_has_a_whole_batch_of_its_stages_tasks(stages, batch, step):
 
 
 @pytest.fixture
-def stream(pack, questions, open_task, make_stream, monkeypatch):
+def stream(pack, questions, open_task, make_stream):
     """23 annotations of `vqa` and 9 of `caption`: two steps of captions, then both."""
     pack(questions(vqa=23, caption=9))
-    sources = [open_task("vqa"), open_task("caption")]
-    made = make_stream(sources, batch=8)
-    both = WeightedSampler({"vqa": 3, "caption": 1}, 8)
-    made._sampler = StagedSampler([(0, WeightedSampler({"caption": 1}, 8)), (2, both)], ["vqa", "caption"])
-    return made
+    captions, both = WeightedSampler({"caption": 1}, 8), WeightedSampler({"vqa": 3, "caption": 1}, 8)
+    sampler = StagedSampler([(0, captions), (2, both)], ["vqa", "caption"])
+    return make_stream([open_task("vqa"), open_task("caption")], batch=8, sampler=sampler)
 
 
 def drawn(batches):

@@ -53,14 +53,16 @@ def beam(backbone: Backbone, encoded: Encoded, calls: SiteCalls, decoding: Decod
     """The best finished hypothesis of each row: ids `(rows, tokens)`, `IGNORED` after the end token."""
     width, rows = decoding.beams, encoded.states.shape[0]
     wide_calls = calls.expand(width)
-    logits, state = backbone.start(encoded.expand(width), wide_calls)
+    logits, state = backbone.start(encoded, calls)
     beams = _begin(rows, decoding, logits.device)
-    first_row = torch.arange(rows, device=logits.device)[:, None] * width
+    numbers = torch.arange(rows, device=logits.device)
+    first_row, copied = numbers[:, None] * width, numbers.repeat_interleave(width)
+    logits, state = logits.repeat_interleave(width, 0), state.select(copied)
     for length in range(1, decoding.max_tokens + 1):
         parents, tokens = _advance(beams, logits, length, backbone.end, decoding)
         if length == decoding.max_tokens or not beams.open.any():
             break
-        state = state.select((first_row + parents).flatten())
+        state = state.reorder((first_row + parents).flatten())
         logits, state = backbone.step(tokens.flatten(), state, wide_calls)
     return beams.best_ids[torch.arange(rows), beams.best_scores.argmax(1)]
 
@@ -73,7 +75,7 @@ def score(backbone: Backbone, encoded: Encoded, calls: SiteCalls, candidates: Se
     targets = backbone.tokenize_targets([text for texts in filled for text in texts], backbone.longest.output).to(
         encoded.states.device
     )
-    hidden = backbone.decode(encoded.expand(most), targets, calls.expand(most))
+    hidden = backbone.decode_each(encoded, targets, most, calls)
     counted = targets != IGNORED
     logits = backbone.head(hidden[counted]).float()
     picked = logits.log_softmax(-1).gather(1, targets[counted][:, None])[:, 0]

@@ -46,7 +46,11 @@ class DecoderState(ABC):
 
     @abstractmethod
     def select(self, rows: Tensor) -> "DecoderState":
-        """The caches of the given rows `(new rows,)`, for beams."""
+        """The caches of the given rows `(new rows,)`."""
+
+    def reorder(self, rows: Tensor) -> "DecoderState":
+        """As `select`, where each row is replaced by one that reads the same input: a beam by another of its row."""
+        return self.select(rows)
 
 
 class Backbone(nn.Module, ABC):
@@ -93,6 +97,10 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
         """Teacher forcing: last hidden states `(rows, target tokens, width)`; state t predicts target t."""
+
+    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, calls: SiteCalls) -> Tensor:
+        """As `decode`, with `copies` targets for each row, `(rows * copies, target tokens)`, one behind the other."""
+        return self.decode(encoded.expand(copies), target_ids, calls.expand(copies))
 
     @abstractmethod
     def head(self, hidden: Tensor) -> Tensor:

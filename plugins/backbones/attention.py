@@ -1,7 +1,7 @@
 """Multi-head attention over projections that a graft can reach, and the decoder's caches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,6 +52,10 @@ class Caches(DecoderState):
     def select(self, rows: Tensor) -> "Caches":
         """The caches of the given rows."""
         return Caches(_select(self.own, rows), _select(self.cross, rows), self.mask[rows])
+
+    def reorder(self, rows: Tensor) -> "Caches":
+        """The cross-attention of a row is that of the row that replaces it."""
+        return replace(self, own=_select(self.own, rows))
 
     @property
     def length(self) -> int:

@@ -50,10 +50,20 @@ class EncoderDecoder(Backbone):
 
     def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
         """Teacher forcing; the input is the target shifted right behind the decoder's start token."""
+        hidden, _ = self._decoder(self._shifted(target_ids), self._begin(encoded, calls), calls)
+        return hidden
+
+    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, calls: SiteCalls) -> Tensor:
+        """Keys and values of cross-attention are made once for all targets of a row."""
+        rows = torch.arange(encoded.states.shape[0], device=target_ids.device).repeat_interleave(copies)
+        caches = self._begin(encoded, calls).select(rows)
+        hidden, _ = self._decoder(self._shifted(target_ids), caches, calls.expand(copies))
+        return hidden
+
+    def _shifted(self, target_ids: Tensor) -> Tensor:
         shifted = target_ids.new_full(target_ids.shape, self.first)
         shifted[:, 1:] = target_ids[:, :-1].masked_fill(target_ids[:, :-1] == IGNORED, self.config.pad_token_id)
-        hidden, _ = self._decoder(shifted, self._begin(encoded, calls), calls)
-        return hidden
+        return shifted
 
     def start(self, encoded: Encoded, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
         """Logits after the decoder's start token."""

@@ -35,6 +35,8 @@ class PromptMaker:
 
     def _generate(self, visual: Visual, calls: GraftCalls) -> tuple[Tensor, Tensor]:
         tokens = arrange(visual, self._encode(visual, calls), self.encoder.layout())
+        if visual.features is not None:
+            tokens = replace(tokens, tokens=tokens.tokens.float())
         pieces = []
         for run in runs(self.prompt.identity, subset(calls.segments, visual.rows.tolist())):
             part = replace(
@@ -46,7 +48,7 @@ class PromptMaker:
 
     def _encode(self, visual: Visual, calls: GraftCalls) -> Tensor:
         if visual.features is not None:
-            return visual.features.float()
+            return visual.features
         if visual.pixels is None:
             raise ValueError("media without pixels or features")
         with self._gradients():
@@ -60,7 +62,8 @@ def arrange(visual: Visual, tokens: Tensor, layout: TokenLayout | None = None) -
     """Pictures laid end to end, `(pictures, tokens, width)`, to rows filled up with empty pictures at their end."""
     rows, most = len(visual.rows), int(visual.order.max()) + 1
     place = (visual.slot, visual.order)
-    arranged = tokens.new_zeros(rows, most, *tokens.shape[1:]).index_put(place, tokens)
+    laid = tokens.new_zeros(rows * most, *tokens.shape[1:])
+    arranged = laid.index_copy_(0, visual.slot * most + visual.order, tokens).view(rows, most, *tokens.shape[1:])
     mask = torch.zeros(rows, most, dtype=torch.bool, device=tokens.device)
     times = torch.zeros(rows, most, device=tokens.device)
     mask[place], times[place] = True, visual.times.to(times.dtype)

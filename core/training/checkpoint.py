@@ -92,8 +92,8 @@ def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer, li
     Raises:
         MultigraftError: it is damaged, or does not fit this recipe, trunk or data.
     """
-    check_recipe_goes_on(recipe_of(folder / "graft", run.registry), run.recipe)
     state = _read_state(folder / "state" / "state.json")
+    check_recipe_goes_on(recipe_of(folder / "graft", run.registry), state["step"], run.recipe)
     check_steps_left(state["step"], run.recipe)
     check_data_go_on(state["data"], run.data)
     load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints)

@@ -29,7 +29,7 @@ def finished(recipe: Recipe, registry: Registry, folder: Path) -> dict[str, Any]
         )
     if not found or int(found[-1].name) != recipe.train.steps:
         return None
-    check_recipe_goes_on(recipe_of(found[-1] / "graft", registry), recipe)
+    check_recipe_goes_on(recipe_of(found[-1] / "graft", registry), recipe.train.steps, recipe)
     results = earlier_results(folder)
     as_before = load_recipe(folder / "recipe.yaml", (), registry) == recipe
     return results if as_before and _is_scored(results, recipe) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from multigraft.core.config.recipe import Recipe
+from multigraft.core.config.stages import spans
 from multigraft.core.errors import MultigraftError
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ FREE = (
     "tasks.*.metrics", "tasks.*.decoding.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
 )  # fmt: skip
-"""Keys that may differ when a run goes on; stages may be added at the end. Weights may have moved: their fingerprint is
-checked."""
+"""Keys that may differ when a run goes on; so may stages that have not begun. Weights may have moved: their
+fingerprint is checked."""
 
 
 def check_is_new(folder: Path) -> None:
@@ -35,15 +36,16 @@ def check_is_new(folder: Path) -> None:
         )
 
 
-def check_recipe_goes_on(saved: Recipe, recipe: Recipe) -> None:
-    """Hold the recipe of a run against the one its checkpoint was made with.
+def check_recipe_goes_on(saved: Recipe, made: int, recipe: Recipe) -> None:
+    """Hold the recipe of a run against the one its checkpoint was made with, after `made` steps.
 
     Raises:
         MultigraftError: a key differs that decides what is trained, with every such key.
     """
     before, now = (dict(_leaves(each.model_dump(mode="json"))) for each in (saved, recipe))
+    free = (*FREE, "train.stages") if _stages_go_on(saved, made, recipe) else FREE
     names = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
-    differing = [name for name in names if not _is_free(name) and not _adds_stages(name, before, now)]
+    differing = [name for name in names if not _is_free(name, free)]
     if differing:
         lines = [f"  {name}: {_shown(before, name)} -> {_shown(now, name)}" for name in differing]
         raise MultigraftError(
@@ -100,17 +102,17 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]
         yield ".".join(path), value
 
 
-def _adds_stages(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Stages may follow on those that a run began with."""
-    stages = before.get(name)
-    return bool(name == "train.stages" and stages and now[name][: len(stages)] == stages)
+def _stages_go_on(saved: Recipe, made: int, recipe: Recipe) -> bool:
+    """Whether a run has stages, and those that have begun are as they were."""
+    begun = sum(span.start < made for span in spans(saved.train)) if saved.train.stages else 0
+    return begun > 0 and saved.train.stages[:begun] == recipe.train.stages[:begun]
 
 
-def _is_free(name: str) -> bool:
+def _is_free(name: str, free: Sequence[str]) -> bool:
     parts = name.split(".")
     if parts[0] == "tasks" and parts[2:3] == ["data"]:
         return parts[3:] != ["train"]
-    return any(fnmatchcase(name, pattern) for pattern in FREE)
+    return any(fnmatchcase(name, pattern) for pattern in free)
 
 
 def _shown(leaves: Mapping[str, Any], name: str) -> str:

@@ -15,6 +15,15 @@ PICTURES = "{steps: 2, tasks: [captions, vqa], sampler: round-robin, rate: 0.01,
 ALL = "{steps: 2}"
 LAST = "{steps: 2, tasks: [statements], rate: 0.001}"
 QUIET = ("eval.split=none", "train.checkpoint_every=3")
+STOPPING = """
+import os, signal
+from multigraft import hookimpl
+
+@hookimpl
+def step_ended(run, step):
+    if step == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def stages(*each):
@@ -93,10 +102,7 @@ def test_the_steps_are_those_of_the_stages_and_are_written_once(load, staged_rec
 
 def test_a_run_stopped_inside_a_stage_ends_with_the_same_bits(straight, train, command, staged_recipe, tmp_path):
     plugin = tmp_path / "stopping.py"
-    plugin.write_text(
-        "import os, signal\nfrom multigraft import hookimpl\n\n@hookimpl\ndef step_ended(run, step):\n"
-        "    if step == 4:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
+    plugin.write_text(STOPPING)
     folder = tmp_path / "run"
     words = [word for each in (*QUIET, stages(PICTURES, ALL, LAST)) for word in ("--set", each)]
     command("--plugin", plugin, "train", staged_recipe, "--run", folder, *words)
@@ -107,7 +113,7 @@ def test_a_run_stopped_inside_a_stage_ends_with_the_same_bits(straight, train, c
         assert (folder / last / name).read_bytes() == (straight / last / name).read_bytes()
 
 
-def test_stages_may_be_added_to_a_run_but_not_changed(straight, train, command, tmp_path):
+def test_stages_may_be_added_to_a_run_but_those_that_began_not_changed(straight, train, command, tmp_path):
     folder = tmp_path / "run"
     train(folder, stages(PICTURES, ALL))
     with pytest.raises(MultigraftError, match=r"train\.stages"):
@@ -119,6 +125,21 @@ def test_stages_may_be_added_to_a_run_but_not_changed(straight, train, command, 
     assert over.stderr.endswith(
         f"Train longer by `multigraft train --resume {folder} --set 'train.stages.3={{steps: 6}}'`\n"
     )
+    last = "checkpoints/00000006/graft/shared.safetensors"
+    assert (folder / last).read_bytes() == (straight / last).read_bytes()
+
+
+def test_a_stage_that_has_not_begun_may_be_changed_or_left_out(straight, command, train, staged_recipe, tmp_path):
+    folder = tmp_path / "run"
+    words = ("--set", stages(PICTURES, ALL, "{steps: 9, rate: 0.5}"), *(w for each in QUIET for w in ("--set", each)))
+    stopping = tmp_path / "stopping.py"
+    stopping.write_text(STOPPING)
+    command("--plugin", stopping, "train", staged_recipe, "--run", folder, *words)
+    with pytest.raises(MultigraftError, match=r"train\.stages"):
+        train(folder, stages(PICTURES, "{steps: 3}", LAST), resume=True)
+    with pytest.raises(MultigraftError, match=r"train\.stages"):
+        train(folder, stages(PICTURES), resume=True)
+    train(folder, stages(PICTURES, ALL, LAST), resume=True)
     last = "checkpoints/00000006/graft/shared.safetensors"
     assert (folder / last).read_bytes() == (straight / last).read_bytes()
 

@@ -90,7 +90,9 @@ class LinearPrompt(PromptGenerator):
         return self.options.images
 
     def initial(self, parameter: str) -> Initial:
-        """Linear layers and tables N(0, 0.02), norms one and zero."""
+        """Linear layers and tables N(0, 0.02), the images' codes as the recipe says, norms one and zero."""
+        if parameter.startswith("image_order"):
+            return normal(self.options.image_code)
         if parameter.endswith("bias"):
             return zeros
         return ones if "norm" in parameter else normal(_STD)

@@ -21,6 +21,9 @@ class LinearOptions(PromptOptions):
     """Most frames of a video; longer ones are pooled over time."""
     images: int = Field(2, ge=1, le=65_536)
     """Most images of a sample."""
+    image_code: float = Field(0.02, gt=0, le=10)
+    """Standard deviation of the images' codes at the start. At 0.02 (reference) the first and the second image of a
+    sample look alike until training has moved the codes apart; a wider start tells them apart at once."""
     pool: Literal["max", "mean"] = "max"
     """How tokens are pooled."""
     boxes: Literal["grid", "zero", "none"] = "grid"

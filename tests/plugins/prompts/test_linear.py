@@ -118,3 +118,15 @@ def test_tokens_that_are_no_grid_get_no_boxes_and_it_is_said(caplog):
 def test_a_layout_must_add_up():
     with pytest.raises(ValueError, match=r"50 tokens, 1 of them in front, do not make a grid of \(7, 8\)"):
         TokenLayout(50, 1, (7, 8))
+
+
+@pytest.mark.parametrize("width", [0.02, 0.5])
+def test_the_images_codes_start_as_wide_as_the_recipe_says(width):
+    options = LinearOptions(kind="linear", image_code=width)
+    prompt = LinearPrompt(options, PromptShape(2, VIT.tokens, 4, Plain, None, VIT))
+    codes, places = (
+        prompt.initial(f"{name}.weight")((100, 100), torch.Generator().manual_seed(0))
+        for name in ("image_order", "object_order")
+    )
+    assert codes.std().item() == pytest.approx(width, rel=0.03)
+    assert places.std().item() == pytest.approx(0.02, rel=0.03)

@@ -148,6 +148,8 @@ class EvalSection(Section):
     """Samples in one pass."""
     controls: list[Annotated[str, Refers("control")]] = Field([])
     """Controls scored at the end beside the result, such as `no-media`."""
+    control_limit: int | None = Field(None, ge=1)
+    """Most annotations of a task scored under each control, drawn evenly; all if left out."""
 
 
 class DataSection(Section):

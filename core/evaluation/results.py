@@ -118,7 +118,7 @@ def _under_control(run: Run, name: str, split: str, control: str) -> tuple[dict[
 def _controlled_rows(run: Run, name: str, split: str, control: str) -> tuple[list[Prediction], LeftOutSamples]:
     kinds = {ending: each.kind for each in reversed(run.data.inputs) for ending in each.extensions}
     reader = ControlledReader(run.data.reader, CONTROLS[control], run.recipe.train.seed, kinds)
-    rows = task_predictions(run, name, split, None, reader, control)
+    rows = task_predictions(run, name, split, run.recipe.eval.control_limit, reader, control)
     left_out = gather_rows(run.accelerator, reader.left_out)
     return without(rows, left_out), by_reason(left_out)
 

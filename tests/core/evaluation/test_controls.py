@@ -15,7 +15,7 @@ from multigraft.core.data.order import Order
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
-from multigraft.core.evaluation.results import control_scores
+from multigraft.core.evaluation.results import control_scores, final_results, read_predictions, task_predictions
 from multigraft.core.graft.bank import hash_tensors
 from multigraft.core.training.opening import open_run
 from multigraft.core.training.rescoring import rescore
@@ -185,6 +185,20 @@ def test_every_control_at_the_command_line(command, run_folder):
         for task, report in scores.items():
             assert report.keys() == before["tasks"][task].keys()
             assert report["n"] == 10
+
+
+def test_a_control_may_be_scored_on_some_annotations_drawn_evenly(recipe_file, registry, tmp_path):
+    recipe = load_recipe(recipe_file, ("eval.control_limit=4",), registry)
+    with open_run(recipe, registry, tmp_path) as run:
+        final_results(run, "validation", ["no-media"])
+        results = run.results
+        everyone = [row.id for row in read_predictions(tmp_path / "predictions" / "vqa.jsonl")]
+        rows = task_predictions(run, "vqa", "validation", recipe.eval.control_limit)
+    assert {name: report["n"] for name, report in results["tasks"].items()} == dict.fromkeys(recipe.tasks, 10)
+    assert {name: report["n"] for name, report in results["controls"]["no-media"].items()} == dict.fromkeys(
+        recipe.tasks, 4
+    )
+    assert [row.id for row in rows] == [everyone[place] for place in (0, 2, 5, 7)]
 
 
 def test_scores_are_kept_for_the_same_split_only(run_folder, registry):

@@ -12,9 +12,10 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "quickstart": ("quickstart",),
     "blind": ("controls/blind",),
     "random-trunk": ("controls/random_trunk",),
-    # Variants of the recipe, looked at once.
-    "single": ("quickstart", "graft.sharing=single"),
-    "half-shared": ("quickstart", 'graft.sharing={kind: half-shared, shared: ["up.*"]}'),
+    # Variants of the recipe, looked at once, without controls.
+    "half-shared": ("quickstart", 'graft.sharing={kind: half-shared, shared: ["up.*"]}', "eval.controls=[]"),
+    "single": ("quickstart", "graft.sharing=single", "eval.controls=[]"),
+    "wide-codes": ("quickstart", "trunk.prompt.image_code=0.5", "eval.controls=[]"),
 }
 """A recipe and its overrides by the name of a piece; a piece is NAME-SEED. To look at a variant, add a line."""
 

@@ -49,7 +49,7 @@ def _annotation(text: str | Reading) -> Annotation:
     if isinstance(text, str):
         return Annotation(id="", task=_TASK, type="text", text=text)
     answers = (ScoredAnswer(text=text.answer),)
-    return Annotation(id="", task=text.form, type=text.task, text=text.text, answers=answers)
+    return Annotation(id="", task=text.form, type=text.type, text=text.text, answers=answers)
 
 
 def _size(texts: Texts, split: str, limit: int | None, seed: int) -> int:

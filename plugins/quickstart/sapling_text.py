@@ -11,7 +11,7 @@ from multigraft.plugins.quickstart.held_out import harmless, held_out_words
 from multigraft.plugins.quickstart.imagined import imagined
 from multigraft.plugins.quickstart.prefixes import PREFIXES
 from multigraft.plugins.quickstart.sapling_reading import Reading, general_reading, training_readings
-from multigraft.plugins.quickstart.word_list import general_words, sentence
+from multigraft.plugins.quickstart.word_list import general_words, read_words, sentence
 
 _EPISODES = 2000
 _READING = 0.6
@@ -54,13 +54,14 @@ def sapling_texts(count: int, seed: int) -> list[str | Reading]:
     """
     draw = random.Random(f"sapling {seed}")
     words = general_words(held_out_words(seed))
+    read = read_words(words)
     single = sorted({word for kind in general_words().values() for word in kind})
     texts: list[str | Reading] = list(draw.sample(single, min(len(single), count // 8)))
     tasks, readings = list(training_texts(seed).values()), list(training_readings(seed).values())
     while len(texts) < count:
         general = draw.random() < _GENERAL
         if draw.random() < _READING:
-            texts.append(general_reading(words, draw) if general else draw.choice(draw.choice(readings)))
+            texts.append(general_reading(read, draw) if general else draw.choice(draw.choice(readings)))
         elif general:
             texts += harmless([sentence(words, draw)], seed)
         else:

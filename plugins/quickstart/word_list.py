@@ -40,6 +40,16 @@ def general_words(left_out: Collection[str] = ()) -> dict[str, list[str]]:
     return found
 
 
+_READ = {"noun": 240, "adjective": 80}
+"""Words of each kind that readings are made of: few enough to be met often."""
+
+
+def read_words(words: Words) -> dict[str, list[str]]:
+    """The words that readings are made of: the shortest of three letters and more, which are one or two tokens."""
+    by_length = {kind: sorted((each for each in words[kind] if len(each) > 2), key=len) for kind in _READ}
+    return {kind: sorted(each[: _READ[kind]]) for kind, each in by_length.items()}
+
+
 def sentence(words: Words, draw: random.Random) -> str:
     """A simple sentence of random words; it says nothing true."""
     parts = []

@@ -119,6 +119,17 @@ def test_drawings_are_told_by_name_or_by_group_and_never_by_both(rows):
     assert len({scene for scene in scenes if scene not in groups}) > 300
     assert all(row.text.split("picture: ")[1].split()[0] in groups for row in by_group)
     assert {row.task for row in by_group} == {"compositional-question-answering", "two-image-statements"}
+    assert {row.type for row in by_group} == {row.task for row in by_group}
+
+
+def test_the_group_of_a_drawing_told_by_name_alone_is_recalled(rows):
+    recalled = [row for row in rows if isinstance(row, Reading) and row.type == "recall"]
+    assert len(recalled) > 1000
+    assert {row.source for row in recalled} == {"openmoji"}
+    asked = {row.text.partition(": ")[2].partition("?")[0] for row in recalled}
+    assert "which group" in asked
+    assert "what is this" not in asked
+    assert not [row for row in recalled if row.text.rpartition("picture: ")[2] in GROUPS.values()]
 
 
 def test_readings_are_answered_by_their_scene(rows):

@@ -53,6 +53,7 @@ def check_recipe_goes_on(saved: Recipe, made: int, recipe: Recipe) -> None:
             + "\n".join(lines)
             + "\nPut them back, or begin a new run with `--run`. Free to change: "
             + ", ".join(FREE)
+            + (", and stages that have not begun" if saved.train.stages else "")
         )
 
 

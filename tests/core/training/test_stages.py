@@ -1,6 +1,7 @@
 """Stages of a training: each with its own tasks, sampler and rate, resumed and told like any other training."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -135,10 +136,13 @@ def test_a_stage_that_has_not_begun_may_be_changed_or_left_out(straight, command
     stopping = tmp_path / "stopping.py"
     stopping.write_text(STOPPING)
     command("--plugin", stopping, "train", staged_recipe, "--run", folder, *words)
-    with pytest.raises(MultigraftError, match=r"train\.stages"):
+    with pytest.raises(MultigraftError, match=r"train\.stages.*\n.*, and stages that have not begun"):
         train(folder, stages(PICTURES, "{steps: 3}", LAST), resume=True)
     with pytest.raises(MultigraftError, match=r"train\.stages"):
         train(folder, stages(PICTURES), resume=True)
+    shutil.copytree(folder, tmp_path / "shorter")
+    train(tmp_path / "shorter", stages(PICTURES, ALL), resume=True)
+    assert (tmp_path / "shorter" / "checkpoints" / "00000004").is_dir()
     train(folder, stages(PICTURES, ALL, LAST), resume=True)
     last = "checkpoints/00000006/graft/shared.safetensors"
     assert (folder / last).read_bytes() == (straight / last).read_bytes()

@@ -11,7 +11,7 @@ from multigraft.plugins.quickstart.drawings import GROUPS
 from multigraft.plugins.quickstart.held_out import held_out_names, held_out_words, tells
 from multigraft.plugins.quickstart.prefixes import PREFIXES
 from multigraft.plugins.quickstart.sapling_data import make_sapling
-from multigraft.plugins.quickstart.sapling_reading import Reading
+from multigraft.plugins.quickstart.sapling_reading import Reading, general_reading
 from multigraft.plugins.quickstart.sapling_text import sapling_texts, training_texts
 from multigraft.plugins.quickstart.word_list import general_words, read_words, sentence
 
@@ -114,14 +114,16 @@ def scenes_of(row):
 
 
 def told_by_group(row, adjectives):
+    """For each scene of a reading, whether it is a group with an adjective."""
     words = [scene.split() for scene in scenes_of(row)]
-    return all(len(each) == 2 and each[0] in adjectives and each[1] in GROUPS.values() for each in words)
+    return {len(each) == 2 and each[0] in adjectives and each[1] in GROUPS.values() for each in words}
 
 
 def test_drawings_are_told_by_name_or_by_group_and_never_by_both(rows):
-    adjectives = read_words(general_words())["adjective"]
+    adjectives = read_words(general_words(held_out_words(0)))["adjective"]
     drawings = [row for row in rows if isinstance(row, Reading) and row.source == "openmoji"]
-    by_group = [row for row in drawings if told_by_group(row, adjectives)]
+    assert all(len(told_by_group(row, adjectives)) == 1 for row in drawings)
+    by_group = [row for row in drawings if told_by_group(row, adjectives) == {True}]
     others = {scene for row in drawings if row not in by_group for scene in scenes_of(row)}
 
     assert {scene.split()[1] for row in by_group for scene in scenes_of(row)} == set(GROUPS.values())
@@ -131,14 +133,14 @@ def test_drawings_are_told_by_name_or_by_group_and_never_by_both(rows):
 
 
 def test_the_group_of_a_drawing_told_by_name_alone_is_recalled(rows):
-    adjectives = read_words(general_words())["adjective"]
+    adjectives = read_words(general_words(held_out_words(0)))["adjective"]
     recalled = [row for row in rows if isinstance(row, Reading) and row.type == "recall"]
     assert len(recalled) > 500
     assert {row.source for row in recalled} == {"openmoji"}
     asked = {row.text.partition(": ")[2].partition("?")[0] for row in recalled}
     assert "which group" in asked
     assert "what is this" not in asked
-    assert not [row for row in recalled if told_by_group(row, adjectives)]
+    assert all(told_by_group(row, adjectives) == {False} for row in recalled)
 
 
 def test_readings_are_answered_by_their_scene(rows):
@@ -155,6 +157,26 @@ def test_readings_are_answered_by_their_scene(rows):
 def test_readings_are_about_as_often_true_as_false(rows, form):
     answers = [row.answer in ("yes", "true") for row in rows if isinstance(row, Reading) and form in row.text]
     assert 0.3 < sum(answers) / len(answers) < 0.7
+
+
+def test_general_statements_of_every_form_are_as_often_true_as_false():
+    words, draw, answers = read_words(general_words()), random.Random(0), {}
+    for reading in (general_reading(words, draw) for _ in range(20_000)):
+        if reading.form == "two-scenes":
+            form = " ".join(reading.text.split()[1:5])
+            answers.setdefault(form, []).append(reading.answer == "true")
+    assert len(answers) == 7
+    assert all(0.45 < sum(each) / len(each) < 0.55 for each in answers.values())
+
+
+def test_general_readings_are_made_of_few_words(rows):
+    """So that each is met often; texts to restore are made of all."""
+    general = [row for row in rows if isinstance(row, Reading) and row.source == "general"]
+    scenes = {scene for row in general if row.form != "sequence" for scene in scenes_of(row)}
+    words = read_words(general_words(held_out_words(0)))
+    assert len(words["adjective"]) + len(words["noun"]) == 320
+    assert {scene.split()[0] for scene in scenes} == set(words["adjective"])
+    assert {scene.split()[1] for scene in scenes} == set(words["noun"])
 
 
 def test_prefixes_are_those_of_the_tasks():

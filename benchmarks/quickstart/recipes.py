@@ -18,7 +18,7 @@ from multigraft.core.registry import load_registry
 def sapling() -> str:
     """A hash of the files of the language model that lies in this repository."""
     folder = files("multigraft.plugins.backbones") / "sapling_weights"
-    contents = [(folder / name).read_bytes() for name in ("model.safetensors", "tokenizer.json")]
+    contents = [(folder / name).read_bytes() for name in ("config.json", "model.safetensors", "tokenizer.json")]
     return blake2b(b"".join(contents), digest_size=8).hexdigest()
 
 

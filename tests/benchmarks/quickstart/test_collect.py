@@ -13,9 +13,8 @@ from multigraft.core.config.loading import load_recipe
 from multigraft.core.registry import load_registry
 
 ROOT = Path(__file__).parents[3]
-WEIGHTS = [
-    ROOT / "plugins" / "backbones" / "sapling_weights" / name for name in ("model.safetensors", "tokenizer.json")
-]
+FOLDER = ROOT / "plugins" / "backbones" / "sapling_weights"
+WEIGHTS = [FOLDER / name for name in ("config.json", "model.safetensors", "tokenizer.json")]
 SECONDS = {
     "encode": 200,
     "train": 300,

@@ -1,12 +1,16 @@
 """The sapling's text tells nothing about held-out concepts, its tokenizer loses nothing."""
 
+import json
 import random
 import re
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from multigraft.core.config.loading import load_recipe
+from multigraft.core.evaluation.results import final_results
 from multigraft.core.registry import load_registry
+from multigraft.core.training.opening import open_run
 from multigraft.plugins.quickstart.drawings import GROUPS
 from multigraft.plugins.quickstart.held_out import held_out_names, held_out_words, tells
 from multigraft.plugins.quickstart.prefixes import PREFIXES
@@ -31,6 +35,40 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sapling")
     make_sapling(folder, 3000, 0)
     return folder
+
+
+FORMS = {
+    "one scene": ("shapes", "drawings", "words"),
+    "two scenes": ("shape-pairs", "drawing-pairs", "word-pairs"),
+    "sequences": ("episodes",),
+    "captions": ("captions",),
+}
+"""Form of readings -> the tasks of configs/sapling.yaml."""
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """Task of configs/sapling.yaml -> whether each held-out text is answered exactly, without those to recall."""
+    root = tmp_path_factory.mktemp("held-out")
+    make_sapling(root, 60_000, 0)
+    overrides, registry = ["trunk.backbone.weights=package", f"data.root={root}"], load_registry()
+    with open_run(load_recipe("sapling", overrides, registry), registry, root / "run") as run:
+        final_results(run, "validation", [])
+    return {task: list(exact(root / "run/predictions" / f"{task}.jsonl")) for form in FORMS.values() for task in form}
+
+
+def exact(path):
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [row["output"] == row["answers"][0]["text"] for row in rows if row["type"] != "recall"]
+
+
+@pytest.mark.parametrize(
+    ("form", "least"), [("one scene", 0.97), ("two scenes", 0.95), ("sequences", 0.95), ("captions", 0.95)]
+)
+def test_the_shipped_weights_read_each_form_of_held_out_texts(answered, form, least):
+    every = [right for task in FORMS[form] for right in answered[task]]
+    assert len(every) > 50
+    assert sum(every) / len(every) >= least
 
 
 def test_no_held_out_concept_stands_beside_the_word_of_a_group(texts):

@@ -13,9 +13,16 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "blind": ("controls/blind",),
     "random-trunk": ("controls/random_trunk",),
     # Variants of the recipe, looked at once, without controls.
-    "half-shared": ("quickstart", 'graft.sharing={kind: half-shared, shared: ["up.*"]}', "eval.controls=[]"),
     "single": ("quickstart", "graft.sharing=single", "eval.controls=[]"),
-    "wide-codes": ("quickstart", "trunk.prompt.image_code=0.5", "eval.controls=[]"),
+    "narrow-codes": ("quickstart", "trunk.prompt.image_code=0.02", "eval.controls=[]"),
+    "fewer-videos": (
+        "quickstart",
+        "train.sampler.weights={vqa: 3, gqa: 2, statements: 4, captions: 1, video-choice: 2, video-question: 1, "
+        "video-captions: 2}",
+        "train.steps=2000",
+        "eval.every=1000",
+        "eval.controls=[]",
+    ),
 }
 """A recipe and its overrides by the name of a piece; a piece is NAME-SEED. To look at a variant, add a line."""
 

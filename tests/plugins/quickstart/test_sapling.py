@@ -52,6 +52,7 @@ def answered(tmp_path_factory):
     root = tmp_path_factory.mktemp("held-out")
     make_sapling(root, 60_000, 0)
     overrides, registry = ["trunk.backbone.weights=package", f"data.root={root}"], load_registry()
+    (root / "run").mkdir()
     with open_run(load_recipe("sapling", overrides, registry), registry, root / "run") as run:
         final_results(run, "validation", [])
     return {task: list(exact(root / "run/predictions" / f"{task}.jsonl")) for form in FORMS.values() for task in form}

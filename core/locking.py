@@ -12,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from multigraft.core.atomic import write_json, writing
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import write_json, writing
 
 LOCK, HOLDER = ".lock", ".lock.json"
 """Files in a folder that somebody writes to; both are gone when nobody does."""

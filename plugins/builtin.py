@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from multigraft.core.component import Command, Component, RecipeFolder
-from multigraft.core.hookspecs import hookimpl
+from multigraft import Component, RecipeFolder, hookimpl
 from multigraft.plugins.history import batch_loaded as batch_loaded
 from multigraft.plugins.history import checkpoint_loaded as checkpoint_loaded
 from multigraft.plugins.history import checkpoint_saving as checkpoint_saving
@@ -15,7 +14,7 @@ from multigraft.plugins.history import run_started as run_started
 from multigraft.plugins.history import step_ended as step_ended
 
 if TYPE_CHECKING:
-    from multigraft.core.training.run import Run
+    from multigraft import Run
 
 _PLUGINS = "multigraft.plugins"
 
@@ -42,7 +41,7 @@ def register_visual_encoders() -> Iterable[Component]:
 
 @hookimpl
 def register_backbones() -> Iterable[Component]:
-    """BART, T5 and the small trunk of the quickstart."""
+    """BART, T5, and sapling, a small BART that comes along."""
     return _components(
         "backbones",
         {
@@ -166,28 +165,12 @@ def register_loggers() -> Iterable[Component]:
 
 @hookimpl
 def run_ended(run: "Run", error: BaseException | None) -> None:
-    """Say how a run that was stopped goes on; put bounds beside the scores of one on the quickstart's data."""
+    """Say how a run that was stopped goes on."""
     if error is not None:
         note_resuming(run, error)
-    elif (run.recipe.data.make or "").startswith("data quickstart"):
-        from multigraft.plugins.quickstart.run_bounds import add_bounds
-
-        add_bounds(run)
 
 
 @hookimpl
 def register_recipes() -> Iterable[RecipeFolder]:
     """The recipes in configs/."""
     yield RecipeFolder("multigraft.configs")
-
-
-@hookimpl
-def register_commands() -> Iterable[Command]:
-    """Commands that make the data of our own recipes."""
-    helps = {
-        "quickstart": "Make the quickstart's shards",
-        "sapling": "Make the text shards of configs/sapling.yaml",
-        "sapling-weights": "Write the backbone of a run of configs/sapling.yaml as 16-bit weights",
-    }
-    for name, text in helps.items():
-        yield Command(("data", name), f"{_PLUGINS}.quickstart.command:{name.replace('-', '_')}", text)

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from multigraft.core.errors import MultigraftError
-from multigraft.core.hookspecs import hookimpl
+from multigraft import MultigraftError, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from multigraft.core.data.batch import Batch
-    from multigraft.core.training.run import Run
+    from multigraft import Batch, Run
 
 _KEY = "history"
 _STATE = "multigraft"

@@ -3,8 +3,7 @@
 import random
 from collections import Counter
 
-from multigraft.core.data.annotation import Annotation, ScoredAnswer
-from multigraft.core.data.media import BadSample
+from multigraft import Annotation, BadSample, ScoredAnswer
 
 _SCORES_BY_AGREEMENT = (0.0, 0.3, 0.6, 0.9, 1.0)
 """Soft score of an answer by how many of ten annotators gave it: its leave-one-out accuracy (VQA v2)."""

@@ -3,9 +3,7 @@
 import random
 from dataclasses import replace
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
-from multigraft.core.interfaces.task import Task
+from multigraft import Annotation, Task, TextPair
 from multigraft.tasks.answers import texts_to_say
 from multigraft.tasks.pieces import told
 
@@ -13,11 +11,11 @@ from multigraft.tasks.pieces import told
 class Captioning(Task):
     """A reference is drawn as target in training; in evaluation it is the first."""
 
-    def ask(self, annotation: Annotation) -> Example:
+    def ask(self, annotation: Annotation) -> TextPair:
         """No text but the context, if there is one: the prefix says what to do."""
-        return Example.of(told(annotation), "", annotation.weight)
+        return TextPair.of(told(annotation), "", annotation.weight)
 
-    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+    def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
         """The text of `ask` and one reference."""
         references = texts_to_say(annotation)
         return replace(self.ask(annotation), target=draw.choice(references) if draw else references[0])

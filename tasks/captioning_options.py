@@ -4,9 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from multigraft.core.config.options import Options
-from multigraft.core.config.reference import Registered
-from multigraft.core.config.sections import Decoding, TaskOptions
+from multigraft import Decoding, Options, Registered, TaskOptions
 
 _OBJECTIVE: Any = {"kind": "generation", "reduction": "token-mean"}
 _METRICS: Any = ["cider", "bleu", "rouge-l", "meteor", "exact-match"]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from multigraft.core.config.sections import Decoding
+from multigraft import Decoding
 
 
 class ChoiceDecoding(Decoding):

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.pieces import Piece
+from multigraft import Annotation, Piece
 
 
 def asked(annotation: Annotation, question: str, choices: Sequence[str] = ()) -> tuple[Piece, ...]:

@@ -3,9 +3,7 @@
 import random
 from dataclasses import replace
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
-from multigraft.core.interfaces.task import Task
+from multigraft import Annotation, Task, TextPair
 from multigraft.tasks.answers import best_answer, question
 from multigraft.tasks.pieces import asked
 
@@ -13,10 +11,10 @@ from multigraft.tasks.pieces import asked
 class QuestionAnswering(Task):
     """The question goes in, its best answer should come out."""
 
-    def ask(self, annotation: Annotation) -> Example:
+    def ask(self, annotation: Annotation) -> TextPair:
         """The question, and its context."""
-        return Example.of(asked(annotation, question(annotation)), "", annotation.weight)
+        return TextPair.of(asked(annotation, question(annotation)), "", annotation.weight)
 
-    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+    def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
         """The question and its best answer."""
         return replace(self.ask(annotation), target=best_answer(annotation))

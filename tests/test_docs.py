@@ -11,11 +11,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from multigraft.core import hookspecs
 from multigraft.core.cli.verbs import VERBS
 from multigraft.core.evaluation.controls import CONTROLS
-from multigraft.core.hookspecs import KINDS
-from multigraft.core.registry import load_registry, noun
+from multigraft.core.registry import hookspecs
+from multigraft.core.registry.hookspecs import KINDS
+from multigraft.core.registry.registry import load_registry, noun
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,7 +25,7 @@ README, PLUGINS, RECIPES, TROUBLES = (
 
 
 def hooks():
-    """`NAME(ARGUMENTS) -> RETURNS` of every hook, as written in core/hookspecs.py."""
+    """`NAME(ARGUMENTS) -> RETURNS` of every hook, as written in core/registry/hookspecs.py."""
     tree = ast.parse(Path(hookspecs.__file__).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.args.args[:1] and node.args.args[0].arg == "self":

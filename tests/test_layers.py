@@ -7,18 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from multigraft.core.hookspecs import DeclaringHooks, RunHooks
+import multigraft
+from multigraft.core.registry.hookspecs import DeclaringHooks, RunHooks
 from multigraft.plugins import builtin
+from multigraft.plugins.quickstart import plugin
 
 ROOT = Path(__file__).parents[1]
 FILES = [path for folder in ("core", "plugins", "tasks") for path in sorted((ROOT / folder).rglob("*.py"))]
 SOURCES = [path for path in FILES if "_package" not in path.parts]
+OUTSIDE = [
+    path for folder in ("plugins", "tasks", "tests/thirdparty") for path in sorted((ROOT / folder).rglob("*.py"))
+]
 LONGEST_FILE, LONGEST_FUNCTION, DEEPEST_IMPORT = 300, 40, 8
+ROOMS = (
+    "errors", "suggest", "atomic", "locking", "types", "options", "interfaces", "registry", "recipe", "data", "graft",
+    "trunk", "model", "run", "evaluation", "check", "training", "library", "testing", "report", "cli",
+)  # fmt: skip
+"""Folders and files of core; each imports only what stands before it."""
+VALUES_ONLY = ("types", "options", "interfaces", "data", "graft", "trunk")
 DATA_ONLY = ("options.py", "builtin.py")
 
 
 def name_of(path):
-    """`core/data/batch.py` is `core.data.batch`."""
+    """`core/types/batch.py` is `core.data.batch`."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -50,6 +61,29 @@ def imports_of(path, everywhere=False):
     return names
 
 
+PATHS = {f"multigraft.{name_of(path)}": path for path in SOURCES}
+
+
+def modules_of(path, everywhere):
+    """Our modules that a file imports, but for itself."""
+    imported = imports_of(path, everywhere)
+    return {name if name in PATHS else name.rpartition(".")[0] for name in imported} & set(PATHS) - {
+        f"multigraft.{name_of(path)}"
+    }
+
+
+def ours(names):
+    """`core.data.batch` for `multigraft.core.data.batch`."""
+    return {name.removeprefix("multigraft.") for name in names if name.startswith("multigraft.")}
+
+
+@cache
+def room_of(name):
+    """`core.data.batch` lies in `data`; other files of ours in none."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "core" and len(parts) > 1 else None
+
+
 def test_there_are_files_to_look_at():
     assert len(SOURCES) > 100
 
@@ -61,15 +95,28 @@ def test_core_imports_neither_plugins_nor_tasks(path):
     ] == []
 
 
-def test_plugins_use_only_what_core_publishes():
-    wrong = [
-        (name_of(path), name)
-        for path in SOURCES
-        if not name_of(path).startswith("core")
-        for name in imports_of(path, True)
-        if name.startswith("multigraft.core") and any(part.startswith("_") for part in name.split("."))
-    ]
-    assert wrong == []
+@pytest.mark.parametrize("path", [path for path in SOURCES if name_of(path).startswith("core.")], ids=name_of)
+def test_a_room_imports_only_rooms_above_it(path):
+    room = room_of(name_of(path))
+    assert room in ROOMS
+    imported = {room_of(name) for name in ours(imports_of(path, True)) if name.startswith("core.")} - {room}
+    assert [name for name in imported if ROOMS.index(name) > ROOMS.index(room)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if room_of(name_of(path)) in VALUES_ONLY], ids=name_of)
+def test_rooms_of_values_know_no_recipe_and_no_registry(path):
+    assert {room_of(name) for name in ours(imports_of(path, True))} & {"recipe", "registry", "run"} == set()
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_plugins_tasks_and_third_parties_use_the_public_surface_alone(path):
+    own = ("multigraft", "multigraft.init", "multigraft.testing", "multigraft.plugins", "multigraft.tasks")
+    modules = {name if name.count(".") == 1 else ".".join(name.split(".")[:2]) for name in imports_of(path, True)}
+    wrong = {name for name in imports_of(path, True) if name.startswith("multigraft.core")}
+    assert wrong == set()
+    assert {name for name in modules if name.startswith("multigraft.") and name not in own} <= {
+        f"multigraft.{name}" for name in multigraft.__all__
+    }
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.name in DATA_ONLY], ids=name_of)
@@ -94,24 +141,33 @@ def test_functions_are_short():
     assert long == {}
 
 
-def test_imports_are_not_deep_and_never_go_in_circles():
-    paths = {f"multigraft.{name_of(path)}": path for path in SOURCES}
-    depths = {}
+def test_imports_go_in_no_circle_not_even_those_of_functions_and_of_types():
+    done = set()
 
-    def depth(module, above=()):
+    def walk(module, above=()):
         assert module not in above, " -> ".join([*above, module])
-        if module not in depths:
-            imported = {name if name in paths else name.rpartition(".")[0] for name in imports_of(paths[module])}
-            below = sorted(imported & set(paths))
-            depths[module] = max((1 + depth(name, (*above, module)) for name in below), default=0)
-        return depths[module]
+        if module not in done:
+            for name in sorted(modules_of(PATHS[module], everywhere=True)):
+                walk(name, (*above, module))
+            done.add(module)
 
-    deep = {module: depth(module) for module in paths if depth(module) > DEEPEST_IMPORT}
-    assert deep == {}
+    for module in PATHS:
+        walk(module)
+
+
+def test_imports_are_not_deep():
+    @cache
+    def depth(module):
+        return max((1 + depth(name) for name in modules_of(PATHS[module], everywhere=False)), default=0)
+
+    assert {module: depth(module) for module in PATHS if depth(module) > DEEPEST_IMPORT} == {}
 
 
 @pytest.mark.parametrize("hooks", [DeclaringHooks, RunHooks])
 def test_every_hook_is_documented_and_a_built_in_uses_it(hooks):
     names = [name for name in vars(hooks) if not name.startswith("_")]
     assert [name for name in names if not inspect.getdoc(getattr(hooks, name))] == []
-    assert [name for name in names if not hasattr(getattr(builtin, name, None), "multigraft_impl")] == []
+    marked = [
+        name for name in names for each in (builtin, plugin) if hasattr(getattr(each, name, None), "multigraft_impl")
+    ]
+    assert set(names) == set(marked)

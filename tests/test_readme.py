@@ -12,8 +12,8 @@ import click
 import pytest
 
 from multigraft.core.cli import cli
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.registry import load_registry
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.registry.registry import load_registry
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -129,9 +129,29 @@ def test_own_data(folder):
     assert (folder / "runs/colours/checkpoints/00000002/graft/shared.safetensors").is_file()
 
 
+SMALL = [
+    "data.make=data quickstart --limit 40 --episodes 12", "train.steps=2", "train.batch=16", "eval.controls=[]",
+    "eval.every=null", "eval.limit=10",
+]  # fmt: skip
+
+
+def test_the_quickstart_from_python(folder, picture_file):
+    """As it stands there, but with less data and two steps."""
+    lines = example("quickstart.py")
+    assert len([line for line in lines.splitlines() if line]) <= 5
+    (folder / "picture.png").write_bytes(picture_file())
+    program = lines.replace('"quickstart"', f'"quickstart", {SMALL}')
+    outcome = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    accuracy, answered = outcome.stdout.splitlines()[-2:]
+    assert 0 <= float(accuracy) <= 1
+    assert answered
+    assert (folder / "runs/notebook/results.json").is_file()
+
+
 def test_the_plugin(folder):
     doctor, train = block_with("lora.py")
-    assert run(folder, doctor).stdout.endswith("2 plugins, 0 findings\n")
+    assert run(folder, doctor).stdout.endswith("3 plugins, 0 findings\n")
     run(folder, train)
     assert "lora.up.weight" in (folder / "runs/lora/results.json").read_text()
 

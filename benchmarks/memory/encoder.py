@@ -16,9 +16,9 @@ def measure(keep: bool, pictures: int) -> float:
     """Pictures a second of processor time, in this process."""
     import torch
 
-    from multigraft.core.interfaces.calls import PlainCalls
-    from multigraft.core.registry import load_registry
-    from multigraft.core.training.memory import keep_freed_memory
+    from multigraft.core.interfaces.interceptor import NoGraft
+    from multigraft.core.registry.registry import load_registry
+    from multigraft.core.run.allocator import keep_freed_memory
     from multigraft.plugins.encoders.options import TimmOptions
 
     if keep:
@@ -31,10 +31,10 @@ def measure(keep: bool, pictures: int) -> float:
     encoder = load_registry().build("visual_encoders", options)
     pixels = torch.randint(0, 255, (pictures, 3, 128, 128), dtype=torch.uint8)
     with torch.no_grad():
-        encoder(pixels, PlainCalls())
+        encoder(pixels, NoGraft())
         started = time.process_time()
         for _ in range(256 // pictures):
-            encoder(pixels, PlainCalls())
+            encoder(pixels, NoGraft())
     return 256 / (time.process_time() - started)
 
 

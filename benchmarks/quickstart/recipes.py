@@ -9,9 +9,9 @@ from typing import Any
 from pieces import Piece
 from pydantic import ValidationError
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.registry import load_registry
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.registry.registry import load_registry
 
 
 @cache

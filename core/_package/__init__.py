@@ -1,27 +1,25 @@
-"""multigraft: one frozen vision-language trunk, many tasks, and a graft whose sharing you choose."""
+"""multigraft: one frozen vision-language trunk, many tasks, and a graft whose sharing you choose.
 
+All that a plugin or a user of the library needs is here; docs/plugins.md lists it. A name is imported when it is first
+asked for: `import multigraft` takes neither pydantic nor torch.
+"""
+
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from multigraft.core.component import Command, Component, RecipeFolder
-from multigraft.core.errors import MultigraftError
-from multigraft.core.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from multigraft.core.config.options import Options
+import lazy_loader
 
 try:
     __version__ = version("multigraft")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["Command", "Component", "MultigraftError", "Options", "RecipeFolder", "__version__", "hookimpl"]
+_attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    """`Options` brings pydantic, which takes as long to import as all the rest: only those who ask for it wait."""
-    if name == "Options":
-        from multigraft.core.config.options import Options
-
-        return Options
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """A name of the stub. Options look components up in what is installed, so the registry comes with any of them."""
+    if name in __all__:
+        import_module("multigraft.core.registry.registry")
+    return _attribute(name)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
-from multigraft.core.config.problems import RecipeError
 from multigraft.core.data.cutting import CUT_KINDS
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.problems import RecipeError
 
 if TYPE_CHECKING:
-    from multigraft.core.subject import Subject
+    from multigraft.core.check.subject import Subject
 
 _BAD_INPUT = 2
 _SLOW = 5.0
@@ -36,7 +36,7 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
     Opens its shards, plans its graft without loading weights, and says what would be trained and how much memory that
     takes.
     """
-    from multigraft.core.checks import check_deep, check_shape
+    from multigraft.core.check.recipe_check import check_deep, check_shape
 
     registry = registry_of(context)
     try:
@@ -49,7 +49,7 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
             raise
         click.echo(json.dumps({"recipe": recipe, "problems": [asdict(one) for one in error.problems]}, indent=2))
         context.exit(_BAD_INPUT)
-    facts = _facts(subject) if subject.plan else {}
+    facts = _facts(subject) if subject.summary else {}
     for note in subject.notes:
         click.echo(f"note: {note}", err=True)
     if as_json:
@@ -80,11 +80,11 @@ def _hinting(recipe: str) -> Iterator[None]:
 
 
 def _facts(subject: "Subject") -> dict[str, Any]:
-    from multigraft.core.cut_estimate import estimate_cuts
+    from multigraft.core.check.cut_estimate import estimate_cuts
 
     facts: dict[str, Any] = {}
-    if subject.plan:
-        facts |= {"parameters": subject.plan.parameters.to_json(), "memory": subject.plan.memory}
+    if subject.summary:
+        facts |= {"parameters": subject.summary.parameters.to_json(), "memory": subject.summary.memory}
     if subject.trunk and subject.data:
         facts["cut"] = estimate_cuts(subject.data, subject.trunk.backbone)
     return facts

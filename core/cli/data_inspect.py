@@ -27,7 +27,7 @@ def inspect(paths: tuple[str, ...], as_json: bool) -> None:
 
     PATH is a file, a folder, or a pattern such as `train-{000..007}.tar`; several are shown one by one and together.
     """
-    from multigraft.core.data.summary import summarize, total
+    from multigraft.core.data.shard_summary import summarize, total
 
     found = total([summarize(path) for path in _files(paths)])
     if as_json:

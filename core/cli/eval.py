@@ -30,10 +30,10 @@ def evaluate(context: click.Context, run: Path, controls: tuple[str, ...], split
     """
     from multigraft.core.cli.console import console
     from multigraft.core.cli.score_table import score_table
-    from multigraft.core.training.processes import join_processes
-    from multigraft.core.training.rescoring import rescore
+    from multigraft.core.run.distributed import join_processes
+    from multigraft.core.training.evaluate_saved import evaluate_saved
 
-    results = rescore(run, registry_of(context), split, controls)
+    results = evaluate_saved(run, registry_of(context), split, controls)
     if not join_processes().is_main_process:
         return
     if as_json:

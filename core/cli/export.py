@@ -16,9 +16,9 @@ from multigraft.core.cli.lazy import registry_of, with_json
 @click.pass_context
 def export(context: click.Context, run: Path, task: str, target: Path | None, as_json: bool) -> None:
     """Take what one task needs out of RUN, into a folder that `predict` can use alone."""
-    from multigraft.core.training.export import export_task
-    from multigraft.core.training.saved import open_saved
+    from multigraft.core.run.artifact import open_artifact
+    from multigraft.core.training.export_task import export_task
 
     registry = registry_of(context)
-    made = export_task(open_saved(run, registry), task, target or run / f"export-{task}", registry)
+    made = export_task(open_artifact(run, registry), task, target or run / f"export-{task}", registry)
     click.echo(json.dumps({"folder": str(made)}) if as_json else str(made))

@@ -16,9 +16,9 @@ _STARTER = "starter"
 @click.pass_context
 def init(context: click.Context, file: Path) -> None:
     """Write a recipe with every key, its help and its default to FILE (recipe.yaml)."""
-    from multigraft.core.config.loading import load_recipe
-    from multigraft.core.config.writing import write_template
-    from multigraft.core.files import write_text
+    from multigraft.core.atomic import write_text
+    from multigraft.core.recipe.loading import load_recipe
+    from multigraft.core.recipe.writing import write_template
 
     registry = registry_of(context)
     text = write_template(load_recipe(_STARTER, (), registry), registry)

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from multigraft.core.cli.verbs import GROUPS, VERBS
-from multigraft.core.component import Command, import_name
 from multigraft.core.errors import MultigraftError
-from multigraft.core.nearest import did_you_mean, nearest_file
-from multigraft.core.own_frame import own_frame, told
-from multigraft.core.plugin_loading import load_plugins, refuse_failed_files
-from multigraft.core.plugin_record import PluginRecord
-from multigraft.core.registry import Registry
+from multigraft.core.registry.component import Command, import_name
+from multigraft.core.registry.own_frame import own_frame, told
+from multigraft.core.registry.plugin_loading import load_plugins, refuse_failed_files
+from multigraft.core.registry.plugin_record import PluginRecord
+from multigraft.core.registry.registry import Registry
+from multigraft.core.suggest import did_you_mean, nearest_file
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 PLUGIN_OPTIONS = (

@@ -7,10 +7,10 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from multigraft.core.config.options import Options, Section
-from multigraft.core.config.shape import field_annotation, models_of
-from multigraft.core.config.writing import allowed
-from multigraft.core.registry import Registry
+from multigraft.core.options.base import Options, Section
+from multigraft.core.recipe.schema_walk import field_annotation, models_of
+from multigraft.core.recipe.writing import allowed
+from multigraft.core.registry.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from multigraft.core.cli.verbs import VERBS
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
     """Find what is wrong with the plugins; exit code 1 if there is an error. Warnings do not count."""
-    from multigraft.core.doctor import diagnose
+    from multigraft.core.testing.doctor import diagnose
 
     registry = registry_of(context)
     findings = diagnose(registry, reserved=frozenset(verb.path for verb in VERBS))

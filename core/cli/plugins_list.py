@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from multigraft.core.cli.lazy import registry_of, with_json
-from multigraft.core.plugin_record import PluginRecord
-from multigraft.core.registry import noun
+from multigraft.core.registry.plugin_record import PluginRecord
+from multigraft.core.registry.registry import noun
 
 
 @click.command("list", epilog="Example: multigraft plugins list --json")

@@ -11,8 +11,8 @@ from multigraft.core.cli.lazy import registry_of, with_json
 from multigraft.core.cli.option_list import options_of
 from multigraft.core.cli.plugins_list import plugin_facts, trouble
 from multigraft.core.errors import MultigraftError
-from multigraft.core.plugin_record import PluginRecord
-from multigraft.core.registry import Registration, Registry, missing_requirement
+from multigraft.core.registry.plugin_record import PluginRecord
+from multigraft.core.registry.registry import Registration, Registry, missing_requirement
 
 
 @click.command("show", epilog="Example: multigraft plugins show multigraft")

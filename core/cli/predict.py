@@ -40,10 +40,10 @@ def predict(
     """Answer one question with the graft in RUN, the folder of a run or an exported one."""
     from multigraft.core.evaluation.questions import Question
     from multigraft.core.evaluation.serving import reply
-    from multigraft.core.training.saved import open_saved
+    from multigraft.core.run.artifact import open_artifact
 
     registry = registry_of(context)
-    saved = open_saved(run, registry)
+    saved = open_artifact(run, registry)
     if task is None:
         raise click.UsageError(f"say which task by `--task`; {run} has: {', '.join(saved.tasks)}")
     found = reply(saved, Question(task, text, (*images, *videos), choices), registry)

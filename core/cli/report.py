@@ -21,7 +21,7 @@ def report(context: click.Context, run: Path, as_json: bool) -> None:
     It shows what the run folder RUN holds so far: scores and controls, curves, parameters, skipped samples,
     predictions with their pictures, the recipe and the versions.
     """
-    from multigraft.core.plugin_use import absent_plugins, made_with_of
+    from multigraft.core.recipe.plugin_use import absent_plugins, made_with_of
     from multigraft.core.report import write_report
 
     for line in absent_plugins(run, made_with_of(run), registry_of(context)):

@@ -9,9 +9,9 @@ import click
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 
 if TYPE_CHECKING:
-    from multigraft.core.config.recipe import Recipe
-    from multigraft.core.planning import Plan
-    from multigraft.core.registry import Registry
+    from multigraft.core.model.summary import ModelSummary
+    from multigraft.core.recipe.recipe import Recipe
+    from multigraft.core.registry.registry import Registry
 
 
 @click.command(epilog="Example: multigraft show quickstart --set train.steps=100")
@@ -26,8 +26,8 @@ def show(context: click.Context, recipe: str, overrides: tuple[str, ...], shape:
     No weights are loaded: the graft is planned on the meta device. The recipe goes to stdout, the sites that each
     method acts at and the owners of what it trains there to stderr; with --json all of it goes to stdout.
     """
-    from multigraft.core.config.loading import load_recipe
-    from multigraft.core.config.writing import dump_recipe
+    from multigraft.core.recipe.loading import load_recipe
+    from multigraft.core.recipe.writing import dump_recipe
 
     registry = registry_of(context)
     loaded = load_recipe(recipe, overrides, registry)
@@ -46,7 +46,7 @@ def show(context: click.Context, recipe: str, overrides: tuple[str, ...], shape:
         console(sys.stderr).print(owner_table(planned))
 
 
-def _planned(recipe: "Recipe", registry: "Registry") -> "Plan":
-    from multigraft.core.planning import plan
+def _planned(recipe: "Recipe", registry: "Registry") -> "ModelSummary":
+    from multigraft.core.model.summary import summarize_model
 
-    return plan(recipe, registry)
+    return summarize_model(recipe, registry)

@@ -9,10 +9,10 @@ import click
 
 from multigraft.core.cli.lazy import registry_of, with_json, with_overrides
 from multigraft.core.errors import MultigraftError
-from multigraft.core.nearest import nearest_file
+from multigraft.core.suggest import nearest_file
 
 if TYPE_CHECKING:
-    from multigraft.core.subject import Subject
+    from multigraft.core.check.subject import Subject
 
 
 @click.command(
@@ -50,8 +50,8 @@ def train(
     with the very next sample. A run goes on with the recipe that it began with; what does not decide what is trained,
     such as train.steps, may be changed by `--set`. The last line on stdout is the folder of the run.
     """
-    from multigraft.core.checks import check_shape
-    from multigraft.core.plugin_use import made_with_of, refuse_absent_plugins
+    from multigraft.core.check.recipe_check import check_shape
+    from multigraft.core.recipe.plugin_use import made_with_of, refuse_absent_plugins
 
     registry = registry_of(context)
     _check_arguments(recipe, folder, resume, dry_run)
@@ -61,7 +61,7 @@ def train(
         refuse_absent_plugins(resume, made_with_of(resume), registry, resuming=True)
     subject = check_shape(name, overrides, registry)
 
-    from multigraft.core.training.processes import join_processes
+    from multigraft.core.run.distributed import join_processes
 
     stem = Path(name).stem
     answer, lines = _rehearse(subject) if dry_run else _train(subject, target, resume is not None, stem)
@@ -79,15 +79,15 @@ def _check_arguments(recipe: str | None, folder: Path | None, resume: Path | Non
         raise MultigraftError(f"{resume} is not the folder of a run: {wrong}")
     target = folder or Path("runs") / Path(str(recipe)).stem
     if not resume and not dry_run:
-        from multigraft.core.training.resuming import check_is_new
+        from multigraft.core.run.run_folder import check_is_new
 
         check_is_new(target)
 
 
 def _rehearse(subject: "Subject") -> tuple[dict[str, Any], str]:
-    from multigraft.core.checks import check_deep
-    from multigraft.core.cli.making import make_data
+    from multigraft.core.check.recipe_check import check_deep
     from multigraft.core.data.indexing import unsaved_indices
+    from multigraft.core.run.make_data import make_data
     from multigraft.core.training.session import rehearse
 
     make_data(subject.recipe, subject.registry, write_nothing=True)
@@ -98,26 +98,17 @@ def _rehearse(subject: "Subject") -> tuple[dict[str, Any], str]:
 
 
 def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[dict[str, Any], str]:
-    from multigraft.core.checks import check_deep
     from multigraft.core.cli.console import console
-    from multigraft.core.cli.making import make_data
     from multigraft.core.cli.score_table import score_table
+    from multigraft.core.library import train_checked
+    from multigraft.core.run.distributed import join_processes
     from multigraft.core.training.finished import finished
-    from multigraft.core.training.processes import join_processes
-    from multigraft.core.training.session import train as train_graft
-    from multigraft.core.training.times import Times
 
     processes = join_processes(subject.recipe.device)
     results = finished(subject.recipe, subject.registry, folder) if resume else None
     hint = f"Next: multigraft report {folder}" if results is None else _told_of_finished(subject, folder)
     if results is None:
-        times = Times()
-        with processes.main_process_first():
-            with times.spending("make"):
-                make_data(subject.recipe, subject.registry)
-            with times.spending("check"):
-                check_deep(subject)
-        results = train_graft(subject.recipe, subject.registry, folder, resume, name, times)
+        results = train_checked(subject, folder, resume, name)
     if processes.is_main_process:
         console(sys.stderr).print(score_table(results))
         click.echo(hint, err=True)

@@ -1,6 +1,6 @@
 """The verbs of the command line: path, what to import when it is called, and one line of help."""
 
-from multigraft.core.component import Command
+from multigraft.core.registry.component import Command
 
 _CLI = "multigraft.core.cli"
 

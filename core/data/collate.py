@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from multigraft.core.data.batch import IGNORED, Batch, Sample, Segment, Visual
-from multigraft.core.data.media import Media
 from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
 from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.types.batch import IGNORED, Batch, Sample, Segment, Visual
+from multigraft.core.types.media import Media
 
 
 def collate(

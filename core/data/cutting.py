@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from multigraft.core.data.pieces import Piece, PieceKind, joined
+from multigraft.core.types.pieces import Piece, PieceKind, joined
 
 CUT_KINDS = ("context", "choices", "question", "target")
 """What of a row may be cut, in the order in which inputs are."""

@@ -1,16 +1,29 @@
 """Decodes the media of samples: pictures in the calling thread, videos in processes that can be ended."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from multigraft.core.config.recipe import DataSection
 from multigraft.core.data.isolated import IsolatedDecoders, Job
-from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.shard import Shard
-from multigraft.core.interfaces.input import Input, Span
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.errors import BadSample
+from multigraft.core.interfaces.input import Input
+from multigraft.core.types.media import Media, Span
+from multigraft.core.types.transform import Transform
 
 LARGEST_MEMBER = 1 << 30
 """Bytes of a medium, at most."""
+
+
+@dataclass(frozen=True)
+class DecodeWorkers:
+    """Who decodes."""
+
+    threads: int = 2
+    """Threads that decode pictures."""
+    processes: int = 1
+    """Processes that decode videos."""
+    deadline: float = 20.0
+    """Seconds a video may take before its process is ended."""
 
 
 class MediaDecoder:
@@ -19,13 +32,13 @@ class MediaDecoder:
     Args:
         inputs: the recipe's; the first that reads an extension is taken.
         transform: how the encoder wants its pictures.
-        section: how many processes, and how long a medium may take.
+        workers: how many processes, and how long a medium may take.
     """
 
-    def __init__(self, inputs: Sequence[Input], transform: Transform, section: DataSection) -> None:
+    def __init__(self, inputs: Sequence[Input], transform: Transform, workers: DecodeWorkers) -> None:
         self._inputs, self._transform = inputs, transform
         isolated = {number: each for number, each in enumerate(inputs) if each.isolated}
-        self._isolated = IsolatedDecoders(isolated, section.processes, section.deadline)
+        self._isolated = IsolatedDecoders(isolated, workers.processes, workers.deadline)
 
     def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
         """Decode one medium of a sample.

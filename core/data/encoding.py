@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from multigraft.core.config.recipe import DataSection
-from multigraft.core.data.decode import MediaDecoder
+from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
 from multigraft.core.data.feature_making import FeatureMaking
 from multigraft.core.data.feature_shard import TIMES, TOKENS, FeatureShard, Key, facts_of, key_of, medium_name
 from multigraft.core.data.features import (
@@ -21,15 +20,16 @@ from multigraft.core.data.features import (
     is_claimed,
     source_of,
 )
-from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.reader import span_of
 from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.data.source import TaskSource
-from multigraft.core.interfaces.calls import PlainCalls
+from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.interfaces.input import Input, Span
+from multigraft.core.interfaces.input import Input
+from multigraft.core.interfaces.interceptor import NoGraft
 from multigraft.core.locking import next_writer
+from multigraft.core.types.media import Media, Span
 
 _PICTURES_A_PASS = 16
 _MEDIA_A_PIECE, _BYTES_A_PIECE = 64, 64 << 20
@@ -68,7 +68,7 @@ def encode_features(
     sources: Sequence[TaskSource],
     encoder: VisualEncoder,
     inputs: Sequence[Input],
-    section: DataSection,
+    workers: DecodeWorkers,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     thorough: bool = True,
@@ -91,9 +91,9 @@ def encode_features(
     if lacking or not is_claimed(home, fingerprint):
         with next_writer(home):
             claim_folder(home, fingerprint, _tell)
-            decoder = MediaDecoder(inputs, encoder.transform, section)
+            decoder = MediaDecoder(inputs, encoder.transform, workers)
             try:
-                _encode_shards(home, lacking, encoder, decoder, section.threads, progress)
+                _encode_shards(home, lacking, encoder, decoder, workers.threads, progress)
             finally:
                 decoder.close()
     return home
@@ -214,7 +214,7 @@ def _run(encoder: VisualEncoder, pixels: Tensor) -> Tensor:
     """uint8 `(pictures, 3, size, size)` to bfloat16 `(pictures, tokens, width)` on the processor."""
     device = next(encoder.parameters()).device
     with torch.no_grad():
-        passes = [encoder(each.to(device), PlainCalls()) for each in torch.split(pixels, _PICTURES_A_PASS)]
+        passes = [encoder(each.to(device), NoGraft()) for each in torch.split(pixels, _PICTURES_A_PASS)]
     return torch.cat(passes).to("cpu", torch.bfloat16)
 
 

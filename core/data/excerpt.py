@@ -2,11 +2,11 @@
 
 from random import Random
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.order import Order
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.source import TaskSource
+from multigraft.core.errors import BadSample
+from multigraft.core.types.annotation import Annotation
 
 LOOKED_AT = 200
 """Annotations of a task and split, at most."""

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.data.media import BadSample
+from multigraft.core.atomic import written_whole
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.tar_reader import Member, RefusedShardError, TarWalk
-from multigraft.core.errors import MultigraftError
-from multigraft.core.files import written_whole
-from multigraft.core.interfaces.input import Span
+from multigraft.core.errors import BadSample, MultigraftError
+from multigraft.core.types.media import Span
 
 FACTS, TOKENS, TIMES = "multigraft", "tokens", "times"
 """Key of the metadata, and names of the tensors: bfloat16 `(pictures, tokens, width)`, float32 `(pictures,)`."""

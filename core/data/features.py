@@ -6,14 +6,14 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+from multigraft.core.atomic import written_whole
 from multigraft.core.data.feature_shard import DamagedFeaturesError, FeatureShard, key_of, medium_name
 from multigraft.core.data.indexing import stamp_of
-from multigraft.core.data.media import Media
 from multigraft.core.data.shard import Shard
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import written_whole
 from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.interfaces.input import Input, Span
+from multigraft.core.interfaces.input import Input
+from multigraft.core.types.media import Media, Span
 
 _FINGERPRINT = "fingerprint.json"
 _OPEN_SHARDS = 256

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
 
 
 @dataclass(frozen=True)

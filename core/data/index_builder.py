@@ -7,11 +7,11 @@ import numpy as np
 
 from multigraft.core.data.index import Annotations, Members, Problem, ShardIndex, is_of_features
 from multigraft.core.data.index_problems import Problems, unfit
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.record_check import CheckedRecord, check_record
 from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD
 from multigraft.core.data.tar_reader import Member, RefusedShardError, TarWalk
+from multigraft.core.errors import BadSample
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from multigraft.core.data.index import Problem
 from multigraft.core.data.record_check import CheckedRecord
 from multigraft.core.data.records import RECORD_FIELD
-from multigraft.core.data.wording import legible
+from multigraft.core.errors import legible
 
 MOST_LISTED = 100
 """Problems of a reason that a shard lists one by one."""

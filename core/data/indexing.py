@@ -9,11 +9,11 @@ from stat import S_ISREG
 
 import numpy as np
 
+from multigraft.core.atomic import written_whole
 from multigraft.core.data.index import ShardIndex, index_path
 from multigraft.core.data.index_file import index_from_json, index_to_json
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import written_whole
 
 _unsaved: dict[Path, ShardIndex] = {}
 """Indices of shards in folders that cannot, or must not, be written to."""

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.messages import Message, receive, send
-from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.input import Input, Span
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.errors import BadSample, MultigraftError
+from multigraft.core.interfaces.input import Input
+from multigraft.core.types.media import Media, Span
+from multigraft.core.types.transform import Transform
 
 _START_SECONDS = 120.0
 _BAD_UNTIL_REPLACED = 20

@@ -8,11 +8,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.memory import bound_this_process
 from multigraft.core.data.messages import Message, receive, send
-from multigraft.core.interfaces.input import Input, Span
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.errors import BadSample
+from multigraft.core.interfaces.input import Input
+from multigraft.core.types.media import Media, Span
+from multigraft.core.types.transform import Transform
 
 
 def main() -> None:

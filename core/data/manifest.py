@@ -12,7 +12,7 @@ _SHOWN = 3
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-def lack(folder: Path) -> str:
+def missing_data(folder: Path) -> str:
     """What a folder lacks of what its manifest promises, in words; nothing if it is complete.
 
     Files are looked up, not read: a file of another size is one that is cut.
@@ -26,7 +26,7 @@ def lack(folder: Path) -> str:
     return _lacks([text for name, size in promised.items() if (text := _wrong(folder / name, name, size))])
 
 
-def lack_files(folder: Path) -> str:
+def missing_files_of(folder: Path) -> str:
     """Which files a folder lacks that a manifest in it names, in words; it need not have one, and sizes may differ."""
     try:
         promised = _promised(folder)

@@ -11,13 +11,13 @@ _bounded = False
 
 
 def bound_this_process() -> None:
-    """Let `at_most` bound this process, whose memory must belong to one medium at a time."""
+    """Let `memory_at_most` bound this process, whose memory must belong to one medium at a time."""
     global _bounded
     _bounded = sys.platform == "linux"
 
 
 @contextmanager
-def at_most(added: int) -> Iterator[None]:
+def memory_at_most(added: int) -> Iterator[None]:
     """Within the block, memory asked for beyond `added` bytes is refused: a MemoryError, or native code's own error.
 
     Only in processes that decode and do nothing else, and on Linux; elsewhere nothing is bounded.

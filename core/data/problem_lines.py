@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from multigraft.core.data.source import TaskSource
-from multigraft.core.data.wording import legible
+from multigraft.core.errors import legible
 
 _SHOWN = 8
 

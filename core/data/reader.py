@@ -3,15 +3,14 @@
 import random
 from typing import TYPE_CHECKING, Protocol
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Sample
 from multigraft.core.data.image_limit import ImageLimit
-from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.order import Place
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
-from multigraft.core.data.wording import legible
-from multigraft.core.interfaces.input import Span
+from multigraft.core.errors import BadSample, legible
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import Sample
+from multigraft.core.types.media import Media, Span
 
 if TYPE_CHECKING:
     from multigraft.core.data.shard import Shard

@@ -6,10 +6,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from threading import Lock
 
-from multigraft.core.data.annotation import Annotation, Record, parse_annotation, parse_head
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.records import annotated, parse_json
-from multigraft.core.data.wording import legible
+from multigraft.core.errors import BadSample, legible
+from multigraft.core.types.annotation import Annotation, Record, parse_annotation, parse_head
 
 _OVERHEAD = 64
 """Bytes that a text takes beside its characters."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from multigraft.core.data.annotation import Record, parse_annotation, parse_head
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.records import MOST_ANNOTATIONS, annotated, parse_json
+from multigraft.core.errors import BadSample
+from multigraft.core.types.annotation import Record, parse_annotation, parse_head
 
 
 @dataclass(frozen=True)

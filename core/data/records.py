@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from multigraft.core.data.media import BadSample
-from multigraft.core.data.wording import legible
+from multigraft.core.errors import BadSample, legible
 
 RECORD_FIELD = "json"
 LARGEST_RECORD = 16 << 20

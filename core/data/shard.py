@@ -4,15 +4,13 @@ import zlib
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.index import index_path
 from multigraft.core.data.indexing import load_index, renew_index, stamp_of
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.record_cache import RecordCache
 from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD
-from multigraft.core.data.wording import legible
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError, legible
+from multigraft.core.types.annotation import Annotation
 
 _OPEN_FILES = 64
 _OPEN_SHARDS = 256

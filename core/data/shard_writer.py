@@ -10,12 +10,12 @@ from typing import Any, Self
 
 from webdataset.writer import TarWriter
 
-from multigraft.core.data.annotation import Record
+from multigraft.core.atomic import written_whole
 from multigraft.core.data.indexing import store_index
 from multigraft.core.data.manifest import MANIFEST
 from multigraft.core.data.records import RECORD_FIELD
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import written_whole
+from multigraft.core.types.annotation import Record
 
 SCHEMA_VERSION = 1
 _LONGEST_NAME = 100

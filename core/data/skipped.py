@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from multigraft.core.atomic import writing
 from multigraft.core.data.binomial import upper_tail
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import writing
 
 _SHOWN = 20
 _FIRST_TEST = 200

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.config.sections import TaskOptions
 from multigraft.core.data.index import Problem, ShardIndex
-from multigraft.core.data.manifest import MANIFEST, lack_files
+from multigraft.core.data.manifest import MANIFEST, missing_files_of
 from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.data.skipped import Skipped, SkippedLog
-from multigraft.core.data.wording import legible
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, legible
 from multigraft.core.interfaces.task import Task
+from multigraft.core.options.options import TaskOptions
 
 _SHOWN = 12
 
@@ -51,6 +50,11 @@ class TaskSource:
     def size(self) -> int:
         """Annotations in all shards."""
         return sum(self.counts)
+
+    def places(self) -> Iterator[Place]:
+        """Every annotation, in the order of the shards as given."""
+        for shard, count in enumerate(self.counts):
+            yield from (Place(0, shard, row) for row in range(count))
 
     def locate(self, place: Place) -> tuple[Shard, int]:
         """The shard of an annotation, and its row there.
@@ -93,7 +97,7 @@ def open_source(name: str, task: Task, options: TaskOptions, split: str, root: P
 def _incomplete_folders(shards: Sequence[Path]) -> Iterator[Skipped]:
     """Folders that lack shards which their manifest names: `*` does not find what is not there."""
     for folder in dict.fromkeys(path.parent for path in shards):
-        if lacking := lack_files(folder):
+        if lacking := missing_files_of(folder):
             yield Skipped(str(folder / MANIFEST), "", "", "incomplete folder", f"the folder {lacking}")
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from multigraft.core.data.batch import Sample
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.sampler import Sampler
+from multigraft.core.types.batch import Sample
+from multigraft.core.types.rank import Rank
 
 if TYPE_CHECKING:
     from multigraft.core.data.reader import SampleReader
@@ -44,12 +44,12 @@ class Stream:
         batch: int,
         window: int,
         threads: int = 2,
-        share: Share = Share(),  # noqa: B008 - frozen
+        rank: Rank = Rank(),  # noqa: B008 - frozen
     ) -> None:
-        if batch < share.world:
-            raise MultigraftError(f"`train.batch: {batch}` gives some of the {share.world} processes no sample")
+        if batch < rank.world:
+            raise MultigraftError(f"`train.batch: {batch}` gives some of the {rank.world} processes no sample")
         self._sources, self._sampler, self._reader, self._log = sources, sampler, reader, log
-        self._seed, self._batch, self._threads, self._share = seed, batch, threads, share
+        self._seed, self._batch, self._threads, self._rank = seed, batch, threads, rank
         self._orders = {name: Order(source.counts, seed, name, window) for name, source in sources.items()}
 
     @property
@@ -90,7 +90,7 @@ class Stream:
             yield samples
 
     def _own(self, step: int) -> list[Draw]:
-        return self.composition(step)[self._share.rank :: self._share.world]
+        return self.composition(step)[self._rank.number :: self._rank.world]
 
     def _load(self, draw: Draw) -> tuple[str, Sample | None, list[Skipped]]:
         """The task and sample of a place, and the bad ones it replaces; no sample if all that were drawn are bad."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from multigraft.core.data.file_kind import describe
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.tar_headers import BLOCK, decimal, is_header, number, pax, plain_name, text
-from multigraft.core.data.wording import legible
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, legible
 
 _REGULAR = (b"0", b"\0", b"7")
 _DIRECTORY, _LONG_NAME, _PAX, _PAX_GLOBAL, _SPARSE, _LABEL = b"5", b"L", b"x", b"g", b"S", b"V"

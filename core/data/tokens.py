@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from multigraft.core.data.batch import IGNORED, Example
 from multigraft.core.data.cutting import cut_kinds, fit
-from multigraft.core.data.pieces import joined
 from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.types.batch import IGNORED, TextPair
+from multigraft.core.types.pieces import joined
 
 _ALL = 2**24
 """A limit that cuts nothing."""
@@ -16,7 +16,7 @@ _TARGET = frozenset({"target"})
 
 
 def tokenize_inputs(
-    backbone: Backbone, examples: Sequence[Example], limit: int
+    backbone: Backbone, examples: Sequence[TextPair], limit: int
 ) -> tuple[Tensor, Tensor, list[frozenset[str]]]:
     """Ids and mask `(texts, tokens)` of input texts, and what each of them lost.
 

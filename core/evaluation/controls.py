@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multigraft.core.data.batch import Sample
-from multigraft.core.data.evaluation import LeftOut
-from multigraft.core.data.media import Media
+from multigraft.core.data.evaluation_samples import LeftOut
 from multigraft.core.data.order import Place
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
 from multigraft.core.evaluation.donors import Donors
+from multigraft.core.types.batch import Sample
+from multigraft.core.types.media import Media
 
 if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource

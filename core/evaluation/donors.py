@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.order import Order, Place
+from multigraft.core.errors import BadSample
 
 if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource

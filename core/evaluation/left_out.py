@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.types.prediction import Prediction
 
 if TYPE_CHECKING:
-    from multigraft.core.data.evaluation import LeftOut
+    from multigraft.core.data.evaluation_samples import LeftOut
 
 _NAMED = 100
 _SHOWN = 3

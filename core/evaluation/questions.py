@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.task import Task
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import TextPair
 
 if TYPE_CHECKING:
-    from multigraft.core.training.saved import Saved
+    from multigraft.core.run.artifact import Artifact
 
 _FLAGS = {"image": "`--image`", "video": "`--video`"}
 _TIMES = {1: "once", 2: "twice"}
@@ -36,11 +35,11 @@ class Asked:
     """A question that its task takes."""
 
     annotation: Annotation
-    example: Example
+    example: TextPair
     """Without the recipe's prefix."""
 
 
-def ask(question: Question, task: Task, saved: "Saved", inputs: Sequence[Input]) -> Asked:
+def ask(question: Question, task: Task, saved: "Artifact", inputs: Sequence[Input]) -> Asked:
     """What the task makes of a question.
 
     Raises:
@@ -48,7 +47,7 @@ def ask(question: Question, task: Task, saved: "Saved", inputs: Sequence[Input])
     """
     annotation = _annotation(question.task, question.text, question.choices, question.media)
     wrong = next(_wrong_media(question, task, saved, inputs), "")
-    example = Example("", "")
+    example = TextPair("", "")
     if not wrong:
         try:
             example = task.ask(annotation)
@@ -96,7 +95,7 @@ def what_it_takes(name: str, task: Task, kinds: Sequence[str]) -> str:
     return " and ".join(parts) or "nothing but its name"
 
 
-def _kinds(name: str, task: Task, saved: "Saved", inputs: Sequence[Input]) -> list[str]:
+def _kinds(name: str, task: Task, saved: "Artifact", inputs: Sequence[Input]) -> list[str]:
     """The kinds of media that a task looks at here: those it was trained on, where that is known."""
     if saved.recipe.trunk.encoder is None or not task.reads_media:
         return []
@@ -104,7 +103,7 @@ def _kinds(name: str, task: Task, saved: "Saved", inputs: Sequence[Input]) -> li
     return [kind for kind in readable if kind in saved.media.get(name, readable)] or readable
 
 
-def _wrong_media(question: Question, task: Task, saved: "Saved", inputs: Sequence[Input]) -> Iterator[str]:
+def _wrong_media(question: Question, task: Task, saved: "Artifact", inputs: Sequence[Input]) -> Iterator[str]:
     name = f"task {question.task!r}"
     if question.media and saved.recipe.trunk.encoder is None:
         yield f"{saved.folder} has no visual encoder and cannot look at {question.media[0]}"
@@ -119,7 +118,7 @@ def _wrong_media(question: Question, task: Task, saved: "Saved", inputs: Sequenc
         yield f"{name} reads media and was given none"
 
 
-def _ignored(annotation: Annotation, example: Example, task: Task) -> Iterator[str]:
+def _ignored(annotation: Annotation, example: TextPair, task: Task) -> Iterator[str]:
     """What is given and changes nothing."""
     if annotation.text.strip() and _same(annotation, {"text": ""}, example, task):
         yield f"task {annotation.task!r} would ignore the text {annotation.text!r}"
@@ -127,14 +126,14 @@ def _ignored(annotation: Annotation, example: Example, task: Task) -> Iterator[s
         yield f"task {annotation.task!r} would ignore the choices {', '.join(map(repr, annotation.choices))}"
 
 
-def _same(annotation: Annotation, without: dict[str, object], example: Example, task: Task) -> bool:
+def _same(annotation: Annotation, without: dict[str, object], example: TextPair, task: Task) -> bool:
     try:
         return task.ask(annotation.model_copy(update=without)) == example
     except BadSample:
         return False
 
 
-def _tried(name: str, task: Task, text: str, media: int, choices: int) -> Example | None:
+def _tried(name: str, task: Task, text: str, media: int, choices: int) -> TextPair | None:
     words = tuple(f"choice {number}" for number in range(choices))
     files = tuple(Path(f"{number}") for number in range(media))
     try:

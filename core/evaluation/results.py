@@ -6,24 +6,24 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from multigraft.core.assembly import build_trunk
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.splits import splits_of
-from multigraft.core.data.evaluation import EvaluationSamples
+from multigraft.core.atomic import write_json, write_text, writing
+from multigraft.core.data.evaluation_samples import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
-from multigraft.core.evaluation.evaluate import HeldOutLoss, Scorer, predict
 from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines, without
-from multigraft.core.files import write_json, write_text, writing
-from multigraft.core.interfaces.metric import Prediction
-from multigraft.core.nearest import did_you_mean
-from multigraft.core.training.count_bar import CountBar
-from multigraft.core.training.processes import gather_rows
-from multigraft.core.training.run import Run
+from multigraft.core.evaluation.scoring import HeldOutLoss, Scorer, predict
+from multigraft.core.model.build import build_trunk
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.splits import splits_of
+from multigraft.core.run.distributed import gather_rows
+from multigraft.core.run.open_run import OpenRun
+from multigraft.core.run.progress_bar import ProgressBar
+from multigraft.core.suggest import did_you_mean
+from multigraft.core.types.prediction import Prediction
 
 
-def evaluate_run(run: Run, split: str, limit: int | None, step: int) -> dict[str, Any]:
+def evaluate_run(run: OpenRun, split: str, limit: int | None, step: int) -> dict[str, Any]:
     """Scores of all tasks that have the split, their loss among them; `{TASK: {METRIC: value, ..., "loss": value}}`."""
     scores: dict[str, Any] = {}
     for name, options in run.recipe.tasks.items():
@@ -36,7 +36,7 @@ def evaluate_run(run: Run, split: str, limit: int | None, step: int) -> dict[str
     return scores
 
 
-def final_results(run: Run, split: str, controls: Sequence[str], losses: bool = False) -> dict[str, Any]:
+def final_results(run: OpenRun, split: str, controls: Sequence[str], losses: bool = False) -> dict[str, Any]:
     """Score everything at the end: `run.results`, and `predictions/TASK.jsonl`.
 
     Args:
@@ -77,7 +77,7 @@ def _loss(task: str, loss: HeldOutLoss) -> dict[str, float]:
     return {} if loss.value is None else {"loss": loss.value}
 
 
-def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
+def control_scores(run: OpenRun, control: str, split: str) -> dict[str, Any]:
     """Scores of the tasks that a control changes; each names the samples that it cannot change in `left_out`.
 
     Raises:
@@ -86,7 +86,7 @@ def control_scores(run: Run, control: str, split: str) -> dict[str, Any]:
     return score_control(run, control, split)[0]
 
 
-def score_control(run: Run, control: str, split: str) -> tuple[dict[str, Any], dict[str, LeftOutSamples]]:
+def score_control(run: OpenRun, control: str, split: str) -> tuple[dict[str, Any], dict[str, LeftOutSamples]]:
     """As `control_scores`, and the tasks of which a control changes no sample."""
     check_controls([control])
     untrained = CONTROLS[control].untrained
@@ -105,7 +105,7 @@ def score_control(run: Run, control: str, split: str) -> tuple[dict[str, Any], d
     return scores, left_out
 
 
-def _under_control(run: Run, name: str, split: str, control: str) -> tuple[dict[str, Any] | None, LeftOutSamples]:
+def _under_control(run: OpenRun, name: str, split: str, control: str) -> tuple[dict[str, Any] | None, LeftOutSamples]:
     """Scores of a task, None where the control changes no sample of it; and the samples that it leaves out."""
     if CONTROLS[control].frames is not None and not run.data.has_kind(name, split, "video"):
         return None, {"no video": {"n": run.data.source(name, split).size, "annotations": []}}
@@ -115,7 +115,7 @@ def _under_control(run: Run, name: str, split: str, control: str) -> tuple[dict[
     return Scorer(run.recipe.tasks[name], run.registry).scores(rows), left
 
 
-def _controlled_rows(run: Run, name: str, split: str, control: str) -> tuple[list[Prediction], LeftOutSamples]:
+def _controlled_rows(run: OpenRun, name: str, split: str, control: str) -> tuple[list[Prediction], LeftOutSamples]:
     kinds = {ending: each.kind for each in reversed(run.data.inputs) for ending in each.extensions}
     reader = ControlledReader(run.data.reader, CONTROLS[control], run.recipe.train.seed, kinds)
     rows = task_predictions(run, name, split, run.recipe.eval.control_limit, reader, control)
@@ -123,7 +123,7 @@ def _controlled_rows(run: Run, name: str, split: str, control: str) -> tuple[lis
     return without(rows, left_out), by_reason(left_out)
 
 
-def _set_back(run: Run) -> None:
+def _set_back(run: OpenRun) -> None:
     """Give the graft its start values; those of a trunk that is trained in place come from a fresh one."""
     bank = run.model.graft.bank
     bank.restart()
@@ -133,7 +133,7 @@ def _set_back(run: Run) -> None:
 
 
 def task_predictions(
-    run: Run,
+    run: OpenRun,
     name: str,
     split: str,
     limit: int | None,
@@ -153,11 +153,11 @@ def task_predictions(
         run.data.log,
         limit=limit,
         threads=run.data.threads,
-        share=run.share,
+        rank=run.rank,
     )
     own: list[Prediction] = []
     label = f"scoring {name}, {control}" if control else f"scoring {name}"
-    with CountBar(label, shown=run.is_main) as bar:
+    with ProgressBar(label, shown=run.is_main) as bar:
         for row in predict(
             run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device, loss
         ):
@@ -208,6 +208,6 @@ def read_predictions(path: Path) -> list[Prediction]:
         return [Prediction.from_json(json.loads(line)) for line in lines]
 
 
-def write_results(run: Run) -> None:
+def write_results(run: OpenRun) -> None:
     """`results.json`."""
     write_json(run.folder / "results.json", run.results)

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from multigraft.core.assembly import allocate, build_model, build_trunk
-from multigraft.core.data.batch import Sample
 from multigraft.core.data.isolated import IsolatedDecoders, Job
-from multigraft.core.data.media import BadSample, Media
-from multigraft.core.devices import device_of
-from multigraft.core.errors import MultigraftError
-from multigraft.core.evaluation.evaluate import answered
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import Question, ask, input_of
-from multigraft.core.graft.files import load_graft
+from multigraft.core.evaluation.scoring import answered
+from multigraft.core.graft.saving import load_graft
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input
-from multigraft.core.registry import Registry
-from multigraft.core.training.saved import Saved
+from multigraft.core.model.build import allocate, build_model, build_trunk
+from multigraft.core.model.devices import device_of
+from multigraft.core.registry.registry import Registry
+from multigraft.core.run.artifact import Artifact
+from multigraft.core.types.batch import Sample
+from multigraft.core.types.media import Media
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Reply:
     """What the task's limits have cut: `context`, `choices`, `question`, `candidates`."""
 
 
-def answer(saved: Saved, question: Question, registry: Registry) -> str:
+def answer(saved: Artifact, question: Question, registry: Registry) -> str:
     """The answer of a saved graft; as `reply`."""
     return reply(saved, question, registry).output
 
 
-def reply(saved: Saved, question: Question, registry: Registry) -> Reply:
+def reply(saved: Artifact, question: Question, registry: Registry) -> Reply:
     """The answer of a saved graft, and what was cut.
 
     Raises:

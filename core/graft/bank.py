@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.part import Part
+from multigraft.core.types.part import Part
 
 if TYPE_CHECKING:
-    from multigraft.core.interfaces.sharing import Owner
+    from multigraft.core.types.owner import Owner
 
 _SCOPE = re.compile(r"shared|(task|group):[\w-]+")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from multigraft.core.graft.placement import Graft
+from multigraft.core.graft.attachment import Graft
 
 
 @dataclass(frozen=True)
@@ -19,26 +19,26 @@ class SiteRow:
     @property
     def shown_layers(self) -> str:
         """`0-5, 8`."""
-        runs: list[list[int]] = []
+        merged_segments: list[list[int]] = []
         for layer in self.layers:
-            if runs and layer == runs[-1][1] + 1:
-                runs[-1][1] = layer
+            if merged_segments and layer == merged_segments[-1][1] + 1:
+                merged_segments[-1][1] = layer
             else:
-                runs.append([layer, layer])
-        return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+                merged_segments.append([layer, layer])
+        return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in merged_segments)
 
 
 def site_rows(graft: Graft) -> tuple[SiteRow, ...]:
     """A row for each method, stack and place, in the order of the methods and of their sites."""
     groups: dict[tuple[str, str, str], list[int]] = {}
     order: dict[str, None] = {}
-    for placement in graft.placements():
-        site = placement.site
+    for attachment in graft.attachments():
+        site = attachment.site
         place = ".".join(part for part in (site.block, site.inner) if part)
-        layers = groups.setdefault((placement.method, site.stack, place), [])
+        layers = groups.setdefault((attachment.method, site.stack, place), [])
         if site.layer is not None:
             layers.append(site.layer)
-        order.setdefault(placement.method)
+        order.setdefault(attachment.method)
     methods = list(order)
     keys = sorted(groups, key=lambda key: methods.index(key[0]))
     return tuple(SiteRow(*key, tuple(sorted(groups[key]))) for key in keys)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from multigraft.core.graft.part import Part
-from multigraft.core.graft.site import Site
+from multigraft.core.types.part import Part
+from multigraft.core.types.site import Site
 
 
 @dataclass(frozen=True)
-class Call:
+class SiteCall:
     """What happens at a site, for rows that share all owners."""
 
     site: Site
@@ -43,5 +43,5 @@ class Adapter(ABC):
         """The parts it wants at a site."""
 
     @abstractmethod
-    def apply(self, call: Call, parts: Mapping[str, Tensor]) -> Tensor:
+    def apply(self, call: SiteCall, parts: Mapping[str, Tensor]) -> Tensor:
         """The new output of the site, `(rows, tokens, width_out)`."""

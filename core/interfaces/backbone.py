@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.calls import SiteCalls
+from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.types.site import Site
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def sites(self) -> tuple[Site, ...]:
-        """All places where adapters may act; their names are what `SiteCalls` receives."""
+        """All places where adapters may act; their names are what `Interceptor` receives."""
 
     @abstractmethod
     def word_table(self) -> Tensor:
@@ -90,28 +90,33 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def encode(
-        self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None, calls: SiteCalls
+        self,
+        text_ids: Tensor,
+        text_mask: Tensor,
+        prompt: Tensor | None,
+        prompt_mask: Tensor | None,
+        intercept: Interceptor,
     ) -> Encoded:
         """Read text `(rows, tokens)` and visual prompt `(rows, prompts, width)` with their masks."""
 
     @abstractmethod
-    def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
+    def decode(self, encoded: Encoded, target_ids: Tensor, intercept: Interceptor) -> Tensor:
         """Teacher forcing: last hidden states `(rows, target tokens, width)`; state t predicts target t."""
 
-    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, calls: SiteCalls) -> Tensor:
+    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, intercept: Interceptor) -> Tensor:
         """As `decode`, with `copies` targets for each row, `(rows * copies, target tokens)`, one behind the other."""
-        return self.decode(encoded.expand(copies), target_ids, calls.expand(copies))
+        return self.decode(encoded.expand(copies), target_ids, intercept.expand(copies))
 
     @abstractmethod
     def head(self, hidden: Tensor) -> Tensor:
         """Hidden states `(..., width)` to logits `(..., vocabulary)`."""
 
     @abstractmethod
-    def start(self, encoded: Encoded, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+    def start(self, encoded: Encoded, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
         """Begin decoding: logits `(rows, vocabulary)` of the first target token, and the caches."""
 
     @abstractmethod
-    def step(self, tokens: Tensor, state: DecoderState, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+    def step(self, tokens: Tensor, state: DecoderState, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
         """One decoding step: the last tokens `(rows,)` to the logits `(rows, vocabulary)` of the next."""
 
     @abstractmethod

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.calls import SiteCalls
-from multigraft.core.interfaces.picture import Transform
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.types.site import Site
+from multigraft.core.types.token_layout import TokenLayout
+from multigraft.core.types.transform import Transform
 
 
 class VisualEncoder(nn.Module, ABC):
@@ -26,7 +26,7 @@ class VisualEncoder(nn.Module, ABC):
     """Where the weights came from, in a recipe's words; a hub's revision as its commit: `hub:NAME@COMMIT`."""
 
     @abstractmethod
-    def forward(self, pixels: Tensor, calls: SiteCalls) -> Tensor:
+    def forward(self, pixels: Tensor, intercept: Interceptor) -> Tensor:
         """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`."""
 
     @abstractmethod

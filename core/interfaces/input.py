@@ -5,18 +5,9 @@ so inputs use numpy only and must be picklable.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
-from multigraft.core.data.media import Media
-from multigraft.core.interfaces.picture import Transform
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of a video in seconds."""
-
-    start: float
-    stop: float
+from multigraft.core.types.media import Media, Span
+from multigraft.core.types.transform import Transform
 
 
 class Input(ABC):

@@ -15,14 +15,14 @@ from typing import Protocol
 
 from torch import Generator, Tensor, nn
 
-from multigraft.core.config.sections import Decoding
-from multigraft.core.data.batch import Sample
-from multigraft.core.graft.part import Initial
 from multigraft.core.interfaces.backbone import Encoded
+from multigraft.core.options.options import Decoding
+from multigraft.core.types.batch import Sample
+from multigraft.core.types.part import Initial
 
 
 @dataclass(frozen=True)
-class TaskRows:
+class TaskBatch:
     """The rows of one task in a batch, before the trunk."""
 
     task: str
@@ -36,7 +36,7 @@ class TaskRows:
     """`(rows,)`."""
 
 
-class Passes(Protocol):
+class TaskOutputs(Protocol):
     """What an objective may ask of the model for its rows."""
 
     def hidden(self) -> Tensor:
@@ -99,18 +99,18 @@ class Objective(ABC):
         are all there are, else noted."""
         return ()
 
-    def prepare(self, rows: TaskRows, generator: Generator) -> TaskRows:
+    def prepare(self, rows: TaskBatch, generator: Generator) -> TaskBatch:
         """Edit the inputs before the trunk, in training only."""
         return rows
 
     @abstractmethod
-    def denominator(self, rows: TaskRows) -> float:
+    def denominator(self, rows: TaskBatch) -> float:
         """What the loss sum is divided by, from the inputs alone: samples, tokens or weights of all rows."""
 
     @abstractmethod
-    def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
+    def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Tensor:
         """Sum of the loss over the rows, a scalar. In training, none of them has weight 0."""
 
     @abstractmethod
-    def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:
+    def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
         """One output text a row."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from multigraft.core.graft.part import Initial
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft.core.types.part import Initial
+from multigraft.core.types.token_layout import TokenLayout
 
 
 @dataclass(frozen=True)

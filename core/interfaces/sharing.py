@@ -7,23 +7,12 @@ part are one tensor.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from multigraft.core.graft.part import Initial, Part
-from multigraft.core.graft.site import Site
-
-SHARED = "shared"
-
-
-@dataclass(frozen=True, order=True)
-class Owner:
-    """Who owns a tensor: `task_scope` is `shared`, `task:NAME` or `group:NAME`; `site_scope` is the site's name, or
-    something wider (`model`, a stack) when one tensor serves several sites."""
-
-    task_scope: str
-    site_scope: str
+from multigraft.core.types.owner import Owner
+from multigraft.core.types.part import Initial, Part
+from multigraft.core.types.site import Site
 
 
 class PartGenerator(nn.Module, ABC):

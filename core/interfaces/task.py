@@ -1,16 +1,16 @@
 """Task: from annotations to texts, and from outputs to predictions.
 
 A component's `build(options) -> Task`; its options subclass `TaskOptions`
-(core/config/sections.py) and give their own defaults for prefix, objective, metrics and decoding.
+(core/options/options.py) and give their own defaults for prefix, objective, metrics and decoding.
 """
 
 import random
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
-from multigraft.core.interfaces.metric import Answer, Prediction
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import TextPair
+from multigraft.core.types.prediction import Answer, Prediction
 
 
 class Task(ABC):
@@ -20,7 +20,7 @@ class Task(ABC):
     """Whether a question needs media, in runs that have an encoder; False for tasks of text alone."""
 
     @abstractmethod
-    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+    def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
         """Input text (without the recipe's prefix; the engine puts it in front), target and weight.
 
         `draw` is seeded by (seed, epoch, annotation id), for targets that are drawn; None in evaluation.
@@ -29,7 +29,7 @@ class Task(ABC):
             BadSample: `missing field`, with its name, when the annotation lacks what the task needs.
         """
 
-    def ask(self, annotation: Annotation) -> Example:
+    def ask(self, annotation: Annotation) -> TextPair:
         """The input alone, for new questions whose answer nobody knows: as `example` in evaluation, the target empty.
 
         A task whose `example` needs a target overrides this, so that `predict` can use it.

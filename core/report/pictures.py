@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from multigraft.core.data.decode import MediaDecoder
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.shard import open_shard
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.report.samples import Thumbnails
 
 _FRAMES = 4

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.metric import Prediction
-from multigraft.core.nearest import nearest_file
+from multigraft.core.suggest import nearest_file
+from multigraft.core.types.prediction import Prediction
 
 _KNOWN = ("recipe.yaml", "environment.json", "metrics.jsonl", "results.json", "predictions", "skipped.jsonl")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.types.prediction import Prediction
 
 _EACH = 6
 

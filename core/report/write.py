@@ -6,19 +6,19 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from multigraft.core.files import write_text
-from multigraft.core.interfaces.metric import Prediction
-from multigraft.core.plugin_use import absent_plugins, made_with_of
-from multigraft.core.registry import Registry, default_registry
+from multigraft.core.atomic import write_text
+from multigraft.core.recipe.plugin_use import absent_plugins, made_with_of
+from multigraft.core.registry.registry import Registry, default_registry
 from multigraft.core.report import chart
 from multigraft.core.report.curves import curves, draw_all, singles
-from multigraft.core.report.decoding import decoder_of
 from multigraft.core.report.marks import NEUTRAL, marks_of
+from multigraft.core.report.media_decoder import decoder_of
 from multigraft.core.report.pictures import thumbnails
 from multigraft.core.report.run_files import RunFiles, read_run
+from multigraft.core.report.run_summary import bars, cut_texts, is_finished, skipped_by_reason, steps_made, summary
 from multigraft.core.report.samples import draw_samples
 from multigraft.core.report.scores import control_names, facts, flat, left_out, main_metrics, score_rows, shown
-from multigraft.core.report.summary import bars, cut_texts, is_finished, skipped_by_reason, steps_made, summary
+from multigraft.core.types.prediction import Prediction
 
 
 def write_report(run_folder: Path, registry: Registry | None = None) -> Path:

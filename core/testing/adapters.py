@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from multigraft.core.config.options import Options
-from multigraft.core.graft.part import Part
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.adapter import Adapter, Call
+from multigraft.core.interfaces.adapter import Adapter, SiteCall
+from multigraft.core.options.base import Options
+from multigraft.core.types.part import Part
+from multigraft.core.types.site import Site
 
 SITES = {
     "block": Site("encoder", 0, "feed-forward", "block", None, 8, 8, "ffn"),
@@ -62,7 +62,7 @@ def _wrong_parts(adapter: Adapter, site: Site, parts: list[Part]) -> Iterator[st
             yield f"the start value of {part.name} does not come from the generator alone"
 
 
-def _impure(adapter: Adapter, call: Call, values: Mapping[str, Tensor]) -> Iterator[str]:
+def _impure(adapter: Adapter, call: SiteCall, values: Mapping[str, Tensor]) -> Iterator[str]:
     before = [tensor.clone() for tensor in (call.input, call.output, *values.values())]
     result = adapter.apply(call, values)
     if result.shape != call.output.shape or result.dtype != call.output.dtype:
@@ -79,7 +79,7 @@ def _impure(adapter: Adapter, call: Call, values: Mapping[str, Tensor]) -> Itera
             return
 
 
-def _unused(adapter: Adapter, call: Call, values: Mapping[str, Tensor], parts: list[Part]) -> Iterator[str]:
+def _unused(adapter: Adapter, call: SiteCall, values: Mapping[str, Tensor], parts: list[Part]) -> Iterator[str]:
     names = [part.name for part in parts if part.trained]
     trained = {name: values[name].clone().requires_grad_() for name in names}
     output = adapter.apply(replace(call, training=True), {**values, **trained})
@@ -92,15 +92,15 @@ def _unused(adapter: Adapter, call: Call, values: Mapping[str, Tensor], parts: l
             yield f"no gradient reaches its part {name}"
 
 
-def _call(site: Site) -> Call:
+def _call(site: Site) -> SiteCall:
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(_ROWS, _TOKENS, site.width_in, generator=generator)
     if site.kind != "projection":
         output = torch.randn(_ROWS, _TOKENS, site.width_out, generator=generator)
-        return Call(site, x, output, None, None, training=False)
+        return SiteCall(site, x, output, None, None, training=False)
     weight = torch.randn(site.width_out, site.width_in, generator=generator)
     bias = torch.randn(site.width_out, generator=generator)
-    return Call(site, x, linear(x, weight, bias), weight, bias, training=False)
+    return SiteCall(site, x, linear(x, weight, bias), weight, bias, training=False)
 
 
 def _value(part: Part) -> Tensor:

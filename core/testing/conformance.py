@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from multigraft.core.component import import_name
-from multigraft.core.config.options import Options
-from multigraft.core.config.sections import (
+from multigraft.core.errors import MultigraftError
+from multigraft.core.options.base import Options
+from multigraft.core.options.options import (
     AdapterOptions,
     BackboneOptions,
     EncoderOptions,
@@ -15,8 +15,8 @@ from multigraft.core.config.sections import (
     SamplerOptions,
     TaskOptions,
 )
-from multigraft.core.errors import MultigraftError
-from multigraft.core.registry import Registration, Registry, missing_requirement
+from multigraft.core.registry.component import import_name
+from multigraft.core.registry.registry import Registration, Registry, missing_requirement
 
 OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "adapters": AdapterOptions,
@@ -32,7 +32,7 @@ DEEPER = {
     "adapters": "multigraft.core.testing.adapters:wrong_adapter",
     "metrics": "multigraft.core.testing.metrics:wrong_metric",
     "samplers": "multigraft.core.testing.samplers:wrong_sampler",
-    "sharing": "multigraft.core.testing.sharing:wrong_sharing",
+    "sharing": "multigraft.core.testing.sharing_rules:wrong_sharing",
 }
 """Checks of what is built, by kind: (`build`, options) to the lines of what is wrong. Imported when needed."""
 

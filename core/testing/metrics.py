@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from multigraft.core.config.options import Options
-from multigraft.core.interfaces.metric import Answer, Metric, Prediction
+from multigraft.core.interfaces.metric import Metric
+from multigraft.core.options.base import Options
+from multigraft.core.types.prediction import Answer, Prediction
 
 ROWS = (
     Prediction(

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from multigraft.core.config.options import Options
 from multigraft.core.interfaces.sampler import Sampler
+from multigraft.core.options.base import Options
 
 SIZES = ({"vqa": 1000, "captions": 37, "videos": 1}, {"alone": 5})
 _STEPS, _BATCHES = 40, (1, 7, 32)

@@ -5,7 +5,7 @@ import logging
 import shutil
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
@@ -13,34 +13,23 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.writing import dump_recipe
+from multigraft.core.atomic import write_folder, writing
 from multigraft.core.errors import MultigraftError
-from multigraft.core.files import write_folder, writing
-from multigraft.core.graft.files import load_graft, read_facts, save_graft
-from multigraft.core.plugin_use import KEY, plugins_in_use
-from multigraft.core.registry import Registry
+from multigraft.core.graft.saving import load_graft, read_facts, save_graft
+from multigraft.core.recipe.plugin_use import KEY, plugins_in_use
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.writing import dump_recipe
+from multigraft.core.registry.registry import Registry
+from multigraft.core.run.open_run import OpenRun
+from multigraft.core.run.run_folder import checkpoint_folder, checkpoints
 from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from multigraft.core.training.resuming import check_data_go_on, check_recipe_goes_on, check_steps_left, data_facts
-from multigraft.core.training.run import Run
-from multigraft.core.training.train_lines import TrainLines
 
-_DIGITS = 8
-
-
-def checkpoint_folder(run_folder: Path, step: int) -> Path:
-    """`RUN/checkpoints/STEP`."""
-    return run_folder / "checkpoints" / f"{step:0{_DIGITS}d}"
+if TYPE_CHECKING:
+    from multigraft.core.training.train_lines import TrainLines
 
 
-def checkpoints(run_folder: Path) -> list[Path]:
-    """The whole checkpoints of a run, oldest first."""
-    folder = run_folder / "checkpoints"
-    found = [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
-    return sorted(found)
-
-
-def graft_facts(run: Run) -> dict[str, Any]:
+def graft_facts(run: OpenRun) -> dict[str, Any]:
     """What `graft.json` says of where a graft belongs."""
     return {
         "trunk": run.trunk.fingerprints,
@@ -53,7 +42,7 @@ def graft_facts(run: Run) -> dict[str, Any]:
     }
 
 
-def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer, lines: TrainLines) -> Path:
+def save_checkpoint(run: OpenRun, step: int, optimizer: torch.optim.Optimizer, lines: "TrainLines") -> Path:
     """Write a checkpoint under a temporary name, sync and rename it; then drop old ones beyond `train.keep`.
 
     Raises:
@@ -86,7 +75,7 @@ def save_checkpoint(run: Run, step: int, optimizer: torch.optim.Optimizer, lines
     return target
 
 
-def load_checkpoint(run: Run, folder: Path, optimizer: torch.optim.Optimizer, lines: TrainLines) -> int:
+def load_checkpoint(run: OpenRun, folder: Path, optimizer: torch.optim.Optimizer, lines: "TrainLines") -> int:
     """Fill graft, optimizer and counts from a checkpoint; returns the steps made.
 
     Raises:
@@ -148,7 +137,7 @@ def _read_state(path: Path) -> dict[str, Any]:
     raise MultigraftError(f"{path} is damaged: {reason}; remove that checkpoint to go on from the one before it")
 
 
-def _load_optimizer(path: Path, run: Run, optimizer: torch.optim.Optimizer) -> None:
+def _load_optimizer(path: Path, run: OpenRun, optimizer: torch.optim.Optimizer) -> None:
     try:
         load_optimizer_tensors(optimizer, run.model.graft.bank, load_file(path))
     except (OSError, SafetensorError, ValueError) as error:

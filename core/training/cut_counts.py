@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from multigraft.core.data.batch import Batch
 from multigraft.core.data.cutting import CUT_KINDS
 from multigraft.core.training.reduce import reduce_sums
+from multigraft.core.types.batch import Batch
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

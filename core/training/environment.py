@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from multigraft.core.files import write_json
-from multigraft.core.plugin_use import KEY, made_with_of, plugins_in_use
-from multigraft.core.training.run import Run
+from multigraft.core.atomic import write_json
+from multigraft.core.recipe.plugin_use import KEY, made_with_of, plugins_in_use
+from multigraft.core.run.open_run import OpenRun
 
 _LIBRARIES = ("multigraft", "torch", "transformers", "timm", "open_clip_torch", "accelerate", "numpy", "pillow",
               "safetensors", "webdataset", "decord", "av", "pycocoevalcap")  # fmt: skip
 
 
-def write_environment(run: Run, name: str) -> None:
+def write_environment(run: OpenRun, name: str) -> None:
     """`environment.json`: the recipe's name, versions, plugins, threads, device, and the seconds of all sessions.
 
     Args:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.splits import final_split
 from multigraft.core.errors import MultigraftError
-from multigraft.core.registry import Registry
-from multigraft.core.training.checkpoint import checkpoints, recipe_of
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.splits import final_split
+from multigraft.core.registry.registry import Registry
+from multigraft.core.run.run_folder import checkpoints
+from multigraft.core.training.checkpoint import recipe_of
 from multigraft.core.training.resuming import check_recipe_goes_on
 
 

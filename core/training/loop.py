@@ -6,24 +6,24 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.stages import span_at, spans
-from multigraft.core.data.batch import Batch, Sample
 from multigraft.core.data.collate import collate
 from multigraft.core.data.tokens import within
 from multigraft.core.errors import MultigraftError
-from multigraft.core.model import Model
+from multigraft.core.model.model import Model
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.spans import span_at, spans
+from multigraft.core.run.open_run import OpenRun
 from multigraft.core.training.cut_counts import CutCounts
 from multigraft.core.training.micro_batches import micro_batches
 from multigraft.core.training.optimizer import rate_at, set_rate
 from multigraft.core.training.reduce import reduce_gradients, reduce_sums
-from multigraft.core.training.run import Run
+from multigraft.core.types.batch import Batch, Sample
 
 
 class Trainer:
     """Makes steps; knows nothing of files."""
 
-    def __init__(self, run: Run, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, run: OpenRun, optimizer: torch.optim.Optimizer) -> None:
         self.run, self.optimizer = run, optimizer
         self.parameters: list[nn.Parameter] = list(run.model.graft.bank.trained().values())
         self.cuts = CutCounts(run.results.setdefault("cut", {}), list(run.recipe.tasks))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.data.batch import Sample
+from multigraft.core.types.batch import Sample
 
 _CHARACTERS_A_TOKEN, _TOKENS_A_PICTURE = 4, 8
 """Rough, before texts become tokens and pictures prompts: nothing but padding depends on it."""

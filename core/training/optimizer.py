@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from multigraft.core.config.recipe import Optimizer, TrainSection
-from multigraft.core.config.stages import span_at, spans
 from multigraft.core.graft.bank import Bank
+from multigraft.core.recipe.recipe import Optimizer, TrainSection
+from multigraft.core.recipe.spans import span_at, spans
 
 _STATE = ("exp_avg", "exp_avg_sq", "step")
 

@@ -8,8 +8,8 @@ from typing import TextIO
 
 from rich.console import Console
 
+from multigraft.core.run.times import Times
 from multigraft.core.training.display import Bar, Display, Line, Lines, Nothing
-from multigraft.core.training.times import Times
 from multigraft.core.training.window import Window
 
 _LINES = 50

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.stages import spans
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.spans import spans
 
 if TYPE_CHECKING:
-    from multigraft.core.data.run_data import RunData
+    from multigraft.core.run.run_data import RunData
 
 FREE = (
     "train.steps", "train.micro_batch", "train.checkpoint_every", "train.keep", "train.log_every",
@@ -21,19 +20,6 @@ FREE = (
 )  # fmt: skip
 """Keys that may differ when a run goes on; so may stages that have not begun. Weights may have moved: their
 fingerprint is checked."""
-
-
-def check_is_new(folder: Path) -> None:
-    """Refuse a folder that holds a run.
-
-    Raises:
-        MultigraftError: it does.
-    """
-    if (folder / "recipe.yaml").exists():
-        raise MultigraftError(
-            f"{folder} holds a run already; go on with it by `multigraft train --resume {folder}`, "
-            "or name another folder with `--run`"
-        )
 
 
 def check_recipe_goes_on(saved: Recipe, made: int, recipe: Recipe) -> None:

@@ -8,28 +8,29 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.config.splits import TRAIN, final_split, unscored
-from multigraft.core.config.stages import span_at
-from multigraft.core.config.writing import dump_recipe
-from multigraft.core.data.batch import Sample
+from multigraft.core.atomic import write_text
 from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
-from multigraft.core.files import write_text
-from multigraft.core.registry import Registry
-from multigraft.core.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from multigraft.core.training.checks import check_graft_acts
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.spans import span_at
+from multigraft.core.recipe.splits import TRAIN, final_split, unscored
+from multigraft.core.recipe.writing import dump_recipe
+from multigraft.core.registry.registry import Registry
+from multigraft.core.run.distributed import join_processes, only_run
+from multigraft.core.run.open_run import OpenRun
+from multigraft.core.run.run_folder import checkpoints
+from multigraft.core.run.run_setup import open_run
+from multigraft.core.run.times import Times
+from multigraft.core.training.checkpoint import load_checkpoint, save_checkpoint
 from multigraft.core.training.environment import earlier_environment, write_environment
 from multigraft.core.training.finished import earlier_results, finished
+from multigraft.core.training.graft_acts import check_graft_acts
+from multigraft.core.training.interrupt import StopRequest
 from multigraft.core.training.loop import Trainer, collated
-from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
-from multigraft.core.training.processes import join_processes, only_run
 from multigraft.core.training.progress import Progress
-from multigraft.core.training.run import Run
-from multigraft.core.training.stopping import StopRequest
-from multigraft.core.training.times import Times
 from multigraft.core.training.train_lines import TrainLines
+from multigraft.core.types.batch import Sample
 
 
 def train(
@@ -73,7 +74,7 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         registry.hooks.run_started(run=run)
         losses: dict[str, float] = {}
-        for step, samples in enumerate(run.data.stream(run.share).batches(0, steps)):
+        for step, samples in enumerate(run.data.stream(run.rank).batches(0, steps)):
             losses = trainer.step(step, samples)
             if trainer.first_move is not None:
                 check_graft_acts(run.model, collated(samples, recipe, run.model, run.accelerator.device))
@@ -82,7 +83,7 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
 
 
 @contextmanager
-def _ending(run: Run) -> Iterator[None]:
+def _ending(run: OpenRun) -> Iterator[None]:
     """Tell plugins when the run is over, well or not."""
     error: BaseException | None = None
     try:
@@ -94,7 +95,7 @@ def _ending(run: Run) -> Iterator[None]:
         run.registry.hooks.run_ended(run=run, error=error)
 
 
-def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> None:
+def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) -> None:
     recipe, accelerator, times = run.recipe, run.accelerator, run.times
     optimizer, lines = make_optimizer(run.model.graft.bank, recipe.train.optimizer), TrainLines(run)
     found = checkpoints(run.folder) if resume else []
@@ -105,7 +106,7 @@ def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> Non
         write_text(run.folder / "recipe.yaml", dump_recipe(recipe))
         write_environment(run, name)
     lines.begin(first)
-    stream = run.data.stream(run.share)
+    stream = run.data.stream(run.rank)
     trainer = Trainer(run, optimizer)
     run.registry.hooks.run_started(run=run)
     progress = Progress(recipe.train.steps, list(recipe.tasks), first, times=times, shown=run.is_main)
@@ -129,7 +130,7 @@ def _train(run: Run, resume: bool, earlier: Mapping[str, Any], name: str) -> Non
     run.data.log.finish()
 
 
-def _save(run: Run, step: int, optimizer: Optimizer, lines: TrainLines, name: str) -> None:
+def _save(run: OpenRun, step: int, optimizer: Optimizer, lines: TrainLines, name: str) -> None:
     with run.times.spending("save"):
         if run.is_main:
             save_checkpoint(run, step, optimizer, lines)
@@ -147,7 +148,7 @@ def _timed(batches: Iterator[list[Sample]], times: Times) -> Iterator[list[Sampl
         yield samples
 
 
-def _after_step(run: Run, step: int, losses: dict[str, float], progress: Progress, lines: TrainLines) -> None:
+def _after_step(run: OpenRun, step: int, losses: dict[str, float], progress: Progress, lines: TrainLines) -> None:
     recipe = run.recipe
     run.registry.hooks.step_ended(run=run, step=step, losses=losses)
     progress.step(step, losses, rate_at(step - 1, recipe.train), recipe.train.batch)
@@ -158,13 +159,13 @@ def _after_step(run: Run, step: int, losses: dict[str, float], progress: Progres
         progress.message("  ".join(f"{name.removeprefix('eval/')} {value:.3f}" for name, value in values.items()))
 
 
-def _evaluate(run: Run, step: int) -> dict[str, float]:
+def _evaluate(run: OpenRun, step: int) -> dict[str, float]:
     """Score the split of `eval.split`; returns what was logged."""
     with run.times.spending("score"):
         return _log_scores(run, step, evaluate_run(run, run.recipe.eval.split, run.recipe.eval.limit, step))
 
 
-def _score(run: Run, earlier: Mapping[str, Any]) -> None:
+def _score(run: OpenRun, earlier: Mapping[str, Any]) -> None:
     """Score everything at the end. The curves end with the split that they are of.
 
     Controls that were scored before, on the same split, are scored anew.
@@ -180,7 +181,7 @@ def _score(run: Run, earlier: Mapping[str, Any]) -> None:
         _log_scores(run, recipe.train.steps, scores)
 
 
-def _log_scores(run: Run, step: int, scores: Mapping[str, Any]) -> dict[str, float]:
+def _log_scores(run: OpenRun, step: int, scores: Mapping[str, Any]) -> dict[str, float]:
     """Hand the scores of a step to the loggers; returns them by their names there."""
     values = {
         f"eval/{task}/{metric}": float(value)

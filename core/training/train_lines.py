@@ -7,7 +7,7 @@ from multigraft.core.training.optimizer import rate_at
 from multigraft.core.training.window import Window
 
 if TYPE_CHECKING:
-    from multigraft.core.training.run import Run
+    from multigraft.core.run.open_run import OpenRun
 
 
 class TrainLines:
@@ -16,7 +16,7 @@ class TrainLines:
     How fast the steps were is no part of it: a checkpoint is the same whenever it was made.
     """
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: "OpenRun") -> None:
         self._run, self._window = run, Window(run.times)
         self._last: dict[str, Any] = {}
         """The line before: its `step` and its `scalars`."""

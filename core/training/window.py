@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from multigraft.core.training.times import Times
+from multigraft.core.run.times import Times
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 from torch.nn.functional import gelu, linear
 
-from multigraft.core.graft.part import Part, normal, zeros
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.adapter import Adapter, Call
+from multigraft import Adapter, Part, Site, SiteCall
+from multigraft.init import normal, zeros
 from multigraft.plugins.adapters.options import BottleneckOptions
 
 _DEFAULT_REDUCTION = 8
@@ -30,7 +29,7 @@ class Bottleneck(Adapter):
             Part("up.bias", (outer,), zeros),
         )
 
-    def apply(self, call: Call, parts: Mapping[str, Tensor]) -> Tensor:
+    def apply(self, call: SiteCall, parts: Mapping[str, Tensor]) -> Tensor:
         """`(rows, tokens, width)` to the same."""
         hidden = gelu(linear(call.output, parts["down.weight"], parts["down.bias"]), approximate="tanh")
         return call.output + linear(hidden, parts["up.weight"], parts["up.bias"])

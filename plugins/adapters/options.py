@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from multigraft.core.config.sections import AdapterOptions
+from multigraft import AdapterOptions
 
 
 class BottleneckOptions(AdapterOptions):

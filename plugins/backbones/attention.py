@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from multigraft.core.interfaces.backbone import DecoderState
+from multigraft import DecoderState
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

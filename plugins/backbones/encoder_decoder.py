@@ -7,10 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from multigraft.core.data.batch import IGNORED
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.backbone import Backbone, DecoderState, Encoded
-from multigraft.core.interfaces.calls import SiteCalls
+from multigraft import IGNORED, Backbone, DecoderState, Encoded, Interceptor, Site
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Caches
 from multigraft.plugins.backbones.text import TextCodec
@@ -48,16 +45,16 @@ class EncoderDecoder(Backbone):
         """Texts without special tokens."""
         return self.text.decode(ids)
 
-    def decode(self, encoded: Encoded, target_ids: Tensor, calls: SiteCalls) -> Tensor:
+    def decode(self, encoded: Encoded, target_ids: Tensor, intercept: Interceptor) -> Tensor:
         """Teacher forcing; the input is the target shifted right behind the decoder's start token."""
-        hidden, _ = self._decoder(self._shifted(target_ids), self._begin(encoded, calls), calls)
+        hidden, _ = self._decoder(self._shifted(target_ids), self._begin(encoded, intercept), intercept)
         return hidden
 
-    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, calls: SiteCalls) -> Tensor:
+    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, intercept: Interceptor) -> Tensor:
         """Keys and values of cross-attention are made once for all targets of a row."""
         rows = torch.arange(encoded.states.shape[0], device=target_ids.device).repeat_interleave(copies)
-        caches = self._begin(encoded, calls).select(rows)
-        hidden, _ = self._decoder(self._shifted(target_ids), caches, calls.expand(copies))
+        caches = self._begin(encoded, intercept).select(rows)
+        hidden, _ = self._decoder(self._shifted(target_ids), caches, intercept.expand(copies))
         return hidden
 
     def _shifted(self, target_ids: Tensor) -> Tensor:
@@ -65,14 +62,14 @@ class EncoderDecoder(Backbone):
         shifted[:, 1:] = target_ids[:, :-1].masked_fill(target_ids[:, :-1] == IGNORED, self.config.pad_token_id)
         return shifted
 
-    def start(self, encoded: Encoded, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+    def start(self, encoded: Encoded, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
         """Logits after the decoder's start token."""
         first = torch.full((encoded.states.shape[0],), self.first, device=encoded.states.device)
-        return self.step(first, self._begin(encoded, calls), calls)
+        return self.step(first, self._begin(encoded, intercept), intercept)
 
-    def step(self, tokens: Tensor, state: DecoderState, calls: SiteCalls) -> tuple[Tensor, DecoderState]:
+    def step(self, tokens: Tensor, state: DecoderState, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
         """One more token."""
-        hidden, grown = self._decoder(tokens[:, None], state, calls)
+        hidden, grown = self._decoder(tokens[:, None], state, intercept)
         return self.head(hidden[:, -1]), grown
 
     def fingerprint(self) -> str:
@@ -80,11 +77,11 @@ class EncoderDecoder(Backbone):
         return loading.fingerprint(self.name, self.model)
 
     @abstractmethod
-    def _begin(self, encoded: Encoded, calls: SiteCalls) -> Caches:
+    def _begin(self, encoded: Encoded, intercept: Interceptor) -> Caches:
         """The caches before the first token: keys and values of cross-attention."""
 
     @abstractmethod
-    def _decoder(self, ids: Tensor, state: Any, calls: SiteCalls) -> tuple[Tensor, Caches]:
+    def _decoder(self, ids: Tensor, state: Any, intercept: Interceptor) -> tuple[Tensor, Caches]:
         """New tokens `(rows, tokens)` to states `(rows, tokens, width)` and grown caches."""
 
     @abstractmethod

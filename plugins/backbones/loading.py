@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from multigraft.core.config.sections import weight_source
-from multigraft.core.errors import MultigraftError, OptionError
-from multigraft.core.graft.bank import hash_tensors
-from multigraft.core.nearest import did_you_mean
+from multigraft import MultigraftError, OptionError, did_you_mean, hash_tensors, weight_source
 from multigraft.plugins.backbones.options import PretrainedOptions
 from multigraft.plugins.pretrained.form import check_form
 from multigraft.plugins.pretrained.hub import fetch

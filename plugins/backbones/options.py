@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from multigraft.core.config.names import SourceText
-from multigraft.core.config.sections import BackboneOptions, weight_source
+from multigraft import BackboneOptions, SourceText, weight_source
 
 
 class PretrainedOptions(BackboneOptions):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from multigraft.core.graft.site import Site
+from multigraft import Site
 
 
 def block_site(stack: str, layer: int, block: str, width: int, module: str) -> Site:

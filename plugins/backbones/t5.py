@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import dropout, pad
 
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.backbone import Encoded
-from multigraft.core.interfaces.calls import SiteCalls
+from multigraft import Encoded, Interceptor, Site
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, split_heads
 from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
@@ -36,7 +34,12 @@ class T5Backbone(EncoderDecoder):
         return self.model.shared.weight  # type: ignore[no-any-return]
 
     def encode(
-        self, text_ids: Tensor, text_mask: Tensor, prompt: Tensor | None, prompt_mask: Tensor | None, calls: SiteCalls
+        self,
+        text_ids: Tensor,
+        text_mask: Tensor,
+        prompt: Tensor | None,
+        prompt_mask: Tensor | None,
+        intercept: Interceptor,
     ) -> Encoded:
         """Text, then visual prompt, through the encoder: `(rows, tokens, width)`."""
         x, mask = self.model.shared(text_ids), text_mask
@@ -45,12 +48,12 @@ class T5Backbone(EncoderDecoder):
             x, mask = torch.cat([x, prompt.to(x.dtype)], 1), torch.cat([mask, prompt_mask], 1)
             bias = pad(bias, (0, prompt.shape[1], 0, prompt.shape[1]))
         bias = bias + _added(mask)
-        x = self._drop(x, calls)
+        x = self._drop(x, intercept)
         for number, block in enumerate(self.model.encoder.block):
             at = f"encoder.{number}"
-            x, _ = self._self_attention(block.layer[0], at, x, bias, None, calls)
-            x = self._feed_forward(block.layer[1], at, x, calls)
-        return Encoded(self._finish("encoder", x, calls), mask)
+            x, _ = self._self_attention(block.layer[0], at, x, bias, None, intercept)
+            x = self._feed_forward(block.layer[1], at, x, intercept)
+        return Encoded(self._finish("encoder", x, intercept), mask)
 
     def head(self, hidden: Tensor) -> Tensor:
         """The output layer; a tied one reads states divided by sqrt(width)."""
@@ -58,18 +61,18 @@ class T5Backbone(EncoderDecoder):
             hidden = hidden * self.width**-0.5
         return self.model.lm_head(hidden)  # type: ignore[no-any-return]
 
-    def _begin(self, encoded: Encoded, calls: SiteCalls) -> Caches:
+    def _begin(self, encoded: Encoded, intercept: Interceptor) -> Caches:
         cross: list[Pair] = []
         for number, block in enumerate(self.model.decoder.block):
             at, attention = f"decoder.{number}.cross-attention", block.layer[1].EncDecAttention
-            key = calls.linear(f"{at}.key", attention.k, encoded.states)
-            value = calls.linear(f"{at}.value", attention.v, encoded.states)
+            key = intercept.linear(f"{at}.key", attention.k, encoded.states)
+            value = intercept.linear(f"{at}.value", attention.v, encoded.states)
             cross.append((split_heads(key, self.config.num_heads), split_heads(value, self.config.num_heads)))
         return Caches((), tuple(cross), _added(encoded.mask))
 
-    def _decoder(self, ids: Tensor, state: Any, calls: SiteCalls) -> tuple[Tensor, Caches]:
+    def _decoder(self, ids: Tensor, state: Any, intercept: Interceptor) -> tuple[Tensor, Caches]:
         past, new = state.length, ids.shape[1]
-        x = self._drop(self.model.shared(ids), calls)
+        x = self._drop(self.model.shared(ids), intercept)
         bias = self._bias("decoder", new, past + new)
         if new > 1:
             allowed = torch.ones(new, new, dtype=torch.bool, device=ids.device).tril()
@@ -77,11 +80,11 @@ class T5Backbone(EncoderDecoder):
         own: list[Pair] = []
         for number, block in enumerate(self.model.decoder.block):
             at = f"decoder.{number}"
-            x, pair = self._self_attention(block.layer[0], at, x, bias, state.own[number] if past else None, calls)
+            x, pair = self._self_attention(block.layer[0], at, x, bias, state.own[number] if past else None, intercept)
             own.append(pair)
-            x = self._cross_attention(block.layer[1], at, x, state.cross[number], state.mask, calls)
-            x = self._feed_forward(block.layer[2], at, x, calls)
-        return self._finish("decoder", x, calls), Caches(tuple(own), state.cross, state.mask)
+            x = self._cross_attention(block.layer[1], at, x, state.cross[number], state.mask, intercept)
+            x = self._feed_forward(block.layer[2], at, x, intercept)
+        return self._finish("decoder", x, intercept), Caches(tuple(own), state.cross, state.mask)
 
     def _bias(self, stack: str, queries: int, keys: int) -> Tensor:
         attention = getattr(self.model, stack).block[0].layer[0].SelfAttention
@@ -97,45 +100,49 @@ class T5Backbone(EncoderDecoder):
         return attention.relative_attention_bias(buckets).permute(2, 0, 1)[None]  # type: ignore[no-any-return]
 
     def _self_attention(
-        self, layer: Any, at: str, x: Tensor, bias: Tensor, past: Pair | None, calls: SiteCalls
+        self, layer: Any, at: str, x: Tensor, bias: Tensor, past: Pair | None, intercept: Interceptor
     ) -> tuple[Tensor, Pair]:
         site, attention = f"{at}.self-attention", layer.SelfAttention
-        normed = calls.norm(f"{site}.norm", layer.layer_norm, x)
-        key = split_heads(calls.linear(f"{site}.key", attention.k, normed), self.config.num_heads)
-        value = split_heads(calls.linear(f"{site}.value", attention.v, normed), self.config.num_heads)
+        normed = intercept.norm(f"{site}.norm", layer.layer_norm, x)
+        key = split_heads(intercept.linear(f"{site}.key", attention.k, normed), self.config.num_heads)
+        value = split_heads(intercept.linear(f"{site}.value", attention.v, normed), self.config.num_heads)
         pair = append(past, key, value)
-        return self._attend(attention, site, x, normed, pair, bias, calls), pair
+        return self._attend(attention, site, x, normed, pair, bias, intercept), pair
 
-    def _cross_attention(self, layer: Any, at: str, x: Tensor, pair: Pair, mask: Tensor, calls: SiteCalls) -> Tensor:
+    def _cross_attention(
+        self, layer: Any, at: str, x: Tensor, pair: Pair, mask: Tensor, intercept: Interceptor
+    ) -> Tensor:
         site = f"{at}.cross-attention"
-        normed = calls.norm(f"{site}.norm", layer.layer_norm, x)
-        return self._attend(layer.EncDecAttention, site, x, normed, pair, mask, calls)
+        normed = intercept.norm(f"{site}.norm", layer.layer_norm, x)
+        return self._attend(layer.EncDecAttention, site, x, normed, pair, mask, intercept)
 
     def _attend(
-        self, attention: Any, site: str, x: Tensor, normed: Tensor, pair: Pair, bias: Tensor, calls: SiteCalls
+        self, attention: Any, site: str, x: Tensor, normed: Tensor, pair: Pair, bias: Tensor, intercept: Interceptor
     ) -> Tensor:
-        query = split_heads(calls.linear(f"{site}.query", attention.q, normed), self.config.num_heads)
-        rate = self.config.dropout_rate if calls.training else 0.0
+        query = split_heads(intercept.linear(f"{site}.query", attention.q, normed), self.config.num_heads)
+        rate = self.config.dropout_rate if intercept.training else 0.0
         mixed = attend(query, *pair, bias, scale=1.0, dropout=rate)
-        output = calls.linear(f"{site}.output", attention.o, mixed)
-        return x + self._drop(calls.block(site, normed, output), calls)
+        output = intercept.linear(f"{site}.output", attention.o, mixed)
+        return x + self._drop(intercept.block(site, normed, output), intercept)
 
-    def _feed_forward(self, layer: Any, at: str, x: Tensor, calls: SiteCalls) -> Tensor:
+    def _feed_forward(self, layer: Any, at: str, x: Tensor, intercept: Interceptor) -> Tensor:
         site, dense = f"{at}.feed-forward", layer.DenseReluDense
-        normed = calls.norm(f"{site}.norm", layer.layer_norm, x)
+        normed = intercept.norm(f"{site}.norm", layer.layer_norm, x)
         if self.config.is_gated_act:
-            gate = dense.act(calls.linear(f"{site}.gate", dense.wi_0, normed))
-            inner = gate * calls.linear(f"{site}.up", dense.wi_1, normed)
+            gate = dense.act(intercept.linear(f"{site}.gate", dense.wi_0, normed))
+            inner = gate * intercept.linear(f"{site}.up", dense.wi_1, normed)
         else:
-            inner = dense.act(calls.linear(f"{site}.up", dense.wi, normed))
-        output = calls.linear(f"{site}.down", dense.wo, self._drop(inner, calls))
-        return x + self._drop(calls.block(site, normed, output), calls)
+            inner = dense.act(intercept.linear(f"{site}.up", dense.wi, normed))
+        output = intercept.linear(f"{site}.down", dense.wo, self._drop(inner, intercept))
+        return x + self._drop(intercept.block(site, normed, output), intercept)
 
-    def _finish(self, stack: str, x: Tensor, calls: SiteCalls) -> Tensor:
-        return self._drop(calls.norm(f"{stack}.final-norm", getattr(self.model, stack).final_layer_norm, x), calls)
+    def _finish(self, stack: str, x: Tensor, intercept: Interceptor) -> Tensor:
+        return self._drop(
+            intercept.norm(f"{stack}.final-norm", getattr(self.model, stack).final_layer_norm, x), intercept
+        )
 
-    def _drop(self, x: Tensor, calls: SiteCalls) -> Tensor:
-        return dropout(x, self.config.dropout_rate, calls.training)
+    def _drop(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        return dropout(x, self.config.dropout_rate, intercept.training)
 
     def _sites(self) -> Iterator[Site]:
         for stack in ("encoder", "decoder"):

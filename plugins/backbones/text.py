@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from multigraft.core.data.batch import IGNORED
+from multigraft import IGNORED
 
 
 class TextCodec:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from multigraft.core.errors import MultigraftError
+from multigraft import MultigraftError
 from multigraft.plugins.encoders.torchscript import is_torchscript, read_torchscript
 
 _WRAPPERS = ("state_dict", "model")

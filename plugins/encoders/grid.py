@@ -9,11 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.calls import SiteCalls
-from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.interfaces.picture import Transform
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft import Interceptor, MultigraftError, TokenLayout, Transform, VisualEncoder
 from multigraft.plugins.encoders.fold import fold_batch_norms
 
 
@@ -92,7 +88,7 @@ class FrozenEncoder(VisualEncoder):
         self._layout, self.width = self._shape()
         self.tokens = self._layout.tokens
 
-    def forward(self, pixels: Tensor, calls: SiteCalls) -> Tensor:
+    def forward(self, pixels: Tensor, intercept: Interceptor) -> Tensor:
         """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`."""
         grid = self._grid(pixels)
         tokens = grid.cells.flatten(2).transpose(1, 2)

@@ -7,8 +7,7 @@ from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
-from multigraft.core.errors import MultigraftError, OptionError
-from multigraft.core.interfaces.picture import Transform
+from multigraft import MultigraftError, OptionError, Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells
 from multigraft.plugins.encoders.open_clip_weights import load_tower
 from multigraft.plugins.encoders.options import OpenClipOptions

@@ -15,9 +15,7 @@ from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_mod
 from open_clip.transform import PreprocessCfg
 from torch import nn
 
-from multigraft.core.config.sections import weight_source
-from multigraft.core.errors import MultigraftError, OptionError
-from multigraft.core.nearest import did_you_mean
+from multigraft import MultigraftError, OptionError, did_you_mean, weight_source
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import OPEN_CLIP_SCHEMES, OpenClipOptions
 from multigraft.plugins.encoders.seeded import building_on_meta, seeded_by

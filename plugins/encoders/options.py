@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from multigraft.core.config.names import SourceText
-from multigraft.core.config.sections import EncoderOptions, weight_source
+from multigraft import EncoderOptions, SourceText, weight_source
 
 TIMM_SCHEMES = ("path", "package", "hub", "random")
 OPEN_CLIP_SCHEMES = ("path", "hub", "tag", "random")

@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.picture import Transform
+from multigraft import MultigraftError, Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
 from multigraft.plugins.encoders.options import TimmOptions
 from multigraft.plugins.encoders.timm_weights import load_model

@@ -9,8 +9,7 @@ import timm
 from timm.models import PretrainedCfg
 from torch import Tensor
 
-from multigraft.core.errors import OptionError
-from multigraft.core.nearest import did_you_mean
+from multigraft import OptionError, did_you_mean
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import TimmOptions
 from multigraft.plugins.pretrained.form import pick_file

@@ -10,9 +10,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.config.sections import WeightSource, weight_source
-from multigraft.core.errors import MultigraftError, OptionError
-from multigraft.core.nearest import did_you_mean, nearest
+from multigraft import MultigraftError, OptionError, WeightSource, did_you_mean, nearest_name, weight_source
 from multigraft.plugins.encoders.checkpoint import read_state_dict
 from multigraft.plugins.encoders.options import TIMM_SCHEMES, TimmOptions
 from multigraft.plugins.encoders.seeded import building_on_meta, seeded_by
@@ -74,7 +72,7 @@ def check_source(source: WeightSource, options: TimmOptions) -> None:
 
 def _check_package(package: str, model: str) -> None:
     if (package, model) != (_LITE0, _LITE0_MODEL):
-        near = f"did you mean {_LITE0!r}? " if nearest(package, [_LITE0]) else ""
+        near = f"did you mean {_LITE0!r}? " if nearest_name(package, [_LITE0]) else ""
         raise OptionError(
             ("weights",),
             f"encoder timm: no package weights {package!r} for model {model!r}",

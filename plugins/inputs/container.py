@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from multigraft.core.data.media import BadSample
+from multigraft import BadSample
 
 MP4, MATROSKA, AVI, MPEG_TS, MPEG_PS = "mov", "matroska", "avi", "mpegts", "mpeg"
 """FFmpeg's names of the demuxers, so that a file is read as what it begins with and as nothing else."""

@@ -5,9 +5,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from multigraft.core.data.media import BadSample, Media
-from multigraft.core.interfaces.input import Input, Span
-from multigraft.core.interfaces.picture import Transform
+from multigraft import BadSample, Input, Media, Span, Transform
 from multigraft.plugins.inputs.flatten import upright_rgb
 from multigraft.plugins.inputs.options import ImageOptions
 from multigraft.plugins.inputs.resize import resize

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.data.media import BadSample
+from multigraft import BadSample
 from multigraft.plugins.inputs.sampling import ROUNDING
 
 Frame = TypeVar("Frame")

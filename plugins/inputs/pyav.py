@@ -12,7 +12,7 @@ import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
 
-from multigraft.core.data.media import BadSample
+from multigraft import BadSample
 from multigraft.plugins.inputs.access import begins_anew
 
 _WORTH_A_JUMP = 16

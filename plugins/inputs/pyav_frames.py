@@ -10,8 +10,7 @@ from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 from PIL import Image
 
-from multigraft.core.data.media import BadSample
-from multigraft.core.interfaces.picture import Transform
+from multigraft import BadSample, Transform
 from multigraft.plugins.inputs.container import MATROSKA, MP4
 from multigraft.plugins.inputs.display import UPRIGHT, Matrix, oriented
 from multigraft.plugins.inputs.picker import FramePicker

@@ -5,8 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.data.media import BadSample
-from multigraft.core.interfaces.input import Span
+from multigraft import BadSample, Span
 from multigraft.plugins.inputs.options import VideoOptions
 
 ROUNDING = 1e-3

@@ -8,11 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from multigraft.core.data.media import BadSample, Media
-from multigraft.core.data.memory import at_most
-from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.input import Input, Span
-from multigraft.core.interfaces.picture import Transform
+from multigraft import BadSample, Input, Media, MultigraftError, Span, Transform, memory_at_most
 from multigraft.plugins.inputs.container import container_of
 from multigraft.plugins.inputs.decord_frames import DistrustError, decord_frames, is_installed, is_trusted
 from multigraft.plugins.inputs.options import VideoOptions
@@ -56,12 +52,15 @@ class VideoInput(Input):
         from multigraft.plugins.inputs.pyav_frames import FrameFinisher, is_plain, pick_with_pyav
 
         limit = self._options.max_pixels
-        with at_most(_SPARE_BYTES + _FRAMES_HELD * limit * _PROBED_BYTES), opened(data, container, limit) as source:
+        with (
+            memory_at_most(_SPARE_BYTES + _FRAMES_HELD * limit * _PROBED_BYTES),
+            opened(data, container, limit) as source,
+        ):
             clip = probe(*source)
         self._check(clip)
         plan = partial(self._plan, clip, span)
         samples = self._options.frames * 3 * transform.size**2
-        with at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
+        with memory_at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
             picked = None
             if self._takes_decord(container, clip) and is_plain(data, container, limit, clip):
                 picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform)))

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from multigraft.core.files import write_text
-from multigraft.core.interfaces.logger import Logger
+from multigraft import Logger, write_text
 from multigraft.plugins.loggers.options import CsvOptions
 
 

@@ -5,8 +5,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from multigraft.core.files import write_text
-from multigraft.core.interfaces.logger import Logger
+from multigraft import Logger, write_text
 from multigraft.plugins.loggers.options import JsonLinesOptions
 
 

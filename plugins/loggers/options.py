@@ -1,6 +1,6 @@
 """Options of the built-in loggers."""
 
-from multigraft.core.config.options import Options
+from multigraft import Options
 
 
 class JsonLinesOptions(Options):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from multigraft.core.interfaces.logger import Logger
+from multigraft import Logger
 from multigraft.plugins.loggers.options import TensorBoardOptions
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from multigraft.core.interfaces.metric import Metric, Prediction
+from multigraft import Metric, Prediction
 from multigraft.plugins.metrics.exact_match import ExactMatch
 from multigraft.plugins.metrics.options import AccuracyByTypeOptions
 from multigraft.plugins.metrics.row_mean import RowMean, mean

@@ -7,7 +7,7 @@ from pycocoevalcap.bleu.bleu import Bleu as CocoBleu
 from pycocoevalcap.cider.cider import Cider as CocoCider
 from pycocoevalcap.rouge.rouge import Rouge as CocoRouge
 
-from multigraft.core.interfaces.metric import Metric, Prediction
+from multigraft import Metric, Prediction
 from multigraft.plugins.metrics.meteor_program import corpus_meteor
 from multigraft.plugins.metrics.options import BleuOptions, CaptionOptions, CiderOptions, MeteorOptions, RougeLOptions
 from multigraft.plugins.metrics.word_tokenizers import java, tokenizer

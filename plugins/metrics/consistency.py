@@ -8,7 +8,7 @@ texts of two sets are two.
 import re
 from typing import Any
 
-from multigraft.core.interfaces.metric import Metric, Prediction
+from multigraft import Metric, Prediction
 from multigraft.plugins.metrics.exact_match import ExactMatch
 from multigraft.plugins.metrics.options import ConsistencyOptions
 

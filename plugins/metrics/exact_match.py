@@ -1,6 +1,6 @@
 """Exact match: an output counts if it equals a reference or an answer."""
 
-from multigraft.core.interfaces.metric import Prediction
+from multigraft import Prediction
 from multigraft.plugins.metrics.options import ExactMatchOptions
 from multigraft.plugins.metrics.row_mean import RowMean, own_references
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from multigraft.core.config.options import Options
+from multigraft import Options
 
 
 class ExactMatchOptions(Options):

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Any
 
-from multigraft.core.interfaces.metric import Metric, Prediction
+from multigraft import Metric, Prediction
 
 
 def mean(scores: list[float]) -> float:

@@ -1,6 +1,6 @@
 """VQA soft accuracy (Antol et al. 2015, section 3; the leave-one-out form of the official evaluation)."""
 
-from multigraft.core.interfaces.metric import Prediction
+from multigraft import Prediction
 from multigraft.plugins.metrics.options import VqaAccuracyOptions
 from multigraft.plugins.metrics.row_mean import RowMean, own_references
 from multigraft.plugins.metrics.vqa_normalisation import normalise

@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 
 from pycocoevalcap.tokenizer.ptbtokenizer import PUNCTUATIONS, STANFORD_CORENLP_3_4_1_JAR
 
-from multigraft.core.errors import MultigraftError, OptionError
+from multigraft import MultigraftError, OptionError
 
 Tokenizer = Callable[[Sequence[str]], list[str]]
 """Texts to the same texts with words parted by single spaces."""

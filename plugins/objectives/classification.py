@@ -6,11 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from multigraft.core.config.sections import Decoding
-from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.part import Initial, normal, zeros
-from multigraft.core.interfaces.objective import Head, Objective, Passes, TaskRows
-from multigraft.core.nearest import did_you_mean
+from multigraft import Decoding, Head, Initial, MultigraftError, Objective, TaskBatch, TaskOutputs, did_you_mean
+from multigraft.init import normal, zeros
 from multigraft.plugins.objectives.options import ClassificationOptions
 
 
@@ -52,26 +49,26 @@ class Classification(Objective):
         """Labels that no target is."""
         return [label for label in self.labels if label not in targets]
 
-    def denominator(self, rows: TaskRows) -> float:
+    def denominator(self, rows: TaskBatch) -> float:
         """Samples."""
         return float(len(rows.samples))
 
-    def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
+    def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Tensor:
         """Weighted sum of the samples' cross-entropies.
 
         Raises:
             MultigraftError: a target is none of the labels.
         """
         targets = torch.tensor([self._number(rows, sample.example.target) for sample in rows.samples])
-        logits = passes.head(passes.first_hidden()).float()
+        logits = outputs.head(outputs.first_hidden()).float()
         losses = cross_entropy(logits, targets.to(logits.device), reduction="none")
         return (losses * rows.weights).sum()
 
-    def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:
+    def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
         """The likeliest label."""
-        return [self.labels[number] for number in passes.head(passes.first_hidden()).argmax(dim=1).tolist()]
+        return [self.labels[number] for number in outputs.head(outputs.first_hidden()).argmax(dim=1).tolist()]
 
-    def _number(self, rows: TaskRows, target: str) -> int:
+    def _number(self, rows: TaskBatch, target: str) -> int:
         if target not in self.number:
             known = ", ".join(self.labels)
             raise MultigraftError(f"task '{rows.task}': target {target!r} is none of the labels: {known}")

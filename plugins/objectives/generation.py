@@ -4,10 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from multigraft.core.config.sections import Decoding
-from multigraft.core.data.batch import IGNORED
-from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.objective import Objective, Passes, TaskRows
+from multigraft import IGNORED, Decoding, MultigraftError, Objective, TaskBatch, TaskOutputs
 from multigraft.plugins.objectives.options import GenerationOptions
 
 
@@ -17,7 +14,7 @@ class Generation(Objective):
     def __init__(self, options: GenerationOptions) -> None:
         self.options = options
 
-    def denominator(self, rows: TaskRows) -> float:
+    def denominator(self, rows: TaskBatch) -> float:
         """Tokens, samples, or the sum of weights."""
         if self.options.reduction == "token-mean":
             return float((rows.target_ids != IGNORED).sum())
@@ -25,10 +22,10 @@ class Generation(Objective):
             return float(rows.weights.sum())
         return float(len(rows.samples))
 
-    def loss(self, rows: TaskRows, passes: Passes) -> Tensor:
+    def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Tensor:
         """Sum over the rows. The output layer runs only where a token counts."""
         counted = rows.target_ids != IGNORED
-        logits = passes.logits(passes.hidden()[counted]).float()
+        logits = outputs.logits(outputs.hidden()[counted]).float()
         losses = cross_entropy(
             logits, rows.target_ids[counted], reduction="none", label_smoothing=self.options.smoothing
         )
@@ -37,14 +34,14 @@ class Generation(Objective):
             by_row = by_row / counted.sum(1).clamp(min=1)
         return (by_row * rows.weights).sum()
 
-    def answer(self, rows: TaskRows, passes: Passes, decoding: Decoding) -> list[str]:
+    def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
         """The generated text, or the likeliest of each sample's choices.
 
         Raises:
             MultigraftError: choices are wanted, and a sample has none.
         """
         if decoding.candidates == "none":
-            return passes.generate(decoding)
+            return outputs.generate(decoding)
         choices = [sample.example.choices for sample in rows.samples]
         if not all(choices):
             lacking = next(sample for sample in rows.samples if not sample.example.choices)
@@ -52,7 +49,7 @@ class Generation(Objective):
                 f"task '{rows.task}': `decoding.candidates: choices`, and its annotation {lacking.annotation.id!r} "
                 "has no choices; say `candidates: none` to generate answers"
             )
-        best = passes.score(choices).argmax(dim=1).tolist()
+        best = outputs.score(choices).argmax(dim=1).tolist()
         return [texts[number] for texts, number in zip(choices, best, strict=True)]
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from multigraft.core.config.options import Options
+from multigraft import Options
 
 
 class GenerationOptions(Options):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from multigraft.core.errors import OptionError
+from multigraft import OptionError
 
 SAFE = ".safetensors"
 ALLOWED = "`allow_pickle_weights: true`"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from multigraft.core.errors import OptionError
+from multigraft import OptionError
 
 
 @dataclass(frozen=True)

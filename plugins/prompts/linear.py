@@ -10,10 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.part import Initial, normal, ones, zeros
-from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape, VisualTokens
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft import Initial, MultigraftError, PromptGenerator, PromptShape, TokenLayout, VisualTokens
+from multigraft.init import normal, ones, zeros
 from multigraft.plugins.prompts.options import LinearOptions
 from multigraft.plugins.prompts.pooling import Pooled, plan_pooling, pool_frames, pool_tokens
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from multigraft.core.config.sections import PromptOptions
+from multigraft import PromptOptions
 
 
 class LinearOptions(PromptOptions):

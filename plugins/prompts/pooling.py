@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_max_pool1d, adaptive_max_pool2d
 
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft import TokenLayout
 
 Pool = Literal["max", "mean"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
+from multigraft import Annotation, Record, ScoredAnswer
 
 SPLITS = ("train", "validation", "test")
 

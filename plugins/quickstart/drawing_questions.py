@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from multigraft.core.data.annotation import Annotation
+from multigraft import Annotation
 from multigraft.plugins.quickstart.bundle import caption, question
 from multigraft.plugins.quickstart.drawings import Concept
 from multigraft.plugins.quickstart.statements import Claim

@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Iterator
 
-from multigraft.core.data.annotation import Annotation
+from multigraft import Annotation
 from multigraft.plugins.quickstart.bundle import Bundle, chunks, make_record
 from multigraft.plugins.quickstart.concept_split import concept_splits
 from multigraft.plugins.quickstart.drawing_questions import (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.errors import MultigraftError
+from multigraft import MultigraftError
 from multigraft.plugins.quickstart.episode_plan import Plan, Thing
 
 Frame = NDArray[np.uint8]

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from multigraft.core.data.annotation import Annotation
+from multigraft import Annotation
 from multigraft.plugins.quickstart.bundle import caption, question
 from multigraft.plugins.quickstart.episode_plan import COLORS, THINGS, Plan, Thing
 

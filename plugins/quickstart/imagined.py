@@ -2,7 +2,7 @@
 
 import random
 
-from multigraft.core.data.annotation import Annotation
+from multigraft import Annotation
 from multigraft.plugins.quickstart.episode_plan import COLORS, THINGS, Plan, Thing
 from multigraft.plugins.quickstart.episode_questions import ACTIONS, ask
 

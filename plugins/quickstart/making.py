@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from multigraft.core.data.manifest import MANIFEST, lack
-from multigraft.core.data.shard_writer import ShardWriter, read_manifest
-from multigraft.core.errors import MultigraftError
-from multigraft.core.files import write_json, writing
-from multigraft.core.locking import next_writer
+from multigraft import (
+    MANIFEST,
+    MultigraftError,
+    ShardWriter,
+    missing_data,
+    next_writer,
+    read_manifest,
+    write_json,
+    writing,
+)
 from multigraft.plugins.quickstart import drawing_source, episode_source, shape_source
 from multigraft.plugins.quickstart.attribution import ATTRIBUTIONS
 from multigraft.plugins.quickstart.bundle import SPLITS, Bundle
@@ -62,7 +67,7 @@ def _finished(folder: Path, settings: Mapping[str, Any]) -> bool:
         raise MultigraftError(
             f"{folder} was made with {made}, and now {dict(settings)} is asked for; give another folder or delete it"
         )
-    if lacking := lack(folder):
+    if lacking := missing_data(folder):
         print(f"{folder} {lacking}: making it again", file=sys.stderr)
     return not lacking
 

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.media import BadSample
-from multigraft.core.data.order import Order
+from multigraft import Annotation, BadSample
 from multigraft.plugins.quickstart.bounds import group_bound, shape_oracle
 from multigraft.plugins.quickstart.drawings import concepts
 from multigraft.plugins.quickstart.shapes import COLORS, SHAPES, Shape
 
 if TYPE_CHECKING:
-    from multigraft.core.data.shard import Shard
-    from multigraft.core.training.run import Run
+    from multigraft import Run
 
 _SPLITS = ("train", "validation", "test")
 
@@ -48,9 +45,8 @@ class _Pictures:
     def annotations(self, task: str, split: str, origin: str) -> Iterator[tuple[Annotation, Tensor]]:
         """Every good annotation of a source, with its first picture's features `(tokens * width,)`."""
         source = self._run.data.source(task, split)
-        order = Order(source.counts, 0, task, 1)
-        for position in range(order.size):
-            shard, row = source.locate(order.unshuffled(position))
+        for place in source.places():
+            shard, row = source.locate(place)
             try:
                 annotation = shard.annotation(row)
                 if annotation.source == origin:
@@ -58,7 +54,7 @@ class _Pictures:
             except BadSample:
                 continue
 
-    def _features(self, shard: "Shard", sample: int, annotation: Annotation) -> Tensor:
+    def _features(self, shard: Any, sample: int, annotation: Annotation) -> Tensor:
         key = (shard.name, sample, annotation.media[0])
         if key not in self._rows:
             media = self._run.data.media

@@ -5,10 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from multigraft.core.data.annotation import Annotation, ScoredAnswer
-from multigraft.core.data.seeding import seeded
-from multigraft.core.files import writing, written_whole
-from multigraft.core.locking import next_writer
+from multigraft import Annotation, ScoredAnswer, next_writer, seeded, writing, written_whole
 from multigraft.plugins.quickstart.bundle import Bundle, chunks, make_record
 from multigraft.plugins.quickstart.making import Source, make_source, write_manifest
 from multigraft.plugins.quickstart.sapling_reading import Reading

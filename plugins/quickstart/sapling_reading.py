@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from multigraft.core.data.annotation import Annotation, Record
+from multigraft import Annotation, Record
 from multigraft.plugins.quickstart import drawing_source, episode_source, shape_source
 from multigraft.plugins.quickstart.episode_plan import plan_episodes
 from multigraft.plugins.quickstart.held_out import held_out_words, tells

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from functools import cache
 
-from multigraft.core.data.annotation import Annotation
+from multigraft import Annotation
 from multigraft.plugins.quickstart import drawing_source, episode_source, shape_source
 from multigraft.plugins.quickstart.episode_plan import plan_episodes
 from multigraft.plugins.quickstart.held_out import harmless, held_out_words

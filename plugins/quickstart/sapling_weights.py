@@ -6,10 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from multigraft.core.errors import MultigraftError
-from multigraft.core.files import write_folder, writing
-from multigraft.core.registry import Registry
-from multigraft.core.training.saved import open_saved
+from multigraft import MultigraftError, Registry, open_artifact, write_folder, writing
 
 _OWNED = "backbone/backbone."
 
@@ -22,7 +19,7 @@ def write_sapling(run: Path, to: Path, registry: Registry) -> Path:
     """
     if to.exists():
         raise MultigraftError(f"{to} is there already; name a new folder")
-    saved = open_saved(run, registry)
+    saved = open_artifact(run, registry)
     stored = load_file(saved.graft / "shared.safetensors")
     tensors = {name.removeprefix(_OWNED): value for name, value in stored.items() if name.startswith(_OWNED)}
     if not tensors:

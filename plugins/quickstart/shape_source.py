@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from multigraft.core.data.annotation import Annotation
+from multigraft import Annotation
 from multigraft.plugins.quickstart.bundle import Bundle, caption, chunks, make_record, question
 from multigraft.plugins.quickstart.shapes import Shape, question_type, read_shapes
 from multigraft.plugins.quickstart.statements import Claim, annotate, balanced_statements

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from multigraft.core.config.names import Refers
-from multigraft.core.config.sections import SamplerOptions
+from multigraft import Refers, SamplerOptions
 
 
 class ProportionalOptions(SamplerOptions):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from multigraft.core.interfaces.sampler import Sampler
+from multigraft import Sampler
 from multigraft.plugins.samplers.options import RoundRobinOptions
 
 

@@ -10,9 +10,7 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from multigraft.core.errors import OptionError
-from multigraft.core.interfaces.sampler import Sampler
-from multigraft.core.nearest import nearest
+from multigraft import OptionError, Sampler, nearest_name
 from multigraft.plugins.samplers.options import EqualOptions, ProportionalOptions, TemperatureOptions, WeightsOptions
 
 _SCALE = 1 << 40
@@ -95,7 +93,7 @@ def build_weights(options: WeightsOptions, sizes: Mapping[str, int], batch: int,
     """
     for task in options.weights:
         if task not in sizes:
-            near = nearest(task, sizes)
+            near = nearest_name(task, sizes)
             hint = f"; did you mean {near!r}?" if near else ""
             raise OptionError(
                 ("weights", task), f"sampler weights: no task {task!r}; the tasks are {', '.join(sizes)}{hint}"

@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 
-from multigraft.core.errors import OptionError
-from multigraft.core.graft.part import Part
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.sharing import Owner, Sharing
+from multigraft import OptionError, Owner, Part, Sharing, Site
 from multigraft.plugins.sharing.options import GroupsOptions
 
 

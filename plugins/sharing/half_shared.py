@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from multigraft.core.graft.part import Part
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.sharing import SHARED, Owner, Sharing
+from multigraft import SHARED, Owner, Part, Sharing, Site
 from multigraft.plugins.sharing.options import HalfSharedOptions
 
 

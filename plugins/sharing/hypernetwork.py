@@ -10,10 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.part import Initial, Part, normal, ones, zeros
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.sharing import SHARED, Owner, PartGenerator, Sharing
+from multigraft import SHARED, Initial, MultigraftError, Owner, Part, PartGenerator, Sharing, Site
+from multigraft.init import normal, ones, zeros
 from multigraft.plugins.sharing.options import HypernetworkOptions
 
 _START = 0.02

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from multigraft.core.config.names import GroupName, Refers
-from multigraft.core.config.options import Options
+from multigraft import GroupName, Options, Refers
 
 
 class SingleOptions(Options):

@@ -1,8 +1,6 @@
 """`per-task`: each task has its own (VL-Adapter's «multiple adapters», section 3.3)."""
 
-from multigraft.core.graft.part import Part
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.sharing import Owner, Sharing
+from multigraft import Owner, Part, Sharing, Site
 from multigraft.plugins.sharing.options import PerTaskOptions
 
 

@@ -1,8 +1,6 @@
 """`single`: one tensor for all tasks (VL-Adapter, section 3.3)."""
 
-from multigraft.core.graft.part import Part
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.sharing import SHARED, Owner, Sharing
+from multigraft import SHARED, Owner, Part, Sharing, Site
 from multigraft.plugins.sharing.options import SingleOptions
 
 

@@ -4,9 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from multigraft.core.config.options import Options
-from multigraft.core.config.reference import Registered
-from multigraft.core.config.sections import TaskOptions
+from multigraft import Options, Registered, TaskOptions
 from multigraft.tasks.choice_decoding import ChoiceDecoding
 
 _METRICS: Any = ["exact-match", "accuracy-by-type"]

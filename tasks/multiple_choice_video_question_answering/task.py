@@ -6,10 +6,7 @@ The answer is the text of a choice, not its letter: texts mean the same wherever
 import random
 from dataclasses import replace
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
-from multigraft.core.interfaces.task import Task
+from multigraft import Annotation, BadSample, Task, TextPair
 from multigraft.tasks.answers import best_answer, missing, question
 from multigraft.tasks.multiple_choice_video_question_answering.options import (
     MultipleChoiceVideoQuestionAnsweringOptions,
@@ -20,7 +17,7 @@ from multigraft.tasks.pieces import asked
 class MultipleChoiceVideoQuestionAnswering(Task):
     """The question and its choices go in, the right choice should come out."""
 
-    def ask(self, annotation: Annotation) -> Example:
+    def ask(self, annotation: Annotation) -> TextPair:
         """The question, its context, then `choices:` and the choices in their own order.
 
         Raises:
@@ -29,9 +26,9 @@ class MultipleChoiceVideoQuestionAnswering(Task):
         if len(annotation.choices) < 2:
             raise missing(f"choices (two or more, not {len(annotation.choices)})", annotation)
         pieces = asked(annotation, question(annotation), annotation.choices)
-        return Example.of(pieces, "", annotation.weight, annotation.choices)
+        return TextPair.of(pieces, "", annotation.weight, annotation.choices)
 
-    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+    def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
         """The question and the right choice; in training the choices are shuffled.
 
         Raises:

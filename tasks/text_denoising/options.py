@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from multigraft.core.config.sections import Decoding, TaskOptions
+from multigraft import Decoding, TaskOptions
 
 
 class DenoisingDecoding(Decoding):

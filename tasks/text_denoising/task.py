@@ -3,10 +3,7 @@
 import random
 from dataclasses import replace
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
-from multigraft.core.interfaces.metric import Prediction
-from multigraft.core.interfaces.task import Task
+from multigraft import Annotation, Prediction, Task, TextPair
 from multigraft.tasks.answers import question
 from multigraft.tasks.pieces import asked
 from multigraft.tasks.text_denoising.infilling import infill
@@ -21,11 +18,11 @@ class TextDenoising(Task):
     def __init__(self, options: TextDenoisingOptions) -> None:
         self._options = options
 
-    def ask(self, annotation: Annotation) -> Example:
+    def ask(self, annotation: Annotation) -> TextPair:
         """The text as it is given, its masks included, and its context."""
-        return Example.of(asked(annotation, question(annotation)), "", annotation.weight)
+        return TextPair.of(asked(annotation, question(annotation)), "", annotation.weight)
 
-    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+    def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
         """A masked text and the whole one; in evaluation the annotation's id decides what is masked.
 
         An annotation with an answer hides its end: the text goes in, the answer should come out.
@@ -35,7 +32,7 @@ class TextDenoising(Task):
         words = question(annotation).split()
         draw = draw or random.Random(annotation.id)
         masked = infill(words, self._options.masked, self._options.mean_span, draw)
-        return Example.of(asked(annotation, " ".join(masked)), " ".join(words), annotation.weight)
+        return TextPair.of(asked(annotation, " ".join(masked)), " ".join(words), annotation.weight)
 
     def prediction(self, annotation: Annotation, output: str) -> Prediction:
         """The masked text, and the whole one as reference."""

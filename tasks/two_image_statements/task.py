@@ -3,10 +3,7 @@
 import random
 from dataclasses import replace
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
-from multigraft.core.interfaces.task import Task
+from multigraft import Annotation, BadSample, Task, TextPair
 from multigraft.tasks.answers import best_answer, missing, question
 from multigraft.tasks.pieces import asked
 from multigraft.tasks.two_image_statements.options import TwoImageStatementsOptions
@@ -18,7 +15,7 @@ _PICTURES = 2
 class TwoImageStatements(Task):
     """The statement goes in, `true` or `false` should come out."""
 
-    def ask(self, annotation: Annotation) -> Example:
+    def ask(self, annotation: Annotation) -> TextPair:
         """The statement and both choices.
 
         Raises:
@@ -26,9 +23,9 @@ class TwoImageStatements(Task):
         """
         if len(annotation.media) != _PICTURES:
             raise missing(f"media (two, not {len(annotation.media)})", annotation)
-        return Example.of(asked(annotation, question(annotation)), "", annotation.weight, CHOICES)
+        return TextPair.of(asked(annotation, question(annotation)), "", annotation.weight, CHOICES)
 
-    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+    def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
         """The statement and its truth.
 
         Raises:

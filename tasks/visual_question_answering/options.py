@@ -4,9 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from multigraft.core.config.options import Options
-from multigraft.core.config.reference import Registered
-from multigraft.core.config.sections import TaskOptions
+from multigraft import Options, Registered, TaskOptions
 
 _OBJECTIVE: Any = {"kind": "generation", "reduction": "sample-mean"}
 _METRICS: Any = ["vqa-accuracy", "exact-match", {"kind": "accuracy-by-type", "of": "vqa-accuracy"}]

@@ -3,8 +3,7 @@
 import random
 from dataclasses import replace
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
+from multigraft import Annotation, TextPair
 from multigraft.tasks.answers import drawn_answer
 from multigraft.tasks.question_answering import QuestionAnswering
 from multigraft.tasks.visual_question_answering.options import VisualQuestionAnsweringOptions
@@ -13,7 +12,7 @@ from multigraft.tasks.visual_question_answering.options import VisualQuestionAns
 class VisualQuestionAnswering(QuestionAnswering):
     """In training one answer is drawn in proportion to its soft score, which also weighs the sample."""
 
-    def example(self, annotation: Annotation, draw: random.Random | None) -> Example:
+    def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
         """The question and an answer; an empty target of weight 0 where no answer scores."""
         answer = drawn_answer(annotation, draw)
         return replace(self.ask(annotation), target=answer.text, weight=answer.score * annotation.weight)

@@ -11,16 +11,16 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from multigraft.core.assembly import allocate, build_model, build_trunk
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.config.recipe import Recipe
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
-from multigraft.core.data.batch import Example, Sample
 from multigraft.core.data.collate import collate
-from multigraft.core.data.media import Media
 from multigraft.core.data.shard_writer import ShardWriter
-from multigraft.core.registry import load_registry
+from multigraft.core.model.build import allocate, build_model, build_trunk
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.registry.registry import load_registry
 from multigraft.core.training import session
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
+from multigraft.core.types.batch import Sample, TextPair
+from multigraft.core.types.media import Media
 
 torch.set_num_threads(1)  # sums depend on it, and tests run side by side
 
@@ -113,7 +113,7 @@ def clip(seed: int, frames: int) -> Media:
 
 def sample(task: str, text: str, target: str, *media: Media, weight: float = 1.0) -> Sample:
     annotation = Annotation(id=f"{task}/{text}", task=task)
-    return Sample(task, annotation, Example(text, target, weight, (target, "no")), media, "none.tar#0")
+    return Sample(task, annotation, TextPair(text, target, weight, (target, "no")), media, "none.tar#0")
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from multigraft.core.data.batch import Segment
 from multigraft.core.errors import MultigraftError
-from multigraft.core.registry import load_registry
+from multigraft.core.registry.registry import load_registry
+from multigraft.core.types.batch import Segment
 
 HOOKS = load_registry().hooks
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from multigraft.core.data.batch import Segment
+from multigraft.core.graft.attach import Method, add_method
+from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
-from multigraft.core.graft.build import Method, add_method
-from multigraft.core.graft.calls import make_calls
-from multigraft.core.graft.placement import Graft
-from multigraft.core.graft.site import Site
+from multigraft.core.graft.graft_interceptor import make_interceptor
+from multigraft.core.types.batch import Segment
+from multigraft.core.types.site import Site
 from multigraft.plugins.adapters.bottleneck import Bottleneck
 from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.sharing.half_shared import HalfShared
@@ -59,5 +59,5 @@ def test_outputs_of_all_tasks_in_one_batch(filled, close):
     x, rows = arrays["x"], len(arrays["x"])
     segments = [Segment(task, number * rows, (number + 1) * rows) for number, task in enumerate(TASKS)]
     whole = x.repeat(len(TASKS), 1, 1)
-    output = make_calls(graft, segments, training=False).block(SITE.name, whole, whole)
+    output = make_interceptor(graft, segments, training=False).block(SITE.name, whole, whole)
     close(output, torch.cat([arrays[f"out/{task}"] for task in TASKS]))

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from multigraft.core.graft.part import Part, zeros
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.adapter import Call
+from multigraft.core.interfaces.adapter import SiteCall
+from multigraft.core.types.initial import zeros
+from multigraft.core.types.part import Part
+from multigraft.core.types.site import Site
 from multigraft.plugins.adapters.bottleneck import Bottleneck
 from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.sharing.hypernetwork import LayerwiseGenerator
@@ -78,7 +79,7 @@ def test_outputs_of_the_generated_adapters(made, close):
         _, task, layer, block = name.replace("_", "-").split("/")
         place = site(stack, int(layer), block)
         parts = {part: generator(task)[place.name, part] for part in SHAPES}
-        call = Call(place, arrays["x"], arrays["x"], None, None, training=False)
+        call = SiteCall(place, arrays["x"], arrays["x"], None, None, training=False)
         close(adapter.apply(call, parts), theirs)
         compared += 1
     assert compared >= 2 * 2 * len(BLOCKS[stack])

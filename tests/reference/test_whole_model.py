@@ -6,17 +6,17 @@ import pytest
 import torch
 from transformers import BartConfig, BartForConditionalGeneration, ByT5Tokenizer
 
-from multigraft.core.config.sections import Decoding
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Batch, Example, Sample, Segment, Visual
-from multigraft.core.evaluation.decoding import greedy
+from multigraft.core.graft.attach import Method, ModuleParts, add_method, add_module
+from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
-from multigraft.core.graft.build import Method, ModuleParts, add_method, add_module
-from multigraft.core.graft.calls import make_calls
-from multigraft.core.graft.placement import Graft
+from multigraft.core.graft.graft_interceptor import make_interceptor
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.prompt import PromptShape
-from multigraft.core.model import Model
+from multigraft.core.model.model import Model
+from multigraft.core.options.options import Decoding
+from multigraft.core.trunk.decoding import greedy
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import Batch, Sample, Segment, TextPair, Visual
 from multigraft.plugins.adapters.bottleneck import Bottleneck
 from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.backbones.bart import BartBackbone
@@ -49,7 +49,7 @@ class StoredTokens(VisualEncoder):
 
     width, tokens = 12, 9
 
-    def forward(self, pixels, calls):
+    def forward(self, pixels, intercept):
         raise NotImplementedError
 
     def fingerprint(self):
@@ -111,7 +111,7 @@ def batch(arrays):
 
     def make(task):
         rows, two = len(arrays["in/input_ids"]), task == "nlvr"
-        sample = Sample(task, Annotation(id="1", task=task), Example("", ""), (), "")
+        sample = Sample(task, Annotation(id="1", task=task), TextPair("", ""), (), "")
         features = arrays["in/nlvr_feats"].flatten(0, 1) if two else arrays["in/vis_feats"]
         pictures = torch.arange(len(features))
         each = 2 if two else 1
@@ -140,7 +140,7 @@ def test_every_trained_tensor_has_its_place(model, arrays):
 
 def test_encoder_states(model, batch, arrays):
     one = batch("vqa")
-    encoded = model.encode(one, make_calls(model.graft, one.segments, training=False))
+    encoded = model.encode(one, make_interceptor(model.graft, one.segments, training=False))
     kept = torch.cat([one.text_mask, torch.ones(3, 4).bool()], 1)
     torch.testing.assert_close(encoded.states[kept], arrays["out/vqa/encoder_last_hidden"][kept], atol=1e-4, rtol=1e-4)
     assert torch.equal(encoded.mask, kept)
@@ -148,8 +148,8 @@ def test_encoder_states(model, batch, arrays):
 
 def test_logits_and_losses_of_tokens(model, batch, arrays):
     one = batch("vqa")
-    passes = model.run(one, training=False)["vqa"]
-    logits = passes.logits(passes.hidden())
+    outputs = model.run(one, training=False)["vqa"]
+    logits = outputs.logits(outputs.hidden())
     kept = one.target_ids != -100
     torch.testing.assert_close(logits[kept], arrays["out/vqa/logits"][kept], atol=1e-4, rtol=1e-4)
     losses = torch.nn.functional.cross_entropy(logits[kept], one.target_ids[kept], reduction="none")
@@ -164,6 +164,6 @@ def test_losses(model, batch, arrays, task):
 
 def test_greedy_outputs(model, batch, arrays):
     one = batch("vqa")
-    calls = make_calls(model.graft, one.segments, training=False)
-    ours = greedy(model.backbone, model.encode(one, calls), calls, Decoding(max_tokens=11))
+    intercept = make_interceptor(model.graft, one.segments, training=False)
+    ours = greedy(model.backbone, model.encode(one, intercept), intercept, Decoding(max_tokens=11))
     assert ours.tolist() == arrays["gen/greedy12"][:, 1:].tolist()

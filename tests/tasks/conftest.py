@@ -2,8 +2,8 @@
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.registry import default_registry
+from multigraft.core.registry.registry import default_registry
+from multigraft.core.types.annotation import Annotation
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
+from multigraft.core.types.batch import TextPair
 
 KINDS = ["image-captioning", "video-captioning"]
 CAPTIONS = ["a red circle", "a circle, red", "a red disc"]
@@ -14,7 +14,7 @@ def test_every_reference_is_drawn_in_training_and_the_first_in_evaluation(task, 
     captioned = annotation(references=CAPTIONS)
     drawn = {task(kind).example(captioned, random.Random(seed)).target for seed in range(40)}
     assert drawn == set(CAPTIONS)
-    assert task(kind).example(captioned, None) == Example("", "a red circle")
+    assert task(kind).example(captioned, None) == TextPair("", "a red circle")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -24,6 +24,6 @@ def test_prediction_is_compared_with_all_references(task, annotation, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_reference_must_be_there_except_to_ask(task, annotation, kind):
-    assert task(kind).ask(annotation()) == Example("", "")
+    assert task(kind).ask(annotation()) == TextPair("", "")
     with pytest.raises(BadSample, match="missing field: references of annotation a1"):
         task(kind).example(annotation(), None)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from multigraft.core.registry import default_registry
+from multigraft.core.registry.registry import default_registry
 
 REGISTRY = default_registry()
 KINDS = [name for name in REGISTRY.names("tasks") if "/" not in name]

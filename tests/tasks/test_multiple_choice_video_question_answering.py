@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
+from multigraft.core.types.batch import TextPair
 
 CHOICES = ("red ball", "blue key", "grey box", "green door")
 
@@ -20,7 +20,7 @@ def asked(annotation):
 
 def test_evaluation_keeps_the_order_of_choices(multiple_choice, asked):
     text = "what was reached? choices: red ball, blue key, grey box, green door"
-    assert multiple_choice.example(asked, None) == Example(text, "blue key", 1.0, CHOICES)
+    assert multiple_choice.example(asked, None) == TextPair(text, "blue key", 1.0, CHOICES)
 
 
 def test_training_shuffles_them(multiple_choice, asked):

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
+from multigraft.core.types.batch import TextPair
 
 KINDS = ["compositional-question-answering", "open-video-question-answering"]
 
@@ -14,7 +14,7 @@ KINDS = ["compositional-question-answering", "open-video-question-answering"]
 @pytest.mark.parametrize("draw", [None, random.Random(0)])
 def test_the_best_answer_is_the_target(task, annotation, kind, draw):
     asked = annotation(text="what was reached first?", answers={"box": 0.5, "ball": 1.0}, weight=0.5)
-    assert task(kind).example(asked, draw) == Example("what was reached first?", "ball", 0.5)
+    assert task(kind).example(asked, draw) == TextPair("what was reached first?", "ball", 0.5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -25,7 +25,7 @@ def test_a_reference_serves_as_answer(task, annotation, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_must_be_there_except_to_ask(task, annotation, kind):
     unanswered = annotation(text="what?")
-    assert task(kind).ask(unanswered) == Example("what?", "")
+    assert task(kind).ask(unanswered) == TextPair("what?", "")
     with pytest.raises(BadSample, match="missing field: answers of annotation a1"):
         task(kind).example(unanswered, None)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multigraft.core.data.batch import Example
+from multigraft.core.types.batch import TextPair
 from multigraft.tasks.text_denoising.infilling import MASK, infill
 
 TEXT = "what is the colour of the ball that was reached first"
@@ -39,7 +39,7 @@ def test_prediction_is_compared_with_the_whole_text(denoising, annotation):
 
 
 def test_asking_takes_masks_as_they_are(denoising, annotation):
-    assert denoising.ask(annotation(text="a <mask> ball")) == Example("a <mask> ball", "")
+    assert denoising.ask(annotation(text="a <mask> ball")) == TextPair("a <mask> ball", "")
 
 
 @given(st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=40), st.floats(0.05, 0.9), SEEDS)

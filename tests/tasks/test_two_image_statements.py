@@ -1,7 +1,7 @@
 import pytest
 
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
+from multigraft.core.types.batch import TextPair
 
 PICTURES = ["0.png", "1.png"]
 
@@ -14,7 +14,7 @@ def statements(task):
 @pytest.mark.parametrize("truth", ["true", "false"])
 def test_the_truth_is_the_target(statements, annotation, truth):
     stated = annotation(text="both are red", answers={truth: 1.0}, media=PICTURES)
-    assert statements.example(stated, None) == Example("both are red", truth, 1.0, ("true", "false"))
+    assert statements.example(stated, None) == TextPair("both are red", truth, 1.0, ("true", "false"))
 
 
 @pytest.mark.parametrize("media", [[], ["0.png"], [*PICTURES, "2.png"]])
@@ -30,4 +30,4 @@ def test_another_answer_is_refused(statements, annotation):
 
 def test_asking_needs_no_answer(statements, annotation):
     asked = statements.ask(annotation(text="both are red", media=PICTURES))
-    assert asked == Example("both are red", "", 1.0, ("true", "false"))
+    assert asked == TextPair("both are red", "", 1.0, ("true", "false"))

@@ -3,8 +3,8 @@ from collections import Counter
 
 import pytest
 
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
+from multigraft.core.types.batch import TextPair
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +21,18 @@ def test_answers_are_drawn_in_proportion_to_their_scores(vqa, annotation):
 
 def test_the_score_of_the_answer_weighs_the_sample(vqa, annotation):
     asked = annotation(text="what animal?", answers={"kitten": 0.3}, weight=2.0)
-    assert vqa.example(asked, random.Random(0)) == Example("what animal?", "kitten", 0.6)
+    assert vqa.example(asked, random.Random(0)) == TextPair("what animal?", "kitten", 0.6)
 
 
 def test_evaluation_takes_the_best_answer(vqa, annotation):
     asked = annotation(text="what animal?", answers={"kitten": 0.3, "cat": 0.9, "pet": 0.9})
-    assert vqa.example(asked, None) == Example("what animal?", "cat", 0.9)
+    assert vqa.example(asked, None) == TextPair("what animal?", "cat", 0.9)
 
 
 @pytest.mark.parametrize("answers", [{}, {"dog": 0.0}])
 @pytest.mark.parametrize("draw", [None, random.Random(0)])
 def test_no_answer_is_an_empty_target_of_weight_zero(vqa, annotation, answers, draw):
-    assert vqa.example(annotation(text="what animal?", answers=answers), draw) == Example("what animal?", "", 0.0)
+    assert vqa.example(annotation(text="what animal?", answers=answers), draw) == TextPair("what animal?", "", 0.0)
 
 
 def test_scores_come_from_the_annotators_where_there_are_only_they(vqa, annotation):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.registry import load_registry
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.registry.registry import load_registry
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "plugins" / "backbones" / "sapling_weights"

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 
 RECIPE = """\
 trunk:

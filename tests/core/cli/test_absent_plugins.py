@@ -11,11 +11,11 @@ from multigraft import Component, hookimpl
 
 @hookimpl
 def register_adapters():
-    yield Component("scaled", "multigraft.core.config.sections:AdapterOptions", "scaling:build", version="3")
+    yield Component("scaled", "multigraft:AdapterOptions", "scaling:build", version="3")
 
 def build(options):
-    from multigraft.core.graft.part import Part, normal
-    from multigraft.core.interfaces.adapter import Adapter
+    from multigraft import Adapter, Part
+    from multigraft.init import normal
 
     class Scaled(Adapter):
         def parts(self, site):
@@ -143,7 +143,7 @@ def test_a_plugin_file_that_moved_or_was_switched_off(cli, plugged, files):
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"made_with": 3}', '{"made_with": {"x": 3}}', "{}"])
 def test_an_older_or_damaged_environment_names_nothing(tmp_path, content):
-    from multigraft.core.plugin_use import made_with_of
+    from multigraft.core.recipe.plugin_use import made_with_of
 
     (tmp_path / "environment.json").write_text(content)
     assert made_with_of(tmp_path) == {}

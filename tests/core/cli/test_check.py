@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from multigraft.core.config.recipe import CONTROL_NAMES
 from multigraft.core.evaluation.controls import CONTROLS
+from multigraft.core.recipe.recipe import CONTROL_NAMES
 
 
 @pytest.fixture

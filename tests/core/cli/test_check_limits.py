@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 
 RECIPE = """\
 trunk: {backbone: sapling}

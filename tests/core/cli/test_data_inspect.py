@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from multigraft.core.cli.data_inspect import inspect
-from multigraft.core.data.annotation import Annotation, Record
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.errors import MultigraftError
+from multigraft.core.types.annotation import Annotation, Record
 
 
 @pytest.fixture

@@ -54,8 +54,8 @@ def test_it_is_said_in_a_line_and_the_old_files_stay(on_a_full_disk, trained, tm
 LOG = """
 import resource, sys
 from pathlib import Path
-from multigraft.core.registry import load_registry
-from multigraft.core.training.scalars import open_loggers
+from multigraft.core.registry.registry import load_registry
+from multigraft.core.run.loggers import open_loggers
 from multigraft.plugins.loggers.options import CsvOptions, JsonLinesOptions
 
 options = [JsonLinesOptions(kind="jsonl"), CsvOptions(kind="csv")]

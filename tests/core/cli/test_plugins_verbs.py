@@ -2,15 +2,16 @@
 
 import json
 
-from multigraft.core.hookspecs import KINDS
+from multigraft.core.registry.hookspecs import KINDS
 
 
 def test_list(run):
     assert "multigraft" in run("plugins", "list").stdout
-    ours = json.loads(run("plugins", "list", "--json").stdout)[0]
+    ours, quickstart = json.loads(run("plugins", "list", "--json").stdout)[:2]
     assert (ours["name"], ours["state"], ours["error"]) == ("multigraft", "loaded", "")
     assert {component["kind"] for component in ours["components"]} == set(KINDS)
-    assert "data quickstart" in ours["commands"]
+    assert (quickstart["name"], quickstart["state"]) == ("quickstart", "loaded")
+    assert "data quickstart" in quickstart["commands"]
 
 
 def test_show_gives_options_with_their_help(run):

@@ -2,8 +2,8 @@
 
 import json
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.registry import load_registry
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.registry.registry import load_registry
 
 
 def test_init_writes_a_recipe_that_is_valid(run, tmp_path):

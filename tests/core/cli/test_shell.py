@@ -9,7 +9,7 @@ import pytest
 
 import multigraft
 from multigraft.core.cli.verbs import VERBS
-from multigraft.core.component import import_name
+from multigraft.core.registry.component import import_name
 
 HEAVY = {"torch", "transformers", "decord", "timm"}
 PLUGIN = """

@@ -6,19 +6,19 @@ from io import BytesIO
 
 import pytest
 
-from multigraft.core.config.recipe import DataSection
-from multigraft.core.config.sections import TaskOptions
-from multigraft.core.data.annotation import Annotation, Record
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
+from multigraft.core.data.decode import DecodeWorkers
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.shard_writer import ShardWriter
-from multigraft.core.data.share import Share
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import open_source
 from multigraft.core.data.stream import Stream
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.task import Task
+from multigraft.core.options.options import TaskOptions
+from multigraft.core.types.annotation import Annotation, Record
+from multigraft.core.types.batch import TextPair
+from multigraft.core.types.rank import Rank
+from multigraft.core.types.transform import Transform
 from multigraft.plugins.samplers.weighted import WeightedSampler
 
 
@@ -28,7 +28,7 @@ class EchoTask(Task):
     def example(self, annotation, draw):
         if not annotation.text:
             raise BadSample("missing field", "text")
-        return Example(annotation.text, str(draw.random()) if draw else "fixed")
+        return TextPair(annotation.text, str(draw.random()) if draw else "fixed")
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def make_stream():
             batch=batch,
             window=window,
             threads=threads,
-            share=Share(rank, world),
+            rank=Rank(rank, world),
         )
 
     return make
@@ -129,6 +129,6 @@ def transform():
 
 
 @pytest.fixture
-def section(tmp_path):
+def workers():
     """How to read: one decoding process."""
-    return DataSection(root=str(tmp_path), processes=1)
+    return DecodeWorkers(processes=1)

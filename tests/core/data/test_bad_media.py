@@ -5,20 +5,20 @@ import os
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.decode import MediaDecoder
-from multigraft.core.data.evaluation import EvaluationSamples
+from multigraft.core.data.evaluation_samples import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.types.annotation import Annotation
 from multigraft.plugins.inputs.image import build as build_image
 from multigraft.plugins.inputs.options import ImageOptions, VideoOptions
 from multigraft.plugins.inputs.video import build as build_video
 
 
 @pytest.fixture
-def decoder(transform, section):
+def decoder(transform, workers):
     inputs = [build_image(ImageOptions(kind="image")), build_video(VideoOptions(kind="video", frames=3))]
-    media = MediaDecoder(inputs, transform, section)
+    media = MediaDecoder(inputs, transform, workers)
     yield media
     media.close()
 

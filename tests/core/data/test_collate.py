@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import IGNORED, Example, Sample, Segment
 from multigraft.core.data.collate import collate
-from multigraft.core.data.media import Media
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import IGNORED, Sample, Segment, TextPair
+from multigraft.core.types.media import Media
 
 
 class CharacterBackbone:
@@ -32,7 +32,7 @@ def clip(*values):
 
 
 def sample(task, text, *media, target="no", weight=1.0):
-    return Sample(task, Annotation(id=text, task=task), Example(text, target, weight), media, "a.tar#k")
+    return Sample(task, Annotation(id=text, task=task), TextPair(text, target, weight), media, "a.tar#k")
 
 
 @pytest.fixture

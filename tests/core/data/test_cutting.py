@@ -3,13 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example
 from multigraft.core.data.cutting import cut_kinds, fit
-from multigraft.core.data.pieces import Piece, joined
 from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
 from multigraft.core.interfaces.backbone import Longest
-from multigraft.plugins.backbones.sapling import sapling_tokenizer
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import TextPair
+from multigraft.core.types.pieces import Piece, joined
+from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 from multigraft.plugins.backbones.text import TextCodec
 from multigraft.tasks.pieces import asked
 
@@ -20,7 +20,7 @@ def words(text):
 
 
 def pieces(prefix="vqa: ", question="who is it", context="", choices=()):
-    return Example.of(
+    return TextPair.of(
         asked(Annotation(id="1", task="t", context=context), question, choices), ""
     ).with_prefix(prefix).parts  # fmt: skip
 
@@ -57,10 +57,10 @@ def test_a_word_without_end_is_cut_within():
 
 
 def test_a_text_without_pieces_is_all_question():
-    example = Example("which colour is it?", "red").with_prefix("colour: ")
+    example = TextPair("which colour is it?", "red").with_prefix("colour: ")
     assert example.text == "colour: which colour is it?"
     assert joined(fit(example.parts, 4, words)) == "colour: which colour"
-    replaced = Example.of(asked(Annotation(id="1", task="t"), "who"), "")
+    replaced = TextPair.of(asked(Annotation(id="1", task="t"), "who"), "")
     assert type(replaced)(text="why not", target="", pieces=replaced.pieces).parts == (Piece("question", "why not"),)
 
 
@@ -87,7 +87,7 @@ SENTENCES = st.text(alphabet="abcde é漢?,. \n", max_size=60)
 @given(SENTENCES, SENTENCES, st.lists(SENTENCES.filter(str.strip), max_size=4), st.integers(30, 90))
 def test_every_text_fits_and_keeps_its_prefix_and_its_choices(question, context, choices, limit):
     annotation = Annotation(id="1", task="t", context=context)
-    example = Example.of(asked(annotation, question, choices), "").with_prefix("video-mc: ")
+    example = TextPair.of(asked(annotation, question, choices), "").with_prefix("video-mc: ")
     ids, mask, ((lost),) = tokenize_inputs(SAPLING, [example], limit)
     assert mask.sum() <= limit
     kept = fit(example.parts, limit, lambda text: int(SAPLING.tokenize([text])[1].sum()))

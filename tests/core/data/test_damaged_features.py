@@ -16,14 +16,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.indexing import store_index
 from multigraft.core.data.shard import open_shard
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.interfaces.input import Span
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.media import Span
 from multigraft.plugins.inputs.image import build as build_image
 from multigraft.plugins.inputs.options import ImageOptions
 
@@ -31,12 +31,12 @@ ENCODE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from multigraft.core.config.recipe import DataSection
-from multigraft.core.config.sections import TaskOptions
+from multigraft.core.data.decode import DecodeWorkers
+from multigraft.core.options.options import TaskOptions
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import open_source
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.types.transform import Transform
 from test_damaged_features import BrightnessEncoder
 from conftest import EchoTask
 from multigraft.plugins.inputs.image import build
@@ -53,7 +53,7 @@ def progress(done, total):
         sys.stdin.readline()
 
 inputs = [build(ImageOptions(kind="image"))]
-encode_features([source], encoder, inputs, DataSection(root=str(folder)), folder / "features", progress)
+encode_features([source], encoder, inputs, DecodeWorkers(), folder / "features", progress)
 """
 
 
@@ -75,7 +75,7 @@ class BrightnessEncoder(VisualEncoder):
 
 
 @pytest.fixture
-def stored(pack, open_task, transform, section, tmp_path, picture_file):
+def stored(pack, open_task, transform, workers, tmp_path, picture_file):
     """Features of ten pictures of different reds; `encode` makes what is missing, `red` reads one."""
 
     def question(number):
@@ -86,7 +86,7 @@ def stored(pack, open_task, transform, section, tmp_path, picture_file):
 
     def encode():
         encoder.seen = 0
-        home = encode_features([source], encoder, inputs, section, tmp_path / "features")
+        home = encode_features([source], encoder, inputs, workers, tmp_path / "features")
         return home, encoder.seen
 
     def red(number):
@@ -207,7 +207,7 @@ from pathlib import Path
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.shard import open_shard
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.types.transform import Transform
 from test_damaged_features import BrightnessEncoder
 from multigraft.plugins.inputs.image import build
 from multigraft.plugins.inputs.options import ImageOptions
@@ -238,7 +238,7 @@ def test_a_shard_and_its_features_are_cut_while_they_are_read(stored):
     assert third.startswith("BadSample wrong crc")
 
 
-def test_fields_with_any_sign_and_keys_in_folders(tmp_path, open_task, transform, section, picture_file):
+def test_fields_with_any_sign_and_keys_in_folders(tmp_path, open_task, transform, workers, picture_file):
     """Names that once could not be told from a stretch of a video, or from a tensor of times."""
     fields = ["png", "a@b.png", "a@0.5,1.png", "png@0.5,1.0.png", "x#times.png", "__metadata__.png"]
     with tarfile.open(tmp_path / "a-0.tar", "w") as tar:
@@ -252,7 +252,7 @@ def test_fields_with_any_sign_and_keys_in_folders(tmp_path, open_task, transform
                 tar.addfile(entry, io.BytesIO(content))
     encoder, inputs = BrightnessEncoder(transform), [build_image(ImageOptions(kind="image"))]
     for seen in (12, 12):
-        home = encode_features([open_task("vqa")], encoder, inputs, section, tmp_path / "features")
+        home = encode_features([open_task("vqa")], encoder, inputs, workers, tmp_path / "features")
         assert encoder.seen == seen
     store, shard = FeatureStore(home, feature_fingerprint(encoder, inputs), inputs), open_shard(tmp_path / "a-0.tar")
     for sample in (0, 1):
@@ -276,7 +276,7 @@ def encode_in_a_process(tmp_path):
 
 
 def test_a_killed_encoding_goes_on_where_it_stopped(
-    encode_in_a_process, open_task, pack, picture_file, section, tmp_path, transform
+    encode_in_a_process, open_task, pack, picture_file, workers, tmp_path, transform
 ):
     def question(number):
         return Annotation(id=str(number), task="vqa", text="?", media=("png",))
@@ -292,7 +292,7 @@ def test_a_killed_encoding_goes_on_where_it_stopped(
 
     other, encoder = encode_in_a_process(0), BrightnessEncoder(transform)
     inputs = [build_image(ImageOptions(kind="image"))]
-    encode_features([open_task("vqa")], encoder, inputs, section, tmp_path / "features")
+    encode_features([open_task("vqa")], encoder, inputs, workers, tmp_path / "features")
     out, err = other.communicate()
     assert other.returncode == 0, err
     assert encoder.seen + len(out.splitlines()) == 72, "of 200 media, 128 were stored in two pieces"

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.shard import open_shard
+from multigraft.core.data.shard_summary import summarize
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.data.summary import summarize
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.interfaces.input import Span
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.media import Span
 from multigraft.plugins.inputs.image import build as build_image
 from multigraft.plugins.inputs.options import ImageOptions, VideoOptions
 from multigraft.plugins.inputs.video import build as build_video
@@ -59,9 +59,9 @@ def samples(picture_file, clip_file):
 
 
 @pytest.fixture
-def encode(encoder, inputs, section, tmp_path):
+def encode(encoder, inputs, workers, tmp_path):
     def run(*sources, encoder=encoder, progress=lambda done, total: None):
-        return encode_features(sources, encoder, inputs, section, tmp_path / "features", progress)
+        return encode_features(sources, encoder, inputs, workers, tmp_path / "features", progress)
 
     return run
 
@@ -72,12 +72,12 @@ def as_pixels(media):
 
 
 def test_the_stream_gives_the_same_samples_from_features(
-    samples, pack, open_task, make_stream, encode, encoder, inputs, transform, section
+    samples, pack, open_task, make_stream, encode, encoder, inputs, transform, workers
 ):
     pack(samples)
     sources = [open_task("vqa"), open_task("clips")]
     store = FeatureStore(encode(*sources), feature_fingerprint(encoder, inputs), inputs)
-    decoder = MediaDecoder(inputs, transform, section)
+    decoder = MediaDecoder(inputs, transform, workers)
     logs = SkippedLog(None, 1.0), SkippedLog(None, 1.0)
     decoded = list(make_stream(sources, media=decoder, log=logs[0]).batches(0, 6))
     stored = list(make_stream(sources, media=store, log=logs[1]).batches(0, 6))

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from multigraft.core.data.index import index_path
 from multigraft.core.data.indexing import make_index, unsaved_indices
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.shard import Shard
-from multigraft.core.data.summary import summarize, total
+from multigraft.core.data.shard_summary import summarize, total
 from multigraft.core.data.tar_reader import RefusedShardError
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers(-(10**25), 10**25) | st.text(max_size=9)

@@ -2,14 +2,15 @@
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.data.image_limit import ImageLimit
-from multigraft.core.data.media import BadSample, Media
 from multigraft.core.data.order import Place
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.data.source import open_source
+from multigraft.core.errors import BadSample
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
+from multigraft.core.types.media import Media
 
 
 class Counting:

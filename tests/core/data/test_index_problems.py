@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation, Record
 from multigraft.core.data.indexing import make_index
+from multigraft.core.data.shard_summary import summarize
 from multigraft.core.data.shard_writer import ShardFile
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.data.summary import summarize
+from multigraft.core.types.annotation import Annotation, Record
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.index import index_path
 from multigraft.core.data.indexing import load_index, make_index
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.data.tar_reader import RefusedShardError
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
+from multigraft.core.types.annotation import Annotation
 
 
 def tar_of(path, *members, form=tarfile.USTAR_FORMAT):

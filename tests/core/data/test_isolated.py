@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from multigraft.core.data.isolated import IsolatedDecoders, Job
-from multigraft.core.data.media import BadSample
-from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.input import Input, Span
+from multigraft.core.errors import BadSample, MultigraftError
+from multigraft.core.interfaces.input import Input
+from multigraft.core.types.media import Span
 
 TROUBLE = '''
 import os, sys, time
 import numpy as np
-from multigraft.core.data.media import BadSample, Media
-from multigraft.core.data.memory import at_most
+from multigraft.core.errors import BadSample
+from multigraft.core.types.media import Media
+from multigraft.core.data.memory import memory_at_most
 from multigraft.core.interfaces.input import Input
 
 class Trouble(Input):
@@ -33,7 +34,7 @@ class Trouble(Input):
         if word == "bad":
             raise BadSample("broken video", "as asked")
         if word == "greed":
-            with at_most(32 << 20):
+            with memory_at_most(32 << 20):
                 np.ones(256 << 20, np.uint8)
         if word == "fail":
             raise ZeroDivisionError("as asked")
@@ -133,7 +134,7 @@ def test_several_threads_share_the_processes(decoders, transform):
 @pytest.mark.parametrize(
     "module",
     ["core.data.isolated_worker", "plugins.inputs.video", "plugins.inputs.image", "plugins.samplers.options",
-     "core.cli.data_inspect", "core.data.summary"],
+     "core.cli.data_inspect", "core.data.shard_summary"],
 )  # fmt: skip
 def test_what_decodes_or_only_looks_does_not_import_torch(module):
     code = f"import sys, multigraft.{module}; sys.exit('torch' in sys.modules)"

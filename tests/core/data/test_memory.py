@@ -3,7 +3,7 @@ import sys
 
 BOUNDED = """
 import numpy as np
-from multigraft.core.data.memory import at_most, bound_this_process
+from multigraft.core.data.memory import memory_at_most, bound_this_process
 
 def fits(megabytes):
     try:
@@ -11,11 +11,11 @@ def fits(megabytes):
     except MemoryError:
         return False
 
-with at_most(20 << 20):
+with memory_at_most(20 << 20):
     print(fits(60))
 bound_this_process()
-with at_most(100 << 20):
-    with at_most(20 << 20):
+with memory_at_most(100 << 20):
+    with memory_at_most(20 << 20):
         print(fits(10), fits(60))
     print(fits(60), fits(200))
 print(fits(200))

@@ -1,7 +1,7 @@
 """What of the shards is not used is told in a line."""
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.problem_lines import problem_lines
+from multigraft.core.types.annotation import Annotation
 
 
 def test_annotations_that_no_reading_task_takes_are_counted(pack, open_task):

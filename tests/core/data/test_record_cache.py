@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.record_cache import RecordCache
+from multigraft.core.errors import BadSample
 
 
 class File:

@@ -4,9 +4,9 @@ import tarfile
 import pytest
 import webdataset
 
-from multigraft.core.data.annotation import Annotation, Record
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.errors import MultigraftError
+from multigraft.core.types.annotation import Annotation, Record
 
 
 def record(key):

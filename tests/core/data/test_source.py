@@ -1,9 +1,9 @@
 import pytest
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.order import Place
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.errors import MultigraftError
+from multigraft.core.types.annotation import Annotation
 
 
 def texts(source):

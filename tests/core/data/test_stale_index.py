@@ -4,9 +4,8 @@ import os
 
 import pytest
 
-from multigraft.core.data.media import BadSample
 from multigraft.core.data.shard import Shard
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
 
 
 @pytest.fixture

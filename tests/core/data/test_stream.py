@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from multigraft.core.data.annotation import Annotation
 from multigraft.core.data.skipped import SkippedLog, TooManyBadSamples
 from multigraft.core.errors import MultigraftError
+from multigraft.core.types.annotation import Annotation
 
 shared_shards = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.data.batch import Sample
-from multigraft.core.data.evaluation import EvaluationSamples
+from multigraft.core.data.evaluation_samples import EvaluationSamples
 from multigraft.core.data.order import Order
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.results import control_scores, final_results, read_predictions, task_predictions
 from multigraft.core.graft.bank import hash_tensors
-from multigraft.core.training.opening import open_run
-from multigraft.core.training.rescoring import rescore
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.run.run_setup import open_run
+from multigraft.core.training.evaluate_saved import evaluate_saved
+from multigraft.core.types.batch import Sample
 
 
 @pytest.fixture(scope="module")
@@ -202,9 +202,9 @@ def test_a_control_may_be_scored_on_some_annotations_drawn_evenly(recipe_file, r
 
 
 def test_scores_are_kept_for_the_same_split_only(run_folder, registry):
-    assert set(rescore(run_folder, registry, None, ["no-media"])["controls"]) == {"no-media"}
-    assert set(rescore(run_folder, registry, None, ["last-frame"])["controls"]) == {"no-media", "last-frame"}
-    results = rescore(run_folder, registry, "train", [])
+    assert set(evaluate_saved(run_folder, registry, None, ["no-media"])["controls"]) == {"no-media"}
+    assert set(evaluate_saved(run_folder, registry, None, ["last-frame"])["controls"]) == {"no-media", "last-frame"}
+    results = evaluate_saved(run_folder, registry, "train", [])
     assert (results["split"], results["controls"], results["tasks"]["vqa"]["n"]) == ("train", {}, 12)
 
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
-from multigraft.core.data.evaluation import EvaluationSamples, LeftOut
+from multigraft.core.data.evaluation_samples import EvaluationSamples, LeftOut
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.left_out import without
 from multigraft.core.evaluation.results import final_results
-from multigraft.core.interfaces.metric import Prediction
-from multigraft.core.training.opening import open_run
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.run.run_setup import open_run
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
+from multigraft.core.types.prediction import Prediction
 
 ANSWER = (ScoredAnswer(text="red"),)
 NO_DONOR = "no sample of the task has other media of these kinds"

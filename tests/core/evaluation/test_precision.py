@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.data.share import Share
 from multigraft.core.evaluation.results import control_scores, evaluate_run, final_results
 from multigraft.core.evaluation.serving import Question, answer
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.run.artifact import open_artifact
+from multigraft.core.run.run_setup import open_run
 from multigraft.core.training.loop import Trainer
-from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer
-from multigraft.core.training.saved import open_saved
+from multigraft.core.types.rank import Rank
 
 DTYPES = {"fp32": {torch.float32}, "bf16": {torch.bfloat16}}
 
@@ -35,7 +35,7 @@ def test_training_scores_and_controls(precision, recipe_file, registry, tmp_path
     with open_run(recipe, registry, tmp_path) as run:
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         ways = {
-            "step": lambda: trainer.step(0, next(iter(run.data.stream(Share()).batches(0, 1)))),
+            "step": lambda: trainer.step(0, next(iter(run.data.stream(Rank()).batches(0, 1)))),
             "scores on the way": lambda: evaluate_run(run, "validation", 2, 1),
             "final scores": lambda: final_results(run, "validation", []),
             "control": lambda: control_scores(run, "no-media", "validation"),
@@ -51,7 +51,9 @@ def test_an_answer_is_computed_as_training_was(train, registry, picture_file, tm
     train(tmp_path / "run", "train.precision=bf16", "eval.limit=1")
     (tmp_path / "red.png").write_bytes(picture_file())
     seen.clear()
-    answer(open_saved(tmp_path / "run", registry), Question("vqa", "what colour?", (tmp_path / "red.png",)), registry)
+    answer(
+        open_artifact(tmp_path / "run", registry), Question("vqa", "what colour?", (tmp_path / "red.png",)), registry
+    )
     assert seen == {torch.bfloat16}
 
 

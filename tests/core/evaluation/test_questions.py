@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from multigraft.core.data.batch import Example
-from multigraft.core.data.media import BadSample
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import Question, ask, what_it_takes
 from multigraft.core.interfaces.task import Task
-from multigraft.core.training.saved import Saved
+from multigraft.core.run.artifact import Artifact
+from multigraft.core.types.batch import TextPair
 
 
 class Ranking(Task):
@@ -18,7 +17,7 @@ class Ranking(Task):
     def example(self, annotation, draw):
         if len(annotation.choices) < 3 or len(annotation.media) != 1:
             raise BadSample("missing field", "choices")
-        return Example(" or ".join(annotation.choices), "")
+        return TextPair(" or ".join(annotation.choices), "")
 
 
 def build(registry, kind, **options):
@@ -52,7 +51,7 @@ def test_another_task():
 
 @pytest.fixture
 def saved(tiny_recipe):
-    return Saved(Path("run"), Path("run/graft"), tiny_recipe(), ("denoise",))
+    return Artifact(Path("run"), Path("run/graft"), tiny_recipe(), ("denoise",))
 
 
 def test_a_task_of_text_alone_looks_at_nothing(registry, saved):

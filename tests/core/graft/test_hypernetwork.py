@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.attach import Method, add_method
+from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank, Key
-from multigraft.core.graft.build import Method, add_method
-from multigraft.core.graft.files import GraftError, load_graft, save_graft
-from multigraft.core.graft.placement import Graft
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.sharing import Owner
+from multigraft.core.graft.saving import GraftError, load_graft, save_graft
+from multigraft.core.types.owner import Owner
+from multigraft.core.types.site import Site
 from multigraft.plugins.adapters.bottleneck import Bottleneck
 from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.sharing import hypernetwork
@@ -46,7 +46,7 @@ def test_both_stacks_read_it(graft):
     (embedding,) = (value for key, value in graft.bank.trained().items() if key.owner.task_scope == "task:vqa")
     for network in graft.hypernetworks:
         parts = torch.func.functional_call(
-            network.placement.module, network.placement.values(graft.bank, "vqa"), ("vqa",)
+            network.generator.module, network.generator.values(graft.bank, "vqa"), ("vqa",)
         )
         total = torch.stack([part.sum() for part in parts.values()]).sum()
         (gradient,) = torch.autograd.grad(total, [embedding])

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.attach import Method, add_method
+from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
-from multigraft.core.graft.build import Method, add_method
-from multigraft.core.graft.placement import Graft
-from multigraft.core.graft.site import Site
+from multigraft.core.types.site import Site
 from multigraft.plugins.adapters import bottleneck
 from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.sharing import groups, half_shared, per_task, single

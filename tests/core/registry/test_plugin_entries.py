@@ -2,8 +2,8 @@
 
 import pytest
 
-from multigraft.core.doctor import diagnose
-from multigraft.core.registry import Registry, load_registry
+from multigraft.core.registry.registry import Registry, load_registry
+from multigraft.core.testing.doctor import diagnose
 
 HOOK = "from multigraft import hookimpl\n@hookimpl\ndef run_ended(): pass\n"
 

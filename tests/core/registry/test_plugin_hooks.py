@@ -2,7 +2,7 @@
 
 import pytest
 
-from multigraft.core.registry import load_registry
+from multigraft.core.registry.registry import load_registry
 
 MARK = "from multigraft import Component, hookimpl\n@hookimpl\n"
 
@@ -92,7 +92,7 @@ def test_the_right_ones_have_no_faults(plugin_of):
 
 
 def test_a_recipe_that_needs_a_silent_plugin_is_told_of_it(plugin_of):
-    from multigraft.core.registry import ComponentError
+    from multigraft.core.errors import ComponentError
 
     plugin_of("def register_adapters(): pass")
     with pytest.raises(ComponentError, match=r"plugin 'spoken': function 'register_adapters' .* put `@hookimpl` above"):

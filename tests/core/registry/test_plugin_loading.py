@@ -3,7 +3,7 @@
 import pytest
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.registry import load_registry
+from multigraft.core.registry.registry import load_registry
 
 HOOK = "from multigraft import hookimpl\n@hookimpl\n"
 
@@ -20,9 +20,9 @@ def error_of(registry, name):
 def test_ours_comes_first_and_loads(install, adapter_plugin):
     install("a_plugin", adapter_plugin("a_plugin"))
     registry = load_registry()
-    assert [plugin.name for plugin in registry.plugins[:2]] == ["multigraft", "a_plugin"]
+    assert [plugin.name for plugin in registry.plugins[:3]] == ["multigraft", "quickstart", "a_plugin"]
     assert state_of(registry, "a_plugin") == [("a-plugin", "loaded")]
-    assert registry.plugins[1].version == "1.5"
+    assert registry.plugins[2].version == "1.5"
 
 
 @pytest.mark.parametrize(

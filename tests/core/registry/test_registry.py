@@ -2,9 +2,10 @@
 
 import pytest
 
-from multigraft.core.config.sections import AdapterOptions
-from multigraft.core.hookspecs import KINDS
-from multigraft.core.registry import ComponentError, load_registry, missing_requirement, noun
+from multigraft.core.errors import ComponentError
+from multigraft.core.options.options import AdapterOptions
+from multigraft.core.registry.hookspecs import KINDS
+from multigraft.core.registry.registry import load_registry, missing_requirement, noun
 
 
 def test_every_kind_has_a_built_in():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from multigraft.core.registry import Registry, load_registry
+from multigraft.core.registry.registry import Registry, load_registry
 
 OBSERVER = """
     from multigraft import hookimpl

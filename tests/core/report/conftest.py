@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from multigraft.core.interfaces.metric import Answer, Prediction
+from multigraft.core.types.prediction import Answer, Prediction
 
 RECIPE = """\
 trunk:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from multigraft.core.registry import default_registry
-from multigraft.core.report.decoding import decoder_of
+from multigraft.core.registry.registry import default_registry
+from multigraft.core.report.media_decoder import decoder_of
 from multigraft.core.report.pictures import thumbnails
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nnewpath\nshowpage\n%%EOF\n"
@@ -129,8 +129,8 @@ def test_an_input_that_is_not_installed_is_said_and_the_others_work():
 
 def test_showing_media_needs_no_torch(tmp_path: Path):
     write_tar(tmp_path / "a.tar", {"0.png": png((8, 8), (0, 0, 0))})
-    program = "import sys; from pathlib import Path; from multigraft.core.registry import default_registry\n"
-    program += "from multigraft.core.report.decoding import decoder_of\n"
+    program = "import sys; from pathlib import Path; from multigraft.core.registry.registry import default_registry\n"
+    program += "from multigraft.core.report.media_decoder import decoder_of\n"
     program += "from multigraft.core.report.pictures import thumbnails\n"
     program += "decoder, _ = decoder_of({}, default_registry())\n"
     program += "print(len(thumbnails(['a.tar#0.png'], [Path(sys.argv[1])], decoder)['a.tar#0.png'].uris))\n"

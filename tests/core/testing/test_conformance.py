@@ -5,18 +5,20 @@ from itertools import count
 import pytest
 import torch
 
-from multigraft.core.component import import_name
-from multigraft.core.config.options import Options
-from multigraft.core.config.sections import AdapterOptions
-from multigraft.core.graft.part import Part, normal, zeros
-from multigraft.core.hookspecs import KINDS
 from multigraft.core.interfaces.adapter import Adapter
 from multigraft.core.interfaces.metric import Metric
 from multigraft.core.interfaces.sampler import Sampler
-from multigraft.core.interfaces.sharing import Owner, Sharing
-from multigraft.core.registry import load_registry
+from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.options.base import Options
+from multigraft.core.options.options import AdapterOptions
+from multigraft.core.registry.component import import_name
+from multigraft.core.registry.hookspecs import KINDS
+from multigraft.core.registry.registry import load_registry
 from multigraft.core.testing.conformance import DEEPER, check_built, check_component
-from multigraft.core.training.checks import check_graft_acts
+from multigraft.core.training.graft_acts import check_graft_acts
+from multigraft.core.types.initial import normal, zeros
+from multigraft.core.types.owner import Owner
+from multigraft.core.types.part import Part
 
 REGISTRY = load_registry()
 REGISTERED = [

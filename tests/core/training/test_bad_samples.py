@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 
 STEPS = ("train.steps=10", "train.batch=8", "data.bad_limit=0.5", "eval.split=none")
 

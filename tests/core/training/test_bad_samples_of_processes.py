@@ -6,8 +6,8 @@ import shutil
 import subprocess
 import sys
 
-from multigraft.core.data.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 
 OVERRIDES = ("train.steps=4", "data.bad_limit=0.9", "eval.split=none", "train.batch=8")
 

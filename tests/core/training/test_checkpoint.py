@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from multigraft.core.config.loading import load_recipe
 from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.files import load_graft, save_graft
+from multigraft.core.graft.saving import load_graft, save_graft
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.run.run_setup import open_run
 from multigraft.core.training import session
 from multigraft.core.training.checkpoint import graft_facts
-from multigraft.core.training.opening import open_run
 
 ENOUGH_FOR_THE_GRAFT = 40_000
 """Bytes that a file may have at most: the optimizer's state is larger."""

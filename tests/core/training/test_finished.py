@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 from multigraft.core.cli.score_table import score_table
-from multigraft.core.config.loading import load_recipe
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.training import session
-from multigraft.core.training.rescoring import rescore
+from multigraft.core.training.evaluate_saved import evaluate_saved
 
 
 def snapshot(folder):
@@ -54,7 +54,7 @@ def test_resuming_a_finished_run_changes_no_file_and_says_what_to_do(run_folder,
 
 def test_controls_scored_later_and_times_go_on(run_folder, registry, resume):
     first = results_of(run_folder)["seconds"]
-    scored = rescore(run_folder, registry, None, ["no-media"])
+    scored = evaluate_saved(run_folder, registry, None, ["no-media"])
     assert scored["seconds"]["train"] == first["train"]
     assert all(scored["seconds"][kind] > first[kind] for kind in ("score", "total"))
     before = snapshot(run_folder)

@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from multigraft.core.data.annotation import Annotation
-from multigraft.core.data.batch import Example, Sample
-from multigraft.core.data.media import Media
 from multigraft.core.training.micro_batches import cheapest_cuts, micro_batches
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import Sample, TextPair
+from multigraft.core.types.media import Media
 
 
 def padded(lengths, cuts):
@@ -29,7 +29,7 @@ def test_no_other_cuts_pad_less(size):
 
 def sample(number, text, pictures):
     media = (Media("video", None, np.zeros(pictures, np.float32)),) if pictures else ()
-    return Sample("task", Annotation(id=str(number), task="task"), Example(text, "yes"), media, "shard#key")
+    return Sample("task", Annotation(id=str(number), task="task"), TextPair(text, "yes"), media, "shard#key")
 
 
 def test_videos_and_pictures_go_apart_where_there_is_room():

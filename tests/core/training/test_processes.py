@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.results import read_predictions
-from multigraft.core.training.processes import join_processes
+from multigraft.core.run.distributed import join_processes
 
 PLUGIN = """
 import json

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
+from multigraft.core.run.times import Times
 from multigraft.core.training.progress import Progress
-from multigraft.core.training.times import Times
 
 
 class Clock:

@@ -11,8 +11,8 @@ import signal
 import pytest
 import yaml
 
-from multigraft.core.config.loading import load_recipe
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.loading import load_recipe
 
 SIX = (
     "train.steps=6", "train.checkpoint_every=3", "train.batch=6",

@@ -7,11 +7,11 @@ import shutil
 import pytest
 from safetensors import safe_open
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
-from multigraft.core.evaluation.evaluate import Scorer
 from multigraft.core.evaluation.results import read_predictions
+from multigraft.core.evaluation.scoring import Scorer
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.report import write_report
 
 TASKS = ["vqa", "statements", "captions", "videos"]

@@ -6,10 +6,10 @@ import shutil
 import pytest
 import yaml
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.config.problems import RecipeError
-from multigraft.core.config.writing import dump_recipe
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.recipe.problems import RecipeError
+from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.training.optimizer import rate_at
 
 PICTURES = "{steps: 2, tasks: [captions, vqa], sampler: round-robin, rate: 0.01, schedule: constant, warmup: 0}"
@@ -149,8 +149,8 @@ def test_a_stage_that_has_not_begun_may_be_changed_or_left_out(straight, command
 
 
 def test_the_loss_is_divided_by_the_weights_of_the_stages_tasks_alone(load, registry, tmp_path):
+    from multigraft.core.run.run_setup import open_run
     from multigraft.core.training.loop import Trainer
-    from multigraft.core.training.opening import open_run
     from multigraft.core.training.optimizer import make_optimizer
 
     recipe = load(stages("{steps: 1, tasks: [vqa, captions]}", ALL), "tasks.vqa.weight=3")

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from multigraft.core.config.loading import load_recipe
-from multigraft.core.data.share import Share
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.run.run_setup import open_run
 from multigraft.core.training.loop import Trainer
-from multigraft.core.training.opening import open_run
 from multigraft.core.training.optimizer import make_optimizer, rate_at
+from multigraft.core.types.rank import Rank
 
 NO_DROPOUT = "trunk.backbone.architecture.dropout_rate=0"
 
@@ -24,7 +24,7 @@ def steps(recipe_file, registry, tmp_path):
         recipe = load_recipe(recipe_file, (NO_DROPOUT, "train.steps=99", *overrides), registry)
         with open_run(recipe, registry, tmp_path) as run:
             trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
-            for step, samples in enumerate(run.data.stream(Share()).batches(0, count)):
+            for step, samples in enumerate(run.data.stream(Rank()).batches(0, count)):
                 yield trainer, samples, trainer.step(step, samples)
 
     return make
@@ -47,7 +47,7 @@ def gradients(recipe_file, registry, tmp_path):
         with open_run(recipe, registry, tmp_path) as run:
             trained = run.model.graft.bank.trained()
             optimizer = Recording(list(trained.values()), lr=1.0)
-            samples = list(next(iter(run.data.stream(Share()).batches(0, 1))))
+            samples = list(next(iter(run.data.stream(Rank()).batches(0, 1))))
             samples = [weigh(each, 0.0) if place in weightless else each for place, each in enumerate(samples)]
             losses = Trainer(run, optimizer).step(0, samples)
             return losses, dict(zip((key.text for key in trained), optimizer.gradients, strict=True))

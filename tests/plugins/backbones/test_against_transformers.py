@@ -10,7 +10,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from multigraft.core.interfaces.calls import PlainCalls
+from multigraft.core.interfaces.interceptor import NoGraft
 from multigraft.plugins.backbones.bart import BartBackbone
 from multigraft.plugins.backbones.t5 import T5Backbone
 
@@ -54,37 +54,37 @@ def text():
 def test_logits_under_teacher_forcing(backbone, text):
     ids, mask = text
     targets = torch.tensor([[5, 6, 7], [9, 2, -100]])
-    calls = PlainCalls()
-    ours = backbone.head(backbone.decode(backbone.encode(ids, mask, None, None, calls), targets, calls))
+    intercept = NoGraft()
+    ours = backbone.head(backbone.decode(backbone.encode(ids, mask, None, None, intercept), targets, intercept))
     theirs = backbone.model(input_ids=ids, attention_mask=mask.long(), labels=targets).logits
     kept = targets != -100
     torch.testing.assert_close(ours[kept], theirs[kept])
 
 
 def test_steps_with_caches_equal_one_pass(backbone, text):
-    calls = PlainCalls()
-    encoded = backbone.encode(*text, None, None, calls)
+    intercept = NoGraft()
+    encoded = backbone.encode(*text, None, None, intercept)
     targets = torch.tensor([[5, 6, 7], [9, 2, 8]])
-    whole = backbone.head(backbone.decode(encoded, targets, calls))
-    logits, state = backbone.start(encoded, calls)
+    whole = backbone.head(backbone.decode(encoded, targets, intercept))
+    logits, state = backbone.start(encoded, intercept)
     for position in range(3):
         torch.testing.assert_close(logits, whole[:, position])
-        logits, state = backbone.step(targets[:, position], state, calls)
+        logits, state = backbone.step(targets[:, position], state, intercept)
 
 
 def test_a_visual_prompt_behind_padding_does_not_see_the_padding(backbone):
-    calls = PlainCalls()
+    intercept = NoGraft()
     prompt, prompt_mask = torch.randn(1, 3, 16, dtype=torch.float64), torch.ones(1, 3).bool()
     short = torch.tensor([[4, 7, 9]])
     padded = torch.tensor([[4, 7, 9, 1, 1]])
-    alone = backbone.encode(short, torch.ones(1, 3).bool(), prompt, prompt_mask, calls).states
-    beside = backbone.encode(padded, torch.tensor([[1, 1, 1, 0, 0]]).bool(), prompt, prompt_mask, calls).states
+    alone = backbone.encode(short, torch.ones(1, 3).bool(), prompt, prompt_mask, intercept).states
+    beside = backbone.encode(padded, torch.tensor([[1, 1, 1, 0, 0]]).bool(), prompt, prompt_mask, intercept).states
     torch.testing.assert_close(alone[:, :3], beside[:, :3])
     torch.testing.assert_close(alone[:, 3:], beside[:, 5:])
 
 
 def test_every_site_is_called_and_names_a_module(backbone, text):
-    class Recorder(PlainCalls):
+    class Recorder(NoGraft):
         def __init__(self):
             super().__init__()
             self.seen = set()
@@ -105,9 +105,9 @@ def test_every_site_is_called_and_names_a_module(backbone, text):
             return super().block(site, x, output)
 
     sites = {site.name: site for site in backbone.sites()}
-    calls = Recorder()
-    backbone.decode(backbone.encode(*text, None, None, calls), torch.tensor([[5], [6]]), calls)
-    assert calls.seen == set(sites)
+    intercept = Recorder()
+    backbone.decode(backbone.encode(*text, None, None, intercept), torch.tensor([[5], [6]]), intercept)
+    assert intercept.seen == set(sites)
     assert len(sites) == len(backbone.sites())
 
 

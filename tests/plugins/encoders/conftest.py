@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from multigraft.core.interfaces.calls import PlainCalls
+from multigraft.core.interfaces.interceptor import NoGraft
 from multigraft.plugins.encoders import open_clip_encoder, timm_encoder
 from multigraft.plugins.encoders.grid import FrozenEncoder
 from multigraft.plugins.encoders.options import OpenClipOptions, TimmOptions
@@ -34,6 +34,6 @@ def encode():
         size = encoder.transform.size
         pixels = torch.randint(0, 256, (pictures, 3, size, size), generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
-            return encoder(pixels.to(torch.uint8), PlainCalls())
+            return encoder(pixels.to(torch.uint8), NoGraft())
 
     return run

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.calls import PlainCalls
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.types.transform import Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
 
 TRANSFORM = Transform(size=4, mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0))
@@ -25,14 +25,14 @@ def encoder(**options: object) -> FrozenEncoder:
 
 def test_pixels_are_scaled_to_one_and_normalised_by_channel():
     white = torch.full((1, 3, 4, 4), 255, dtype=torch.uint8)
-    tokens = encoder(class_token=False)(white, PlainCalls())
+    tokens = encoder(class_token=False)(white, NoGraft())
     assert tokens.shape == (1, 16, 3)
     torch.testing.assert_close(tokens[0, 0], torch.tensor([1.0, 1.5, 1.0]))
 
 
 def test_cells_become_tokens_row_by_row_after_the_class_token():
     pixels = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).expand(1, 3, 4, 4)
-    tokens = encoder()(pixels, PlainCalls())
+    tokens = encoder()(pixels, NoGraft())
     assert torch.equal(tokens[:, 0], torch.ones(1, 3))
     torch.testing.assert_close(tokens[0, 1:, 2] * 255, torch.arange(16.0))
 
@@ -40,7 +40,7 @@ def test_cells_become_tokens_row_by_row_after_the_class_token():
 def test_pooling_averages_neighbouring_cells():
     pixels = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).expand(1, 3, 4, 4)
     pooled = encoder(pool=2, class_token=False)
-    tokens = pooled(pixels, PlainCalls())
+    tokens = pooled(pixels, NoGraft())
     assert pooled.tokens == 4
     torch.testing.assert_close(tokens[0, :, 2] * 255, torch.tensor([2.5, 4.5, 10.5, 12.5]))
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft.core.types.token_layout import TokenLayout
 from multigraft.plugins.encoders.options import OpenClipOptions
 
 TEXT = {"context_length": 8, "vocab_size": 16, "width": 32, "heads": 2, "layers": 1}

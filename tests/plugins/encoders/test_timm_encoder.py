@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.calls import PlainCalls
-from multigraft.core.interfaces.picture import Transform
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.types.token_layout import TokenLayout
+from multigraft.core.types.transform import Transform
 from multigraft.plugins.encoders.options import TimmOptions
 from multigraft.plugins.encoders.timm_weights import load_model
 
@@ -145,7 +145,7 @@ def test_a_cell_sees_its_own_place_most(build_timm, encode):
     spotted = pixels.clone()
     spotted[:, :, 32:48, 16:32] = 250
     with torch.no_grad():
-        moved = (encoder(pixels, PlainCalls()) - encoder(spotted, PlainCalls())).norm(dim=-1)[0]
+        moved = (encoder(pixels, NoGraft()) - encoder(spotted, NoGraft())).norm(dim=-1)[0]
     assert moved[encoder.layout().front :].view(4, 4).argmax() == 2 * 4 + 1
 
 

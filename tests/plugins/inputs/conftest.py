@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.types.transform import Transform
 from multigraft.plugins.inputs.options import VideoOptions
 from multigraft.plugins.inputs.video import build
 

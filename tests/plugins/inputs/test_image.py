@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
 from multigraft.plugins.inputs.image import build
 from multigraft.plugins.inputs.options import ImageOptions
 

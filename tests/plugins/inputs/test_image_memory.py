@@ -19,7 +19,7 @@ if not Path("/proc/self/status").exists():
 PROGRAM = """
 import sys
 from pathlib import Path
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.types.transform import Transform
 from multigraft.plugins.inputs.image import ImageInput
 
 def peak():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from multigraft.core.data.media import BadSample
+from multigraft.core.errors import BadSample
 from multigraft.plugins.inputs.picker import FramePicker
 
 

@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from multigraft.core.data.media import BadSample
-from multigraft.core.interfaces.input import Span
+from multigraft.core.errors import BadSample
+from multigraft.core.types.media import Span
 
 EVEN = tuple(number / 30 for number in range(60))
 UNEVEN = (0, 0.01, 0.02, 0.05, 0.4, 0.41, 0.9, 0.95, 1, 1.5, 1.52, *(1.6 + number / 60 for number in range(30)))

@@ -5,8 +5,8 @@ import av
 import numpy as np
 import pytest
 
-from multigraft.core.data.media import BadSample
-from multigraft.core.interfaces.input import Span
+from multigraft.core.errors import BadSample
+from multigraft.core.types.media import Span
 from multigraft.plugins.inputs.options import VideoOptions
 from multigraft.plugins.inputs.video import build
 

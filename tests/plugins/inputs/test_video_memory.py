@@ -10,8 +10,8 @@ import pytest
 
 MEASURED = """
 import json, resource, sys
-from multigraft.core.data.media import BadSample
-from multigraft.core.interfaces.picture import Transform
+from multigraft.core.errors import BadSample
+from multigraft.core.types.transform import Transform
 from multigraft.plugins.inputs.options import VideoOptions
 from multigraft.plugins.inputs.video import build
 

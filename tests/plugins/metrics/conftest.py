@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from multigraft.core.interfaces.metric import Answer, Metric, Prediction
+from multigraft.core.interfaces.metric import Metric
+from multigraft.core.types.prediction import Answer, Prediction
 
 
 @pytest.fixture(scope="session")

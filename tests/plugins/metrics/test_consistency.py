@@ -1,6 +1,6 @@
 import pytest
 
-from multigraft.core.interfaces.metric import Prediction
+from multigraft.core.types.prediction import Prediction
 from multigraft.plugins.metrics.consistency import build
 from multigraft.plugins.metrics.options import ConsistencyOptions
 

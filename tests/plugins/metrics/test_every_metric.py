@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multigraft.core.config.options import Options
-from multigraft.core.interfaces.metric import Answer, Prediction
-from multigraft.core.registry import default_registry
+from multigraft.core.options.base import Options
+from multigraft.core.registry.registry import default_registry
+from multigraft.core.types.prediction import Answer, Prediction
 
 METRICS = [name for name in default_registry().names("metrics") if "/" not in name and name != "meteor"]
 TEXTS = st.sampled_from(["", "red", "Two", "a red ball", "the red ball is on the left", "?", "none"])

@@ -1,6 +1,6 @@
 import pytest
 
-from multigraft.core.interfaces.metric import Answer, Prediction
+from multigraft.core.types.prediction import Answer, Prediction
 from multigraft.plugins.metrics.exact_match import build
 from multigraft.plugins.metrics.options import ExactMatchOptions
 

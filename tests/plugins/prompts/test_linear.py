@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from multigraft.core.interfaces.prompt import PromptShape, VisualTokens
-from multigraft.core.interfaces.token_layout import TokenLayout
+from multigraft.core.types.token_layout import TokenLayout
 from multigraft.plugins.prompts.linear import LinearPrompt
 from multigraft.plugins.prompts.options import LinearOptions
 

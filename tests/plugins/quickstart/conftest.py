@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from multigraft.core.data.annotation import Record
+from multigraft.core.types.annotation import Record
 from multigraft.plugins.quickstart.making import SOURCES, make_quickstart
 
 

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from multigraft.core.data.manifest import lack
+from multigraft.core.data.manifest import missing_data
 from multigraft.core.errors import MultigraftError
 from multigraft.plugins.quickstart import making
 from multigraft.plugins.quickstart.command import quickstart
@@ -126,8 +126,8 @@ def test_what_is_missing_or_cut_is_named_and_made_again(tmp_path, capsys):
     train.unlink()
     os.truncate(test, 1000)
     (tmp_path / "openmoji" / "mine.txt").write_text("mine")
-    assert lack(tmp_path).startswith("lacks what its manifest.json names: openmoji/test-000000.tar (1,000 of ")
-    assert lack(tmp_path).endswith(" bytes), openmoji/train-000000.tar")
+    assert missing_data(tmp_path).startswith("lacks what its manifest.json names: openmoji/test-000000.tar (1,000 of ")
+    assert missing_data(tmp_path).endswith(" bytes), openmoji/train-000000.tar")
     capsys.readouterr()
 
     making.make_quickstart(tmp_path, ["openmoji"], limit=9, episodes=3, seed=0)
@@ -136,7 +136,7 @@ def test_what_is_missing_or_cut_is_named_and_made_again(tmp_path, capsys):
     tars = [path for path in before if path.suffix == ".tar"]
     assert {path: path.read_bytes() for path in tars} == {path: before[path] for path in tars}
     assert (tmp_path / "openmoji" / "mine.txt").read_text() == "mine"
-    assert not lack(tmp_path)
+    assert not missing_data(tmp_path)
 
 
 @pytest.mark.parametrize("damaged", ["source.json", "manifest.json"])
@@ -160,7 +160,7 @@ def test_two_at_once_make_one_whole_folder(tmp_path):
     said = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert sum("openmoji train: " in text for text in said) == 1, said
-    assert not lack(tmp_path / "data")
+    assert not missing_data(tmp_path / "data")
     assert not list((tmp_path / "data").glob(".*"))
 
 
@@ -175,4 +175,4 @@ def test_a_killed_one_is_begun_anew_by_the_next(tmp_path):
     making.make_quickstart(tmp_path / "data", ["openmoji"], limit=9, episodes=3, seed=0)
 
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"openmoji", "manifest.json"}
-    assert not lack(tmp_path / "data")
+    assert not missing_data(tmp_path / "data")

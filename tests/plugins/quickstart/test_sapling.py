@@ -7,10 +7,10 @@ import re
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from multigraft.core.config.loading import load_recipe
 from multigraft.core.evaluation.results import final_results
-from multigraft.core.registry import load_registry
-from multigraft.core.training.opening import open_run
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.registry.registry import load_registry
+from multigraft.core.run.run_setup import open_run
 from multigraft.plugins.quickstart.drawings import GROUPS
 from multigraft.plugins.quickstart.held_out import held_out_names, held_out_words, tells
 from multigraft.plugins.quickstart.prefixes import PREFIXES

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.registry import load_registry
+from multigraft.core.registry.registry import load_registry
 
 sizes = st.dictionaries(st.sampled_from("abcdefghij"), st.integers(1, 10**7), min_size=1, max_size=8)
 kinds = st.sampled_from([

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from multigraft.core.graft.part import Part, normal
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.adapter import Adapter, Call
+from multigraft import Adapter, Part, Site, SiteCall
+from multigraft.init import normal
 from multigraft_sample.options import ChannelScaleOptions
 
 
@@ -20,7 +19,7 @@ class ChannelScale(Adapter):
         """`scale` (width,)."""
         return (Part("scale", (site.width_out,), normal(0.0, self.start)),)
 
-    def apply(self, call: Call, parts: Mapping[str, Tensor]) -> Tensor:
+    def apply(self, call: SiteCall, parts: Mapping[str, Tensor]) -> Tensor:
         """`(rows, tokens, width)` to the same."""
         return call.output * parts["scale"]
 

@@ -1,6 +1,6 @@
 """`length-ratio`: are outputs as long as they should be?"""
 
-from multigraft.core.interfaces.metric import Metric, Prediction
+from multigraft import Metric, Prediction
 from multigraft_sample.options import LengthRatioOptions
 
 

@@ -1,7 +1,6 @@
 """Options of this plugin's components."""
 
-from multigraft.core.config.options import Options
-from multigraft.core.config.sections import AdapterOptions, TaskOptions
+from multigraft import AdapterOptions, Options, TaskOptions
 
 
 class ChannelScaleOptions(AdapterOptions):

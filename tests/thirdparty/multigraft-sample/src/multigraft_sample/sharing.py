@@ -1,8 +1,6 @@
 """`first-letter-groups`: a group for each first letter of the tasks' names."""
 
-from multigraft.core.graft.part import Part
-from multigraft.core.graft.site import Site
-from multigraft.core.interfaces.sharing import Owner, Sharing
+from multigraft import Owner, Part, Sharing, Site
 from multigraft_sample.options import FirstLetterGroupsOptions
 
 

@@ -1,0 +1,126 @@
+"""The checks of a recipe against a few annotations of its shards: what would fail for them all is told beforehand."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from multigraft.core.check.subject import Subject
+from multigraft.core.data.excerpt import excerpt
+from multigraft.core.data.seeding import seeded
+from multigraft.core.errors import BadSample
+from multigraft.core.interfaces.objective import Objective
+from multigraft.core.interfaces.task import Task
+from multigraft.core.recipe.components import Location, walk
+from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.splits import TRAIN, final_split
+from multigraft.core.suggest import did_you_mean
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import TextPair
+
+_DRAWS = 4
+"""How often the target of an annotation is drawn, where a task draws it."""
+
+
+def objectives(subject: Subject) -> Iterator[Problem]:
+    """Each objective can learn the targets of its task, and no text of its options is the target of nothing."""
+    if subject.data is None:
+        return
+    for name, options in subject.recipe.tasks.items():
+        source = subject.data.source(name, TRAIN)
+        looked_at = excerpt(source)
+        objective: Objective = subject.registry.build("objectives", options.objective)
+        targets = list(dict.fromkeys(_targets(subject.data.tasks[name], looked_at)))
+        place: Location = ("tasks", name, "objective")
+        if targets and (refusal := objective.refuse(targets)):
+            yield subject.document.problem(place, refusal)
+            continue
+        for value in objective.unused(targets) if targets else ():
+            message = f"{value!r} is the target of none of the {len(looked_at)} annotations looked at"
+            if len(looked_at) < source.size:
+                subject.notes.append(f"tasks.{name}.objective: {message}")
+            else:
+                yield subject.document.problem(_place_of(subject, place, value), message, did_you_mean(value, targets))
+
+
+def _targets(task: Task, annotations: Sequence[Annotation]) -> Iterator[str]:
+    """What is learned from: targets of weight 0 are not."""
+    for annotation in annotations:
+        for number in range(_DRAWS):
+            draw = Random(seeded("target", number, annotation.id)) if number else None
+            example = _example(task, annotation, draw)
+            if example and example.weight > 0:
+                yield example.target
+
+
+def _example(task: Task, annotation: Annotation, draw: Random | None) -> TextPair | None:
+    try:
+        return task.example(annotation, draw)
+    except BadSample:
+        return None
+
+
+def _place_of(subject: Subject, place: Location, value: str) -> Location:
+    """Where a value stands below a place; the place itself if it does not."""
+    inside = (each.location for each in walk(subject.recipe) if each.value == value)
+    return next((each for each in inside if each[: len(place)] == place), place)
+
+
+def choices(subject: Subject) -> Iterator[Problem]:
+    """What is to be answered by one of its choices has choices."""
+    split = final_split(subject.recipe)
+    for name, options in subject.recipe.tasks.items():
+        if subject.data is None or options.decoding.candidates == "none" or split not in options.data:
+            continue
+        task, looked_at = subject.data.tasks[name], excerpt(subject.data.source(name, split))
+        without = [each.id for each in looked_at if (example := _example(task, each, None)) and not example.choices]
+        if without:
+            message = (
+                f"{len(without)} of {len(looked_at)} annotations looked at have no choices, such as {without[0]!r}"
+            )
+            place = ("tasks", name, "decoding", "candidates")
+            yield subject.document.problem(place, message, "`none` generates answers")
+
+
+def media(subject: Subject) -> Iterator[Problem]:
+    """The recipe's inputs read the media of every task, and the prompt has room for its images."""
+    if subject.data is None or subject.trunk is None or subject.trunk.encoder is None:
+        return
+    read_by = {ending: each.kind for each in subject.data.inputs for ending in each.extensions}
+    known = ", ".join(read_by) or "nothing"
+    for name in subject.recipe.tasks:
+        looked_at = excerpt(subject.data.source(name, TRAIN))
+        if not subject.data.tasks[name].reads_media or not looked_at:
+            continue
+        endings = [[field.rpartition(".")[2] for field in each.media] for each in looked_at]
+        unread = Counter(ending for each in endings for ending in dict.fromkeys(each) if ending not in read_by)
+        hindered = sum(any(ending not in read_by for ending in each) for each in endings)
+        if hindered == len(looked_at):
+            message = f"no input reads the media of task {name!r}, which are {', '.join(sorted(unread))}"
+            yield subject.document.problem(("inputs",), message, f"those given read {known}")
+        elif hindered:
+            ask = f"{hindered} of {len(looked_at)} annotations looked at have media that no input reads"
+            subject.notes.append(f"task {name!r}: {ask}: {', '.join(sorted(unread))}")
+        yield from _too_many_images(subject, name, [sum(read_by.get(e) == "image" for e in each) for each in endings])
+
+
+def _too_many_images(subject: Subject, name: str, images: Sequence[int]) -> Iterator[Problem]:
+    most = subject.summary.most_images if subject.summary else None
+    beyond = sum(most is not None and count > most for count in images)
+    if 0 < beyond < len(images):
+        ask = f"{beyond} of {len(images)} annotations looked at have more images than the {most} that the prompt takes"
+        subject.notes.append(f"task {name!r}: {ask}: {max(images)} at most")
+    elif beyond:
+        message = f"annotations of task {name!r} have up to {max(images)} images, and the prompt takes {most}"
+        prompt = subject.recipe.trunk.prompt
+        key = ("images",) if hasattr(prompt, "images") else ()
+        yield subject.document.problem(("trunk", "prompt", *key), message, "make room for them")
+
+
+def unused_inputs(subject: Subject) -> Iterator[Problem]:
+    """Every input reads something that none before it reads."""
+    taken: set[str] = set()
+    for number, each in enumerate(subject.data.inputs if subject.data else ()):
+        if taken.issuperset(each.extensions):
+            message = f"inputs before it read all that it reads: {', '.join(each.extensions)}"
+            yield subject.document.problem(("inputs", number), message, "leave it out, or put it before them")
+        taken.update(each.extensions)

@@ -1,0 +1,237 @@
+"""The checks of a recipe that build things: its trunk on the meta device, its shards, its components, its graft."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from multigraft.core.check.subject import Subject
+from multigraft.core.data.shard import open_shard
+from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.errors import MultigraftError, OptionError, below
+from multigraft.core.evaluation.controls import CONTROLS
+from multigraft.core.graft.attach import Method
+from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.model.build import Trunk, build_backbone, build_encoder, build_method, method_errors
+from multigraft.core.model.devices import check_device
+from multigraft.core.model.summary import summarize_model
+from multigraft.core.recipe.components import Location, walk
+from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.spans import spans
+from multigraft.core.recipe.splits import TRAIN, final_split, splits_of
+from multigraft.core.run.data_files import will_be_made
+from multigraft.core.run.run_data import RunData
+from multigraft.core.suggest import did_you_mean
+
+
+class _Tries:
+    """Keeps what goes wrong as problems at their places."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self.problems: list[Problem] = []
+
+    @contextmanager
+    def at(self, *location: str | int) -> Iterator[None]:
+        """What fails in here is a problem of that place; the program goes on behind it."""
+        try:
+            with below(*location):
+                yield
+        except OptionError as error:
+            self.problems.append(self._subject.problem(error))
+        except Exception as error:  # of the libraries and plugins that build something
+            told = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self.problems.append(self._subject.document.problem(location, f"cannot be built: {told}"))
+
+
+def trunk(subject: Subject) -> Iterator[Problem]:
+    """Backbone and encoder can be built; no weights are loaded."""
+    tries, backbone, encoder = _Tries(subject), None, None
+    with tries.at("trunk", "backbone"):
+        backbone = build_backbone(subject.recipe, subject.registry, on_meta_device=True)
+    with tries.at("trunk", "encoder"):
+        encoder = build_encoder(subject.recipe, subject.registry, on_meta_device=True)
+    yield from tries.problems
+    if backbone and not tries.problems:
+        subject.trunk = Trunk.of(backbone, encoder)
+
+
+def shards(subject: Subject) -> Iterator[Problem]:
+    """The shards of every split hold annotations of their task; nothing to see where a command will make them."""
+    recipe, tries = subject.recipe, _Tries(subject)
+    if will_be_made(recipe):
+        return
+    data = RunData(recipe, subject.registry, None, SkippedLog(None, 1.0))
+    for name, task in recipe.tasks.items():
+        with tries.at("tasks", name, "data"):
+            wrong = list(_of_no_annotation(subject, name, data.shards(name)))
+            tries.problems += wrong
+            for split in task.data if not wrong else ():
+                with tries.at("tasks", name, "data", split):
+                    data.source(name, split)
+    yield from tries.problems
+    if tries.problems:
+        subject.notes.extend(_left_in_shards(data.log))
+    else:
+        subject.data = data
+        subject.notes += data.problem_lines(splits_of(recipe))
+
+
+def _left_in_shards(log: SkippedLog) -> Iterator[str]:
+    """What the indices of the shards could not use, by reason, with the first of each."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for entry in log.listed:
+        first.setdefault(entry.reason, f"{entry.shard}#{entry.key}: {entry.detail}")
+        counts[entry.reason] += entry.count
+    for reason, count in counts.items():
+        yield f"{count} x {reason} in the shards, such as {first[reason]}"
+
+
+def _of_no_annotation(subject: Subject, name: str, paths: Iterable[Path]) -> Iterator[Problem]:
+    """Values of `annotations` and `sources` that no annotation in the task's shards has."""
+    options = subject.recipe.tasks[name]
+    given: list[tuple[str, Location, str]] = []
+    if options.annotations is not None:
+        given.append(("task", ("annotations",), options.annotations))
+    given += [("source", ("sources", number), each) for number, each in enumerate(options.sources or ())]
+    indices = [open_shard(path).index for path in paths] if given else []
+    known = {
+        "task": {each for index in indices for each in index.tasks},
+        "source": {each for index in indices for each in index.sources},
+    }
+    for what, place, value in given:
+        if value not in known[what]:
+            message = f"no annotation in the shards of the task has the {what} {value!r}"
+            yield subject.document.problem(("tasks", name, *place), message, did_you_mean(value, known[what]))
+
+
+def components(subject: Subject) -> Iterator[Problem]:
+    """Metrics and the sampler can be built."""
+    recipe, registry, tries = subject.recipe, subject.registry, _Tries(subject)
+    for name, task in recipe.tasks.items():
+        for number, metric in enumerate(task.metrics):
+            with tries.at("tasks", name, "metrics", number):
+                registry.build("metrics", metric)
+    if subject.data:
+        sizes = {name: subject.data.source(name, TRAIN).size for name in recipe.tasks}
+        for span in spans(recipe.train):
+            own = {name: sizes[name] for name in span.of(sizes)}
+            staged = bool(recipe.train.stages) and recipe.train.stages[span.number - 1].sampler is not None
+            with tries.at("train", *(("stages", span.number - 1) if staged else ()), "sampler"):
+                registry.build("samplers", span.sampler, sizes=own, batch=recipe.train.batch, seed=0)
+    yield from tries.problems
+
+
+def adapters(subject: Subject) -> Iterator[Problem]:
+    """Adapters find their sites, and no value of `sites` or of a sharing rule is without effect."""
+    recipe, registry, tries = subject.recipe, subject.registry, _Tries(subject)
+    if subject.trunk is None:
+        return
+    methods: dict[int, Method] = {}
+    for number in range(len(recipe.graft.adapters)):
+        found = [subject.problem(error) for error in method_errors(recipe, registry, subject.trunk, number)]
+        tries.problems += found
+        if not found:
+            with tries.at():
+                methods[number] = build_method(recipe, registry, subject.trunk, number)
+    yield from _unused_rule(subject)
+    yield from _unused_values(subject, methods)
+    yield from tries.problems
+
+
+def _unused_rule(subject: Subject) -> Iterator[Problem]:
+    """A rule for all adapters where each has its own, or where there are none."""
+    graft = subject.recipe.graft
+    if graft.sharing.kind.rpartition("/")[2] != "single" and all(each.sharing for each in graft.adapters):
+        yield subject.document.problem(("graft", "sharing"), "no adapter goes by this rule", "leave it out")
+
+
+def _unused_values(subject: Subject, methods: dict[int, Method]) -> Iterator[Problem]:
+    """Values in the options of sharing rules that fit no part of any adapter that goes by them."""
+    parts: dict[Location, set[str]] = defaultdict(set)
+    rules: dict[Location, Sharing] = {}
+    for number, method in methods.items():
+        own = subject.recipe.graft.adapters[number].sharing
+        place: Location = ("graft", "adapters", number, "sharing") if own else ("graft", "sharing")
+        rules[place] = method.sharing
+        parts[place] |= {part.name for site in method.sites for part in method.adapter.parts(site)}
+    places = {found.location: found.value for found in walk(subject.recipe)}
+    for place, rule in rules.items():
+        for value in rule.unused(sorted(parts[place])):
+            inside = [each for each, held in places.items() if held == value and each[: len(place)] == place]
+            where = inside[0] if inside else place
+            hint = did_you_mean(value, parts[place])
+            yield subject.document.problem(where, f"{value!r} fits no part of these adapters", hint)
+
+
+def limits(subject: Subject) -> Iterator[Problem]:
+    """Texts, targets and outputs may be no longer than the backbone has positions for; prefixes leave room."""
+    if subject.trunk is None:
+        return
+    backbone = subject.trunk.backbone
+    longest = backbone.longest
+    for name, task in subject.recipe.tasks.items():
+        given: list[tuple[Location, int, int | None]] = [
+            (("text_limit",), task.text_limit, longest.input),
+            (("target_limit",), task.target_limit, longest.output),
+            (("decoding", "max_tokens"), task.decoding.max_tokens, longest.output),
+        ]
+        for key, value, most in given:
+            if most is not None and value > most:
+                message = f"{value} tokens, and the backbone has positions for {most}"
+                yield subject.document.problem(("tasks", name, *key), message, f"{most} at most")
+        prefix = int(backbone.tokenize([task.prefix])[1].sum())
+        if prefix > task.text_limit:
+            message = (
+                f"{task.text_limit} tokens, and the prefix, which is never cut, has {prefix} with the special ones"
+            )
+            yield subject.document.problem(("tasks", name, "text_limit"), message, "make room for it")
+
+
+def prompt_room(subject: Subject) -> Iterator[Problem]:
+    """Where the tokens of a visual prompt take positions, they and the longest text fit together."""
+    together = subject.trunk.backbone.longest.together if subject.trunk else None
+    if together is None or subject.summary is None:
+        return
+    prompts = subject.summary.prompt_tokens
+    for name, task in subject.recipe.tasks.items():
+        if prompts + task.text_limit > together:
+            message = f"{task.text_limit} tokens and {prompts} of the visual prompt, and there are {together} positions"
+            hint = f"{together - prompts} at most" if together > prompts else "give `trunk.prompt` fewer tokens"
+            yield subject.document.problem(("tasks", name, "text_limit"), message, hint)
+
+
+def controls(subject: Subject) -> Iterator[Problem]:
+    """Each control changes something for some task that is scored."""
+    recipe, data, split = subject.recipe, subject.data, final_split(subject.recipe)
+    scored = [name for name, task in recipe.tasks.items() if split in task.data]
+    if not scored or data is None:
+        return
+    looking = [name for name in scored if recipe.trunk.encoder and data.tasks[name].reads_media]
+    for number, name in enumerate(recipe.eval.controls):
+        control, message = CONTROLS[name], ""
+        if control.frames and not any(data.has_kind(task, split, "video") for task in looking):
+            message = f"{name} fits no task: none has videos in its split {split!r}"
+        elif control.media != "own" and not looking:
+            message = f"{name} fits no task: none looks at media"
+        if message:
+            yield subject.document.problem(("eval", "controls", number), message, "leave it out")
+
+
+def device(subject: Subject) -> Iterator[Problem]:
+    """Note a device that is not on this machine: another one may train the recipe."""
+    try:
+        check_device(subject.recipe.device)
+    except MultigraftError as error:
+        subject.notes.append(str(error))
+    return iter(())
+
+
+def graft(subject: Subject) -> Iterator[Problem]:
+    """The whole graft can be planned."""
+    tries = _Tries(subject)
+    if subject.trunk:
+        with tries.at():
+            subject.summary = summarize_model(subject.recipe, subject.registry, subject.trunk)
+    yield from tries.problems

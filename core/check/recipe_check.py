@@ -1,0 +1,69 @@
+"""What is looked at beyond a recipe's shape, by `multigraft check` and before a training begins."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from multigraft.core.check.subject import Subject
+from multigraft.core.recipe.loading import read_document, validate
+from multigraft.core.recipe.problems import Problem, RecipeError
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.recipe_file import RecipeFile
+from multigraft.core.recipe.writing import dump_recipe
+from multigraft.core.registry.component import import_name
+from multigraft.core.registry.registry import Registry
+
+_SHAPE = "multigraft.core.check.shape"
+_SHAPE_CHECKS = (
+    "requirements", "data_files", "weight_files", "references", "given_names", "adapter_names", "splits", "command",
+    "loggers", "unused",
+)  # fmt: skip
+_DEEP = "multigraft.core.check.deep"
+_DEEP_CHECKS = ("trunk", "shards", "adapters", "components", "limits", "controls", "device", "graft", "prompt_room")
+CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
+"""`module:function`: checks of a recipe's shape, which import nothing heavy."""
+_ANNOTATIONS = "multigraft.core.check.annotations"
+_ANNOTATION_CHECKS = ("objectives", "choices", "media", "unused_inputs")
+DEEP_CHECKS = (
+    *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
+    *(f"{_ANNOTATIONS}:{name}" for name in _ANNOTATION_CHECKS),
+)
+"""Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""
+
+Check = Callable[[Subject], Iterable[Problem]]
+
+
+def check_shape(path: Path | str, overrides: Iterable[str], registry: Registry) -> Subject:
+    """The recipe, if its keys, names and files are well.
+
+    Raises:
+        RecipeError: with every problem of its shape, or, if that is well, every problem that the checks find.
+    """
+    document = read_document(path, tuple(overrides), registry)
+    return _checked(Subject(validate(document, registry), document, registry))
+
+
+def check_shape_of(recipe: Recipe, registry: Registry) -> Subject:
+    """As `check_shape`, of a recipe that was loaded before."""
+    return _checked(Subject(recipe, RecipeFile(Path("recipe"), text=dump_recipe(recipe)), registry))
+
+
+def _checked(subject: Subject) -> Subject:
+    _make(CHECKS, subject)
+    return subject
+
+
+def check_deep(subject: Subject) -> Subject:
+    """The same recipe, if its trunk, its graft and its shards are well too; fills `subject.summary`.
+
+    Raises:
+        RecipeError: with every problem that the checks find.
+    """
+    _make(DEEP_CHECKS, subject)
+    return subject
+
+
+def _make(names: Iterable[str], subject: Subject) -> None:
+    checks: list[Check] = [import_name(name) for name in names]
+    problems = [problem for check in checks for problem in check(subject)]
+    if problems:
+        raise RecipeError(problems)

@@ -1,0 +1,37 @@
+"""A recipe under examination."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.recipe_file import RecipeFile
+from multigraft.core.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from multigraft.core.errors import OptionError
+    from multigraft.core.model.build import Trunk
+    from multigraft.core.model.summary import ModelSummary
+    from multigraft.core.run.run_data import RunData
+
+
+@dataclass
+class Subject:
+    """What a check is given; it yields a problem for each thing that is wrong."""
+
+    recipe: Recipe
+    document: RecipeFile
+    """The recipe as written: `document.problem(location, message, hint)` points at a place in it."""
+    registry: Registry
+    notes: list[str] = field(default_factory=list)
+    """What is worth saying and no problem."""
+    trunk: "Trunk | None" = None
+    """On the meta device, once a deep check has built it."""
+    data: "RunData | None" = None
+    """Its shards, once a deep check has opened them; none where they will be made."""
+    summary: "ModelSummary | None" = None
+    """What the recipe would build, once a deep check has found it well."""
+
+    def problem(self, error: "OptionError") -> Problem:
+        """The problem that an error tells of."""
+        return self.document.problem(error.location, error.message, error.hint)

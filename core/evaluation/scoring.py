@@ -1,0 +1,170 @@
+"""Scores of a task on held-out samples: answer, then measure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Literal
+
+import torch
+
+from multigraft.core.data.collate import collate
+from multigraft.core.data.tokens import tokenize_targets, within
+from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.metric import Metric
+from multigraft.core.interfaces.task import Task
+from multigraft.core.model.model import Model
+from multigraft.core.options.options import TaskOptions
+from multigraft.core.registry.registry import Registry
+from multigraft.core.types.batch import Batch, Sample
+from multigraft.core.types.prediction import Prediction
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Makes fresh metrics of one task, the main one first."""
+
+    options: TaskOptions
+    registry: Registry
+
+    def metrics(self) -> list[Metric]:
+        """Metrics that have seen nothing."""
+        return [self.registry.build("metrics", options) for options in self.options.metrics]
+
+    def summary(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """All scores with `n` and `facts`."""
+        return _measured(predictions, self.metrics())
+
+    def scores(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """The summary, all scores by source, and the main metric by type."""
+        by_source, by_type = _groups(predictions, "source"), _groups(predictions, "type")
+        return self.summary(predictions) | {
+            "by_source": {name: self.summary(rows) for name, rows in by_source.items()},
+            "by_type": {name: _measured(rows, self.metrics()[:1]) for name, rows in by_type.items()},
+        }
+
+    def with_scores(self, predictions: Iterable[Prediction]) -> list[Prediction]:
+        """The rows with the main metric's score of each alone."""
+        main = self.metrics()[0]
+        return [replace(each, score=main.score(each)) for each in predictions]
+
+
+def _measured(predictions: Sequence[Prediction], metrics: Sequence[Metric]) -> dict[str, Any]:
+    """Scores by name, `n`, `counts` of the scores that rest on another number, and `facts`.
+
+    Where two metrics give one name, the second is called `NAME-2`; where their facts differ, after its first score.
+    """
+    report: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    facts: dict[str, Any] = {}
+    for metric in metrics:
+        for prediction in predictions:
+            metric.update(prediction)
+        scores = metric.compute()
+        names = {name: _free(name, report) for name in scores}
+        report |= {names[name]: value for name, value in scores.items()}
+        counts |= {names[name]: count for name, count in metric.counts().items() if name in names}
+        main = next(iter(names.values()), type(metric).__name__)
+        for name, value in metric.facts().items():
+            facts[name if facts.get(name, value) == value else f"{main} {name}"] = value
+    cut = Counter(name for prediction in predictions for name in prediction.facts.get("cut", ()))
+    if cut:
+        facts["cut"] = dict(sorted(cut.items()))
+    report["n"] = len(predictions)
+    own = {name: count for name, count in counts.items() if count != len(predictions)}
+    return report | ({"counts": own} if own else {}) | ({"facts": facts} if facts else {})
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    candidates = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in candidates if each not in taken and each not in _RESERVED)
+
+
+_RESERVED = ("n", "loss", "counts", "facts", "by_source", "by_type")
+"""Keys of a task's report that are no scores."""
+
+
+def _groups(predictions: Sequence[Prediction], field: Literal["source", "type"]) -> dict[str, list[Prediction]]:
+    """Rows by source or type; empty where none is named, else those without one are a group of their own."""
+    groups: dict[str, list[Prediction]] = {}
+    for prediction in predictions:
+        groups.setdefault(getattr(prediction, field), []).append(prediction)
+    return {} if set(groups) <= {""} else {name or "(none)": rows for name, rows in sorted(groups.items())}
+
+
+@dataclass
+class HeldOutLoss:
+    """The loss of one task over held-out samples, by the denominator of all of them together."""
+
+    sum: float = 0.0
+    denominator: float = 0.0
+    missing: str = ""
+    """Why there is none."""
+
+    def __add__(self, other: "HeldOutLoss") -> "HeldOutLoss":
+        """Over the samples of both."""
+        return HeldOutLoss(self.sum + other.sum, self.denominator + other.denominator, self.missing or other.missing)
+
+    @property
+    def value(self) -> float | None:
+        """The mean; None where there is none."""
+        return None if self.missing or self.denominator <= 0 else self.sum / self.denominator
+
+
+def predict(
+    model: Model,
+    task: Task,
+    options: TaskOptions,
+    samples: Iterable[Sample],
+    batch: int,
+    device: torch.device,
+    loss: HeldOutLoss | None = None,
+) -> Iterator[Prediction]:
+    """Answer every sample, in order; with `loss`, add up the task's loss there."""
+    rest = iter(samples)
+    while chunk := list(islice(rest, batch)):
+        outputs, cut = answered(model, options, chunk, device, loss)
+        for sample, output, lost in zip(chunk, outputs, cut, strict=True):
+            shown = tuple(f"{sample.origin}.{field}" for field in sample.annotation.media)
+            row = replace(task.prediction(sample.annotation, output), media=shown)
+            yield replace(row, facts={**row.facts, "cut": sorted(lost)}) if lost else row
+
+
+def answers(model: Model, options: TaskOptions, samples: Sequence[Sample], device: torch.device) -> list[str]:
+    """One output text a sample; all samples are of one task."""
+    return answered(model, options, samples, device)[0]
+
+
+def answered(
+    model: Model,
+    options: TaskOptions,
+    samples: Sequence[Sample],
+    device: torch.device,
+    loss: HeldOutLoss | None = None,
+) -> tuple[list[str], list[set[str]]]:
+    """One output text a sample, and what of its input (`context`, `choices`, `question`) or of its `candidates` was
+    cut; all samples are of one task. With `loss`, their loss is added there."""
+    name, longest = samples[0].task, model.backbone.longest
+    text_limit, target_limit = within(options.text_limit, longest.input), within(options.target_limit, longest.output)
+    batch = collate(samples, model.backbone, {name: text_limit}, {name: target_limit}, [name]).to(device)
+    cut = [set(each) - {"target"} for each in batch.cut]
+    if options.decoding.candidates == "choices" and longest.output is not None:
+        for number, sample in enumerate(samples):
+            choices = sample.example.choices
+            if choices and any(tokenize_targets(model.backbone, choices, longest.output)[1]):
+                cut[number].add("candidates")
+    return _texts(model, options, batch, loss), cut
+
+
+def _texts(model: Model, options: TaskOptions, batch: Batch, loss: HeldOutLoss | None) -> list[str]:
+    name = batch.samples[0].task
+    if loss is None or loss.missing:
+        return model.answers(batch, {name: options.decoding})
+    try:
+        texts, losses = model.answers_and_losses(batch, {name: options.decoding})
+    except MultigraftError as error:
+        loss.missing = str(error)
+        return model.answers(batch, {name: options.decoding})
+    loss.sum += losses[name].sum.item()
+    loss.denominator += losses[name].denominator
+    return texts

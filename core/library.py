@@ -1,0 +1,97 @@
+"""multigraft from Python: load a recipe, train it, score a run, ask it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from multigraft.core.check.recipe_check import check_deep, check_shape, check_shape_of
+from multigraft.core.check.subject import Subject
+from multigraft.core.evaluation.questions import Question
+from multigraft.core.evaluation.serving import Reply, reply
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.registry.registry import Registry, default_registry
+from multigraft.core.run.artifact import open_artifact
+from multigraft.core.run.distributed import join_processes
+from multigraft.core.run.make_data import make_data
+from multigraft.core.run.times import Times
+
+
+def train(
+    recipe: Recipe | Path | str, folder: Path | str, resume: bool = False, registry: Registry | None = None
+) -> dict[str, Any]:
+    """Check a recipe, make its data where it says how, train and score; what `results.json` holds afterwards.
+
+    Args:
+        recipe: from `load_recipe`, a file, or the name of a shipped one (`quickstart`).
+        folder: of the run; a new one, or with `resume` that of a run which goes on.
+        registry: what is installed if left out; `load_registry([Path("plugin.py")])` adds a plugin of one file.
+
+    Raises:
+        RecipeError: with every problem of the recipe.
+        MultigraftError: the folder holds a run already, or the run cannot go on.
+    """
+    registry = registry or default_registry()
+    if isinstance(recipe, Recipe):
+        return train_checked(check_shape_of(recipe, registry), Path(folder), resume, "")
+    return train_checked(check_shape(recipe, (), registry), Path(folder), resume, Path(recipe).stem)
+
+
+def train_checked(subject: Subject, folder: Path, resume: bool, name: str) -> dict[str, Any]:
+    """Train a recipe whose shape was checked; the first process makes its data and checks the rest.
+
+    Args:
+        name: what people call the recipe.
+    """
+    from multigraft.core.training.session import train as train_graft
+
+    times = Times()
+    with join_processes(subject.recipe.device).main_process_first():
+        with times.spending("make"):
+            make_data(subject.recipe, subject.registry)
+        with times.spending("check"):
+            check_deep(subject)
+    return train_graft(subject.recipe, subject.registry, folder, resume, name, times)
+
+
+def evaluate(
+    folder: Path | str, split: str | None = None, controls: Sequence[str] = (), registry: Registry | None = None
+) -> dict[str, Any]:
+    """Score the newest graft of a run folder; what its `results.json` holds afterwards.
+
+    Args:
+        split: the recipe's final one if left out.
+        controls: names such as `no-media`, scored as well.
+
+    Raises:
+        MultigraftError: no such control or split, or a run that cannot be read.
+    """
+    from multigraft.core.training.evaluate_saved import evaluate_saved
+
+    return evaluate_saved(Path(folder), registry or default_registry(), split, controls)
+
+
+def predict(
+    folder: Path | str,
+    task: str,
+    text: str = "",
+    media: Sequence[Path | str] = (),
+    choices: Sequence[str] = (),
+    registry: Registry | None = None,
+) -> Reply:
+    """Answer one question with the graft of a run folder or an exported one.
+
+    Args:
+        text: question or statement, without the task's prefix.
+        media: files of pictures, or one of a video.
+        choices: possible answers.
+
+    Returns:
+        The answer as `output`, and as `cut` what of the question was too long to be seen.
+
+    Raises:
+        MultigraftError: no such task, a file that cannot be decoded, or a question that lacks what the task needs or
+            has what it would ignore.
+    """
+    registry = registry or default_registry()
+    question = Question(task, text, tuple(map(Path, media)), tuple(choices))
+    return reply(open_artifact(Path(folder), registry), question, registry)

@@ -1,0 +1,200 @@
+"""The way of a batch, top to bottom: media -> encoder -> prompt generator -> backbone with its graft -> objectives."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from multigraft.core.graft.attachment import Graft, GraftModule
+from multigraft.core.graft.graft_interceptor import GraftInterceptor, make_interceptor
+from multigraft.core.interfaces.backbone import Backbone, Encoded
+from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.objective import Objective, TaskBatch
+from multigraft.core.interfaces.prompt import PromptGenerator
+from multigraft.core.model.outputs import SegmentOutputs
+from multigraft.core.model.prompting import MediaPrompter
+from multigraft.core.options.options import Decoding
+from multigraft.core.types.batch import IGNORED, Batch
+
+
+@dataclass(frozen=True)
+class TaskLoss:
+    """One task's loss in a batch: a sum, and what it is divided by."""
+
+    sum: Tensor
+    denominator: float
+
+
+class Model:
+    """A frozen trunk with its graft, and the tasks' objectives.
+
+    Args:
+        precision: what passes are computed in, in training and in scoring alike.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        encoder: VisualEncoder | None,
+        graft: Graft,
+        objectives: Mapping[str, Objective],
+        heads: Mapping[str, GraftModule[nn.Module]],
+        prompt: GraftModule[nn.Module] | None,
+        precision: Literal["fp32", "bf16"] = "fp32",
+    ) -> None:
+        self.backbone, self.encoder, self.graft = backbone, encoder, graft
+        self.objectives, self.heads, self.precision = dict(objectives), dict(heads), precision
+        self.media_prompter = MediaPrompter(encoder, prompt, graft, backbone.width) if encoder and prompt else None
+
+    def computing(self, device: torch.device) -> AbstractContextManager[object]:
+        """The context that passes run in: autocast for bf16."""
+        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    @property
+    def most_prompt_tokens(self) -> int:
+        """Tokens of a row's visual prompt, at most; 0 where its generator does not say."""
+        generator = self._prompt_generator
+        return (generator.most_tokens() or 0) if generator else 0
+
+    @property
+    def most_images(self) -> int | None:
+        """Images of a sample, at most; None where there is no limit."""
+        generator = self._prompt_generator
+        return generator.most_images() if generator else None
+
+    @property
+    def _prompt_generator(self) -> PromptGenerator | None:
+        module = self.media_prompter.prompt.module if self.media_prompter else None
+        return module if isinstance(module, PromptGenerator) else None
+
+    def losses(
+        self, batch: Batch, training: bool, generator: Generator | None = None, unlearned: Collection[str] = ()
+    ) -> dict[str, TaskLoss]:
+        """The loss of each task in the batch. With `generator`, objectives may edit their inputs first.
+
+        A row of weight 0 counts in its denominator and goes through no pass. Tasks that are `unlearned` go through
+        passes without gradient. So neither gives a gradient, not even one of zero.
+        """
+        if generator is not None:
+            own = task_rows(batch)
+            batch = with_rows(batch, {task: self.objectives[task].prepare(own[task], generator) for task in own})
+        sums: dict[str, Tensor] = {segment.task: batch.weights.new_zeros(()) for segment in batch.segments}
+        weights = batch.weights.tolist()
+        for told in (False, True):
+            tasks = [segment for segment in batch.segments if (segment.task in unlearned) == told]
+            rows = [row for segment in tasks for row in range(segment.start, segment.stop) if weights[row] != 0]
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not told):
+                sums |= self._sums(batch, rows, training)
+        return {task: TaskLoss(sums[task], denominator) for task, denominator in self.denominators(batch).items()}
+
+    def _sums(self, batch: Batch, rows: Sequence[int], training: bool) -> dict[str, Tensor]:
+        """Loss sums over some rows, of the tasks that have any of these."""
+        if not rows:
+            return {}
+        chosen = batch.select(rows)
+        with self.computing(batch.text_ids.device):
+            outputs = self.run(chosen, training)
+            return {task: self.objectives[task].loss(own, outputs[task]) for task, own in task_rows(chosen).items()}
+
+    def answers(self, batch: Batch, decodings: Mapping[str, Decoding]) -> list[str]:
+        """An output text for each row of the batch."""
+        with torch.no_grad(), self.computing(batch.text_ids.device):
+            return self._texts(batch, self.run(batch, training=False), decodings)
+
+    def answers_and_losses(
+        self, batch: Batch, decodings: Mapping[str, Decoding]
+    ) -> tuple[list[str], dict[str, TaskLoss]]:
+        """As `answers`, and the loss of each task without dropout, of the same encoding.
+
+        Raises:
+            MultigraftError: an objective has no loss for these rows, such as for a target that is none of its labels.
+        """
+        with torch.no_grad(), self.computing(batch.text_ids.device):
+            outputs, denominators = self.run(batch, training=False), self.denominators(batch)
+            losses = {
+                task: TaskLoss(self.objectives[task].loss(rows, outputs[task]), denominators[task])
+                for task, rows in task_rows(batch).items()
+            }
+            return self._texts(batch, outputs, decodings), losses
+
+    def _texts(
+        self, batch: Batch, outputs: Mapping[str, SegmentOutputs], decodings: Mapping[str, Decoding]
+    ) -> list[str]:
+        return [
+            text
+            for task, rows in task_rows(batch).items()
+            for text in self.objectives[task].answer(rows, outputs[task], decodings[task])
+        ]
+
+    def run(self, batch: Batch, training: bool) -> dict[str, SegmentOutputs]:
+        """Encode the batch once; what each task's objective may ask for comes from that."""
+        intercept = make_interceptor(self.graft, batch.segments, training)
+        encoded = self.encode(batch, intercept)
+        shared = _Shared(self.backbone, encoded, batch.target_ids, intercept)
+        return {
+            segment.task: SegmentOutputs(
+                self.backbone, segment, encoded, shared.hidden, intercept, self.heads.get(segment.task)
+            )
+            for segment in batch.segments
+        }
+
+    def encode(self, batch: Batch, intercept: GraftInterceptor) -> Encoded:
+        """Text and visual prompt through the backbone's encoder."""
+        prompt, mask = self.media_prompter(batch, intercept) if self.media_prompter else (None, None)
+        return self.backbone.encode(batch.text_ids, batch.text_mask, prompt, mask, intercept)
+
+    def denominators(self, batch: Batch) -> dict[str, float]:
+        """What each task's loss sum will be divided by, before any pass."""
+        return {task: self.objectives[task].denominator(rows) for task, rows in task_rows(batch).items()}
+
+
+class _Shared:
+    """Decoder states of the whole batch, made when first asked for."""
+
+    def __init__(self, backbone: Backbone, encoded: Encoded, target_ids: Tensor, intercept: GraftInterceptor) -> None:
+        self._make: Callable[[], Tensor] = lambda: backbone.decode(encoded, target_ids, intercept)
+        self._hidden: Tensor | None = None
+
+    def hidden(self) -> Tensor:
+        """`(rows, target tokens, width)`."""
+        if self._hidden is None:
+            self._hidden = self._make()
+        return self._hidden
+
+
+def task_rows(batch: Batch) -> dict[str, TaskBatch]:
+    """The batch taken apart by task."""
+    return {
+        s.task: TaskBatch(
+            s.task,
+            batch.samples[s.rows],
+            batch.text_ids[s.rows],
+            batch.text_mask[s.rows],
+            batch.target_ids[s.rows],
+            batch.weights[s.rows],
+        )
+        for s in batch.segments
+    }
+
+
+def with_rows(batch: Batch, rows: Mapping[str, TaskBatch]) -> Batch:
+    """The batch with edited rows, padded to equal lengths again."""
+    parts = [rows[segment.task] for segment in batch.segments]
+    return replace(
+        batch,
+        samples=tuple(sample for part in parts for sample in part.samples),
+        text_ids=_pad([part.text_ids for part in parts], 0),
+        text_mask=_pad([part.text_mask for part in parts], 0),
+        target_ids=_pad([part.target_ids for part in parts], IGNORED),
+        weights=torch.cat([part.weights for part in parts]),
+    )
+
+
+def _pad(parts: list[Tensor], value: int) -> Tensor:
+    if len({part.shape[1] for part in parts}) == 1:
+        return torch.cat(parts)
+    return pad_sequence([row for part in parts for row in part], batch_first=True, padding_value=value)

@@ -1,0 +1,87 @@
+"""What a recipe would build: its parameters, who owns them, and the memory they take. On the meta device."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from multigraft.core.graft.bank import Bank
+from multigraft.core.graft.count import ParameterTable
+from multigraft.core.graft.listing import SiteRow, site_rows
+from multigraft.core.model.build import Trunk, build_model, build_trunk, count
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.registry.registry import Registry
+
+_FP32 = 4
+_OPTIMIZED = 4
+"""Copies of a trained tensor: value, gradient and two moments."""
+
+
+@dataclass(frozen=True)
+class OwnerRow:
+    """The tensors of one part with one task scope."""
+
+    part: str
+    owner: str
+    shapes: tuple[tuple[int, ...], ...]
+    tensors: int
+    numbers: int
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A recipe's graft before it exists."""
+
+    parameters: ParameterTable
+    sites: tuple[SiteRow, ...]
+    owners: tuple[OwnerRow, ...]
+    memory: dict[str, int]
+    """Bytes: `trunk`, `graft` with its optimizer, `activations` (a rough figure), `total`."""
+
+    prompt_tokens: int = 0
+    """Tokens of a row's visual prompt, at most; 0 where none is made or its generator does not say."""
+    most_images: int | None = None
+    """Images of a sample that the visual prompt takes; None for any number."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `show --json` prints it."""
+        owners = [{**vars(row), "shapes": [list(shape) for shape in row.shapes]} for row in self.owners]
+        sites = [{**vars(row), "layers": list(row.layers)} for row in self.sites]
+        return {"parameters": self.parameters.to_json(), "sites": sites, "owners": owners, "memory": self.memory}
+
+
+def summarize_model(recipe: Recipe, registry: Registry, trunk: Trunk | None = None) -> ModelSummary:
+    """Plan a recipe's graft without loading or allocating anything; `trunk` may be one on the meta device."""
+    trunk = trunk or build_trunk(recipe, registry, on_meta_device=True)
+    model = build_model(recipe, registry, trunk)
+    table = count(model)
+    memory = _memory(recipe, trunk, table)
+    sites, owners = site_rows(model.graft), _owner_rows(model.graft.bank)
+    return ModelSummary(table, sites, owners, memory, model.most_prompt_tokens, model.most_images)
+
+
+def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:
+    groups: dict[tuple[str, str], list[tuple[int, ...]]] = {}
+    for key, entry in bank.entries.items():
+        part = key.part.split(".")[0] if key in bank.adopted else key.part
+        groups.setdefault((part, key.owner.task_scope), []).append(entry.part.shape)
+    return tuple(
+        OwnerRow(part, owner, tuple(sorted(set(shapes)))[:4], len(shapes), sum(map(prod, shapes)))
+        for (part, owner), shapes in groups.items()
+    )
+
+
+def _memory(recipe: Recipe, trunk: Trunk, table: ParameterTable) -> dict[str, int]:
+    graft = table.trainable * _FP32 * _OPTIMIZED
+    frozen = table.total_with_encoder * _FP32 - table.trainable * _FP32
+    rough = _activations(recipe, trunk)
+    return {"trunk": frozen, "graft": graft, "activations": rough, "total": frozen + graft + rough}
+
+
+def _activations(recipe: Recipe, trunk: Trunk) -> int:
+    """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1)."""
+    layers = len({(site.stack, site.layer) for site in trunk.backbone.sites() if site.layer is not None})
+    text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
+    prompts = trunk.encoder.tokens if trunk.encoder else 0
+    rows = recipe.train.micro_batch or recipe.train.batch
+    wide = 1 if recipe.train.precision == "bf16" else 2
+    return 34 * wide * rows * (text + prompts) * trunk.backbone.width * layers

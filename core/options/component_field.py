@@ -1,0 +1,72 @@
+"""`Registered(KIND)`: a field of a recipe that holds the options of any component of that kind.
+
+The union over the installed components is found in the look-up given as validation context, so a plugin's options are
+validated, and listed in the JSON schema, without an edit of ours.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from multigraft.core.errors import ComponentError
+from multigraft.core.options.base import Options
+from multigraft.core.options.lookup import ComponentLookup, lookup_of
+from multigraft.core.suggest import listing
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Marks a field as naming a component: `Annotated[Options, Registered("adapters")]`."""
+
+    component_kind: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        lookup = lookup_of(None)
+        names = list(lookup.names(self.component_kind))
+        variants = []
+        for name in names:
+            model = lookup.options(self.component_kind, name)
+            kind = {"kind": {"enum": [name, lookup.full_name(self.component_kind, name)]}}
+            variants.append({"properties": kind, "allOf": [handler(model.__pydantic_core_schema__)]})
+        return {"anyOf": [{"enum": names}, *variants]}
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Options:
+        if isinstance(value, Options):
+            return value
+        lookup = lookup_of(info.context)
+        name = component_name(value)
+        if name is None:
+            hint = listing(lookup.names(self.component_kind))
+            raise PydanticCustomError(
+                "component_kind_missing", "say which one by `kind: NAME`, or just its name", {"hint": hint}
+            )
+        return self._model(lookup, name).model_validate(value, context=info.context)
+
+    def _model(self, lookup: ComponentLookup, name: str) -> type[Options]:
+        try:
+            return lookup.options(self.component_kind, name)
+        except ComponentError as error:
+            # pydantic takes the text as a template: braces of the message must come in as a value
+            context = {"message": error.message, "hint": error.hint}
+            raise PydanticCustomError("component_unknown", "{message}", context) from None
+
+
+def component_name(value: Any) -> str | None:
+    """The name in `kind: NAME` or a bare `NAME`; None if there is none."""
+    name = value.get("kind") if isinstance(value, dict) else value
+    return name if isinstance(name, str) else None
+
+
+def _dump(value: Any, info: Any) -> Any:
+    if not isinstance(value, Options):
+        return value
+    return value.model_dump(mode=info.mode, exclude_unset=info.exclude_unset)

@@ -1,0 +1,123 @@
+"""Options that plugins extend: one base class for each kind of component that a recipe configures."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from multigraft.core.options.base import Options, Section, as_written
+from multigraft.core.options.component_field import Registered
+from multigraft.core.options.names import AdapterName, SourceText
+
+
+class EncoderOptions(Options):
+    """Base of the options of a visual encoder."""
+
+    weights: Annotated[str, SourceText()] | None = None
+    """`path:FILE`, `package:NAME`, `tag:NAME`, `hub:ID`, or `random`, which must be said."""
+
+
+class BackboneOptions(Options):
+    """Base of the options of a language model."""
+
+
+class PromptOptions(Options):
+    """Base of the options of a prompt generator."""
+
+    sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
+    """Which tasks share the prompt generator."""
+
+
+class SiteSelector(Section):
+    """Which sites; a list left out means all."""
+
+    stack: list[str] | None = Field(None, min_length=1)
+    """`encoder`, `decoder`."""
+    layer: list[Annotated[int, Field(ge=0)]] | None = Field(None, min_length=1)
+    """Layers, counted from 0."""
+    block: list[str] | None = Field(None, min_length=1)
+    """`self-attention`, `cross-attention`, `feed-forward`."""
+    inner: list[str] | None = Field(None, min_length=1)
+    """Within a block: `query`, `key`, `value`, `output`, `up`, `gate`, `down`."""
+
+
+class SamplerOptions(Options):
+    """Base of the options of a sampler."""
+
+
+class AdapterOptions(Options):
+    """Base of the options of an adapter variant."""
+
+    name: AdapterName | None = None
+    """Name of this method in the graft; needed when a graft has two of one kind."""
+    sites: SiteSelector = as_written({})
+    """Where it acts."""
+    sharing: Annotated[Options, Registered("sharing")] | None = None
+    """Which tasks share it; the graft's rule if left out."""
+
+
+class Decoding(Section):
+    """How an answer is generated."""
+
+    beams: int = Field(1, ge=1, le=64)
+    """1 is greedy."""
+    max_tokens: int = Field(20, ge=1, le=1024)
+    """Longest output, in tokens."""
+    length_penalty: float = Field(1.0, ge=-100, le=100)
+    """Beams: the sum of log-probabilities is divided by length to this power."""
+    candidates: Literal["none", "choices"] = "none"
+    """`choices` takes the likeliest of each sample's choices instead of generating."""
+
+
+Splits = dict[str, list[str]]
+
+
+class TaskOptions(Options):
+    """Base of the options of a task. Subclasses give their own defaults."""
+
+    prefix: str = ""
+    """Text put before every input of this task."""
+    data: Splits
+    """Shards by split: paths, `{000..007}` brace lists, folders. A plain list means the split `train`."""
+    annotations: str | None = None
+    """Which annotations of the shards to take, by their `task`; if left out: the task's name and its kind."""
+    sources: list[str] | None = Field(None, min_length=1)
+    """Take only annotations of these sources."""
+    weight: float = Field(1.0, ge=0.0, le=1e6)
+    """Weight of the task's loss. How often it is drawn is the sampler's matter."""
+    objective: Annotated[Options, Registered("objectives")] = as_written({"kind": "generation"})
+    """Loss."""
+    metrics: list[Annotated[Options, Registered("metrics")]] = as_written(["exact-match"], min_length=1)
+    """Scores; the first is the task's main one."""
+    decoding: Decoding = as_written({})
+    """How answers are generated in evaluation."""
+    text_limit: int = Field(40, ge=1)
+    """Longest input text in tokens, the prefix included."""
+    target_limit: int = Field(20, ge=1)
+    """Longest target in tokens."""
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _plain_list_is_train(cls, value: Any) -> Any:
+        return {"train": value} if isinstance(value, list) else value
+
+
+class WeightSource(Section):
+    """A `scheme:value` text taken apart."""
+
+    scheme: str
+    value: str = ""
+
+
+def weight_source(text: str | None, schemes: tuple[str, ...]) -> WeightSource:
+    """Take `path:DIR`, `hub:ID`, `package:NAME`, `tag:NAME` or `random` apart.
+
+    Raises:
+        ValueError: no weights are named, or the scheme is not one of `schemes`.
+    """
+    allowed = ", ".join("`random`" if scheme == "random" else f"`{scheme}:...`" for scheme in schemes)
+    if not text:
+        raise ValueError(f"say where the weights come from: {allowed}")
+    scheme, _, value = text.partition(":")
+    if scheme not in schemes or (scheme != "random" and not value):
+        raise ValueError(f"weights {text!r} are not one of {allowed}")
+    return WeightSource(scheme=scheme, value=value)

@@ -1,0 +1,98 @@
+"""What pydantic says about a recipe, in words for its author."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from multigraft.core.options.base import Section
+from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.recipe_file import RecipeFile
+from multigraft.core.recipe.schema_walk import Expected, expected_at
+from multigraft.core.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from multigraft.core.registry.registry import Registry
+
+_LONGEST_VALUE = 50
+_WANTED = {
+    "bool": "true or false",
+    "dict": "a mapping of keys",
+    "float": "a number",
+    "int": "a whole number",
+    "list": "a list",
+    "model": "a mapping of keys",
+    "string": "text",
+    "tuple": "a list",
+}
+_TYPE_ERROR = re.compile(r"(bool|dict|float|int|list|model|string|tuple)_(type|parsing|from_float|attributes_type)")
+_COMPONENT_ERRORS = ("component_unknown", "component_kind_missing")
+
+
+def problems_of(
+    error: ValidationError, document: RecipeFile, root: type[Section], registry: "Registry"
+) -> list[Problem]:
+    """All problems of a recipe that did not validate."""
+    data = document.data
+    return [_problem(detail, document, data, root, registry) for detail in error.errors(include_url=False)]
+
+
+def _problem(
+    detail: Mapping[str, Any], document: RecipeFile, data: Any, root: type[Section], registry: "Registry"
+) -> Problem:
+    location = list(detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        known = [
+            name for model in expected_at(root, data, location[:-1], registry).models for name in model.model_fields
+        ]
+        return document.problem(
+            location, f"unknown key {location[-1]!r}", did_you_mean(str(location[-1]), known), at_key=True
+        )
+    if detail["type"] in _COMPONENT_ERRORS:
+        if isinstance(detail["input"], dict) and "kind" in detail["input"]:
+            location.append("kind")
+        return document.problem(location, detail["msg"], detail["ctx"]["hint"])
+    message, hint = _words(detail)
+    if location[-1:] == ["[key]"]:
+        return document.key_problem(location[:-1], message, _help(expected_at(root, data, location, registry)))
+    return document.problem(location, message, hint or _help(expected_at(root, data, location, registry)))
+
+
+def _words(detail: Mapping[str, Any]) -> tuple[str, str]:
+    """Message and hint of the common errors; pydantic's own words for the rest."""
+    kind, value = detail["type"], _shown(detail["input"])
+    if kind == "missing":
+        return f"missing key {detail['loc'][-1]!r}", ""
+    if kind == "literal_error":
+        expected = detail["ctx"]["expected"]
+        return f"{value} is not one of {expected}", _nearest(detail["input"], re.findall(r"'([^']*)'", expected))
+    if kind == "int_parsing_size":
+        return f"{value} is too large a number", ""
+    if match := _TYPE_ERROR.fullmatch(kind):
+        return f"expected {_WANTED[match[1]]}, got {value}", ""
+    text = detail["msg"].removeprefix("Value error, ")
+    if text.startswith("Input should be"):
+        return f"{value} {text.removeprefix('Input ')}", ""
+    return text, ""
+
+
+def _nearest(value: Any, known: list[str]) -> str:
+    said = did_you_mean(str(value), known)
+    return said.split("?")[0] + "?" if said.startswith("did you mean") else ""
+
+
+def _help(expected: Expected) -> str:
+    """The first sentence of the field's docstring."""
+    text = expected.field.description if expected.field else None
+    return re.split(r"(?<=[.:;])\s", " ".join(text.split()))[0].rstrip(".;:") if text else ""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else _plain(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def _plain(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    return names.get(type(value), str(value).lower())

@@ -1,0 +1,215 @@
+"""The recipe: a YAML file that describes a whole run."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+
+from multigraft.core.options.base import Options, Section, as_written
+from multigraft.core.options.component_field import Registered
+from multigraft.core.options.names import Refers, TaskName
+from multigraft.core.options.options import (
+    AdapterOptions,
+    BackboneOptions,
+    EncoderOptions,
+    PromptOptions,
+    TaskOptions,
+)
+from multigraft.core.recipe.stages import Schedule, Stage
+
+LARGEST_BATCH = 65_536
+"""Samples in a batch, at most."""
+CONTROL_NAMES = ("untrained", "no-media", "shuffled-media", "reversed-frames", "shuffled-frames", "last-frame")
+"""Those of core/evaluation/controls.py, which is not imported to look at a recipe's names."""
+
+
+class Trunk(Section):
+    """The frozen parts, and the prompt generator between them."""
+
+    encoder: Annotated[EncoderOptions, Registered("visual_encoders")] | None = None
+    """Visual encoder; none for text-only runs."""
+    backbone: Annotated[BackboneOptions, Registered("backbones")]
+    """Language model."""
+    prompt: Annotated[PromptOptions, Registered("prompt_generators")] | None = None
+    """Prompt generator; none for text-only runs."""
+
+    @model_validator(mode="after")
+    def _encoder_and_prompt_together(self) -> "Trunk":
+        if (self.encoder is None) != (self.prompt is None):
+            raise ValueError("an encoder needs a prompt generator and the other way round: give both or neither")
+        return self
+
+
+class TrainedTrunk(Section):
+    """Which trunk tensors are trained, as overlays: the trunk itself is never written to."""
+
+    norms: bool = False
+    """Gains and shifts of all normalisations of the backbone."""
+    biases: bool = False
+    """Biases of the backbone's projections."""
+    backbone: bool = False
+    """The whole backbone, moved in place and saved whole."""
+
+
+class GraftSection(Section):
+    """What is trained and who shares it."""
+
+    adapters: list[Annotated[AdapterOptions, Registered("adapters")]] = Field([])
+    """Adapter variants and where they act."""
+    sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
+    """What the tasks share."""
+    train: TrainedTrunk = as_written({})
+    """Trunk tensors trained as well."""
+
+
+_Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Optimizer(Section):
+    """AdamW."""
+
+    rate: float = Field(1e-3, gt=0)
+    """Peak learning rate."""
+    betas: tuple[_Decay, _Decay] = (0.9, 0.999)
+    """Decay of the running moments."""
+    epsilon: float = Field(1e-8, gt=0)
+    """Added to the root of the second moment."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Decoupled weight decay; tensors of one dimension are never decayed."""
+    clip: float | None = Field(1.0, gt=0)
+    """Largest norm of the whole gradient; none for no clipping."""
+    warmup: float = Field(0.05, ge=0, le=1)
+    """Share of the steps in which the rate rises linearly."""
+    schedule: Schedule = "linear"
+    """How the rate falls after the warm-up."""
+
+
+def _steps_of_stages(given: dict[str, Any]) -> int:
+    return sum(stage.steps for stage in given.get("stages") or ()) or 1000
+
+
+class TrainSection(Section):
+    """How long and how."""
+
+    stages: list[Stage] = Field([])
+    """Stages one after another, each with its own tasks, sampler and rate; one for all steps if left out."""
+    steps: int = Field(default_factory=_steps_of_stages, ge=1)
+    """Optimizer steps; those of all stages together where there are any."""
+    batch: int = Field(32, ge=1, le=LARGEST_BATCH)
+    """Samples in a global batch, all tasks together."""
+    micro_batch: int | None = Field(None, ge=1, le=LARGEST_BATCH)
+    """Samples in one pass, at most; a batch is cut where least is padded. The result does not change."""
+    sampler: Annotated[Options, Registered("samplers")] = as_written({"kind": "proportional"})
+    """How the tasks share the batch."""
+    optimizer: Optimizer = as_written({})
+    """AdamW and its schedule."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 runs the trunk under autocast; the graft and the optimizer stay fp32."""
+    seed: int = Field(0, ge=0)
+    """Decides order, start values and dropout."""
+    checkpoint_every: int | None = Field(None, ge=1)
+    """Steps between checkpoints; every 10 % of the steps if left out. The last step always has one."""
+    keep: int = Field(2, ge=1)
+    """Checkpoints kept, newest first."""
+    log_every: int = Field(10, ge=1)
+    """Steps between lines of metrics.jsonl."""
+
+    @model_validator(mode="after")
+    def _steps_are_those_of_the_stages(self) -> "TrainSection":
+        if self.stages and self.steps != sum(stage.steps for stage in self.stages):
+            told = " + ".join(str(stage.steps) for stage in self.stages)
+            raise ValueError(f"`steps: {self.steps}` is not {told}, the steps of its stages; give those alone")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _write_steps_once(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return {name: value for name, value in written.items() if name != "steps" or not self.stages}
+
+    @property
+    def checkpoint_steps(self) -> int:
+        """Steps between checkpoints, said or not."""
+        return self.checkpoint_every or max(1, self.steps // 10)
+
+
+class EvalSection(Section):
+    """When and on what to score."""
+
+    every: int | None = Field(None, ge=1)
+    """Steps between evaluations during training; none for only at the end."""
+    split: Annotated[str, Refers("split")] = "validation"
+    """Split scored during training; `none` scores nothing."""
+    final_split: Annotated[str, Refers("split")] | None = None
+    """Split scored at the end; `split` if left out."""
+    limit: int | None = Field(None, ge=1)
+    """Most annotations of a task scored during training, drawn evenly; the final scores use all."""
+    batch: int = Field(128, ge=1, le=LARGEST_BATCH)
+    """Samples in one pass."""
+    controls: list[Annotated[str, Refers("control")]] = Field([])
+    """Controls scored at the end beside the result, such as `no-media`."""
+    control_limit: int | None = Field(None, ge=1)
+    """Most annotations of a task scored under each control, drawn evenly; all if left out."""
+
+
+class DataSection(Section):
+    """Where data lie and how they are read."""
+
+    root: str = "."
+    """Folder that relative paths of shards start at."""
+    make: str | None = None
+    """Command that fills `root` when it has no manifest, such as `data quickstart`."""
+    features: bool = False
+    """Run the frozen encoder once and train on its stored tokens."""
+    bad_limit: float = Field(0.01, ge=0, le=1)
+    """Share of bad samples at which a run stops."""
+    threads: int = Field(2, ge=1, le=1024)
+    """Threads that decode pictures."""
+    processes: int = Field(1, ge=1, le=256)
+    """Processes that decode videos."""
+    deadline: float = Field(20.0, gt=0, le=86_400)
+    """Seconds a video may take to decode before its process is ended."""
+    window: int = Field(8, ge=1, le=100_000)
+    """Shards that are shuffled together."""
+
+
+class PluginSection(Section):
+    """Plugins of this recipe."""
+
+    require: list[str] = Field([])
+    """Plugins that must be there."""
+
+
+_Inputs = list[Annotated[Options, Registered("inputs")]]
+_Loggers = list[Annotated[Options, Registered("loggers")]]
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    trunk: Trunk
+    """Frozen parts."""
+    tasks: dict[TaskName, Annotated[TaskOptions, Registered("tasks")]] = Field(min_length=1)
+    """Tasks by name; names become file names and owners (`task:NAME`)."""
+    graft: GraftSection = as_written({})
+    """Trained parts."""
+    train: TrainSection = as_written({})
+    """Training."""
+    eval: EvalSection = as_written({})
+    """Scoring."""
+    data: DataSection = as_written({})
+    """Reading."""
+    inputs: _Inputs = as_written(["image", "video"])
+    """How media are decoded."""
+    loggers: _Loggers = as_written(["jsonl", "csv"])
+    """Where scalars go."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`; of several processes `cuda` gives each one its own."""
+    plugins: PluginSection = as_written({})
+    """Plugins needed."""
+
+    @field_validator("device")
+    @classmethod
+    def _device_has_a_known_form(cls, device: str) -> str:
+        if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
+            raise ValueError(f"{device!r} is none of `auto`, `cpu`, `cuda`, `cuda:N`, `mps`")
+        return device

@@ -1,0 +1,63 @@
+"""Where in the training each of its stages lies, with nothing left out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from multigraft.core.options.base import Options
+from multigraft.core.recipe.recipe import TrainSection
+from multigraft.core.recipe.stages import Schedule, Stage
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stage with nothing left out, and where in the training it lies."""
+
+    number: int
+    """Counted from 1."""
+    start: int
+    """Steps before it."""
+    steps: int
+    tasks: tuple[str, ...] | None
+    """None for all of the recipe."""
+    sampler: Options
+    rate: float
+    warmup: float
+    schedule: Schedule
+
+    def of(self, tasks: Iterable[str]) -> list[str]:
+        """Those of a recipe's tasks that are drawn, in the recipe's order."""
+        return [task for task in tasks if self.tasks is None or task in self.tasks]
+
+    def in_words(self, tasks: Iterable[str]) -> str:
+        """Its steps, rate and tasks."""
+        return f"steps {self.start + 1:,} to {self.stop:,}, rate {self.rate:g}, tasks {', '.join(self.of(tasks))}"
+
+    @property
+    def stop(self) -> int:
+        """Steps made when it is over."""
+        return self.start + self.steps
+
+
+def spans(train: TrainSection) -> list[Span]:
+    """The stages of a training in their order; one for the whole of it where the recipe has none."""
+    found: list[Span] = []
+    optimizer = train.optimizer
+    for number, stage in enumerate(train.stages or [Stage(steps=train.steps)], 1):
+        found.append(
+            Span(
+                number,
+                found[-1].stop if found else 0,
+                stage.steps,
+                None if stage.tasks is None else tuple(stage.tasks),
+                stage.sampler or train.sampler,
+                optimizer.rate if stage.rate is None else stage.rate,
+                optimizer.warmup if stage.warmup is None else stage.warmup,
+                stage.schedule or optimizer.schedule,
+            )
+        )
+    return found
+
+
+def span_at(step: int, among: Sequence[Span]) -> Span:
+    """The stage that step `step` (counted from 0) belongs to; the last one goes on behind its end."""
+    return next((span for span in among if step < span.stop), among[-1])

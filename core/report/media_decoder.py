@@ -1,0 +1,53 @@
+"""The decoder of a run's media: the inputs of its recipe, and their bounds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
+from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.input import Input
+from multigraft.core.options.component_field import component_name
+from multigraft.core.recipe.recipe import DataSection, Recipe
+from multigraft.core.registry.registry import Registry
+from multigraft.core.types.transform import Transform
+
+SIDE = 144
+"""Longer side of a small picture, in pixels."""
+_SHOWN = Transform(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), fit="whole")
+
+
+def decoder_of(recipe: Mapping[str, Any], registry: Registry) -> tuple[MediaDecoder, list[str]]:
+    """A decoder to small pictures, and a line for each input that cannot be had here, such as one of another plugin."""
+    wanted = recipe.get("inputs") or Recipe.model_fields["inputs"].default
+    inputs: list[Input] = []
+    problems = []
+    for each in wanted if isinstance(wanted, list) else [wanted]:
+        try:
+            inputs.append(_input(each, registry))
+        except (MultigraftError, ValidationError) as error:
+            problems.append(f"The recipe's input {component_name(each) or each} cannot be used here: {_short(error)}")
+    return MediaDecoder(inputs, _SHOWN, _workers(recipe)), problems
+
+
+def _input(written: Any, registry: Registry) -> Input:
+    name = component_name(written) or ""
+    options = registry.options("inputs", name).model_validate(written, context={"registry": registry})
+    built: Input = registry.build("inputs", options)
+    return built
+
+
+def _workers(recipe: Mapping[str, Any]) -> DecodeWorkers:
+    """One decoding process, with the recipe's deadline."""
+    try:
+        deadline = DataSection.model_validate(recipe.get("data") or {}).deadline
+    except ValidationError:  # a recipe of another version
+        return DecodeWorkers()
+    return DecodeWorkers(deadline=deadline)
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return str(error)

@@ -1,0 +1,68 @@
+"""Whether the shards that a recipe names are there."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from multigraft.core.data.manifest import missing_data
+from multigraft.core.data.paths import expand_each
+from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.recipe_file import RecipeFile
+from multigraft.core.registry.component import Command
+from multigraft.core.suggest import nearest_file
+
+
+def will_be_made(recipe: Recipe) -> bool:
+    """Whether the recipe names a command that makes its data, and they are not all there yet."""
+    return recipe.data.make is not None and bool(missing_data(Path(recipe.data.root)))
+
+
+def named_command(text: str, commands: Iterable[Command]) -> Command | None:
+    """The command that `data.make` begins with; what follows are its arguments."""
+    words = text.split()
+    return next((each for each in commands if tuple(words[: len(each.path)]) == each.path), None)
+
+
+def missing_files(recipe: Recipe, document: RecipeFile) -> Iterator[Problem]:
+    """A problem for each pattern whose shards are not all there."""
+    if will_be_made(recipe):
+        return
+    root = Path(recipe.data.root)
+    if not root.is_dir() and all(not Path(pattern).is_absolute() for pattern in _patterns(recipe)):
+        wrong = "is no folder" if root.exists() else f"is not there{nearest_file(root)}"
+        yield document.problem(
+            ("data", "root"), f"the folder {root} {wrong}", _hint(recipe, "paths of shards start there")
+        )
+        return
+    relative = f"relative paths start at data.root, which is {recipe.data.root!r}"
+    for name, task in recipe.tasks.items():
+        for split, patterns in task.data.items():
+            for index, pattern in enumerate(patterns):
+                message = _missing(pattern, root)
+                if message:
+                    short = isinstance(document.data["tasks"][name].get("data"), list)
+                    key = ("data",) if short else ("data", split)
+                    yield document.problem(("tasks", name, *key, index), message, _hint(recipe, relative))
+
+
+def _patterns(recipe: Recipe) -> Iterator[str]:
+    for task in recipe.tasks.values():
+        for patterns in task.data.values():
+            yield from patterns
+
+
+def _missing(pattern: str, root: Path) -> str:
+    try:
+        named = expand_each(pattern, root)
+    except ValueError as error:
+        return str(error)
+    absent = [shard for _, shards in named for shard in shards if not shard.is_file()]
+    for path, shards in named:
+        if not shards:
+            return f"no file {path}" if "*" in path.name else f"no *.tar in the folder {path}"
+    more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+    return f"no file {absent[0]}{more}" if absent else ""
+
+
+def _hint(recipe: Recipe, otherwise: str) -> str:
+    return f"`multigraft {recipe.data.make}` makes them" if recipe.data.make else otherwise

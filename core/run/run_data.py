@@ -1,0 +1,150 @@
+"""The data of a run: its tasks' sources by split, and how samples are read."""
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from pathlib import Path
+
+import numpy as np
+
+from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
+from multigraft.core.data.encoding import encode_features
+from multigraft.core.data.features import FeatureStore, feature_fingerprint
+from multigraft.core.data.image_limit import ImageLimit
+from multigraft.core.data.order import Place
+from multigraft.core.data.paths import expand
+from multigraft.core.data.problem_lines import problem_lines
+from multigraft.core.data.reader import MediaReader, SampleReader
+from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.data.source import TaskSource, open_source
+from multigraft.core.data.staged_sampler import StagedSampler
+from multigraft.core.data.stream import Stream
+from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.input import Input
+from multigraft.core.interfaces.sampler import Sampler
+from multigraft.core.interfaces.task import Task
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.spans import Span, spans
+from multigraft.core.registry.registry import Registry
+from multigraft.core.types.rank import Rank
+from multigraft.core.types.transform import Transform
+
+FEATURES = "features"
+"""Folder of stored features, under `data.root`."""
+
+
+class RunData:
+    """Sources, opened when first asked for, and one reader for all.
+
+    Args:
+        transform: how the encoder wants its pictures; None for text-only runs.
+        most_images: of a sample; None for as many as there are.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        registry: Registry,
+        transform: Transform | None,
+        log: SkippedLog,
+        most_images: int | None = None,
+    ) -> None:
+        self.recipe, self.registry, self.log = recipe, registry, log
+        self.root = Path(recipe.data.root)
+        self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
+        self.inputs: list[Input] = [registry.build("inputs", options) for options in recipe.inputs]
+        endings = frozenset(ending for each in self.inputs if each.kind == "image" for ending in each.extensions)
+        self._images = ImageLimit(most_images, endings)
+        data = recipe.data
+        self._workers = DecodeWorkers(data.threads, data.processes, data.deadline)
+        self._decoder = MediaDecoder(self.inputs, transform, self._workers) if transform else None
+        self.use(self._decoder)
+        self._sources: dict[tuple[str, str], TaskSource] = {}
+
+    def source(self, task: str, split: str) -> TaskSource:
+        """A task's annotations in a split."""
+        if (task, split) not in self._sources:
+            options = self.recipe.tasks[task]
+            opened = open_source(task, self.tasks[task], options, split, self.root, self.log)
+            self._sources[task, split] = opened
+        return self._sources[task, split]
+
+    def problem_lines(self, splits: Iterable[str]) -> list[str]:
+        """What the shards of some splits hold that no task uses."""
+        wanted = dict.fromkeys(splits)
+        sources = [self.source(name, s) for s in wanted for name, task in self.recipe.tasks.items() if s in task.data]
+        return list(problem_lines(sources))
+
+    def shards(self, task: str) -> list[Path]:
+        """The shards of all splits of a task."""
+        patterns = [each for patterns in self.recipe.tasks[task].data.values() for each in patterns]
+        return list(dict.fromkeys(path for pattern in patterns for path in expand(pattern, self.root)))
+
+    def store_features(self, encoder: VisualEncoder, progress: Callable[[int, int], None], thorough: bool) -> None:
+        """Encode the media of all splits that are not encoded yet, and read features from now on.
+
+        Args:
+            thorough: read what is stored, to make again what is damaged; one process of a machine is enough.
+        """
+        splits = [(name, split) for name, task in self.recipe.tasks.items() for split in task.data]
+        sources = [self.source(name, split) for name, split in splits]
+        folder = self.root / FEATURES
+        home = encode_features(sources, encoder, self.inputs, self._workers, folder, progress, thorough)
+        self.use(FeatureStore(home, feature_fingerprint(encoder, self.inputs), self.inputs))
+
+    def use(self, media: MediaReader | None) -> None:
+        """Read media from there from now on."""
+        self.media, self.reader = media, SampleReader(media, self._images)
+
+    def training_sources(self) -> dict[str, TaskSource]:
+        """The sources that training draws from."""
+        return {name: self.source(name, "train") for name in self.recipe.tasks}
+
+    def stream(self, rank: Rank) -> Stream:
+        """The stream of training for one process."""
+        sources, train = self.training_sources(), self.recipe.train
+        sizes = {name: source.size for name, source in sources.items()}
+        return Stream(
+            sources,
+            StagedSampler([(span.start, self._sampler(span, sizes)) for span in spans(train)], list(sizes)),
+            self.reader,
+            self.log,
+            seed=train.seed,
+            batch=train.batch,
+            window=self.recipe.data.window,
+            threads=self.threads,
+            rank=rank,
+        )
+
+    def _sampler(self, span: Span, sizes: Mapping[str, int]) -> Sampler:
+        train, own = self.recipe.train, {name: sizes[name] for name in span.of(sizes)}
+        sampler: Sampler = self.registry.build("samplers", span.sampler, sizes=own, batch=train.batch, seed=train.seed)
+        return sampler
+
+    @property
+    def threads(self) -> int:
+        """Threads that read ahead: those that decode pictures, and one waiting for each process that decodes videos."""
+        return self.recipe.data.threads + self.recipe.data.processes
+
+    def has_kind(self, task: str, split: str, kind: str) -> bool:
+        """Whether any record that a task asks about holds a medium of a kind, by the shards' indices."""
+        endings = {ending for each in self.inputs if each.kind == kind for ending in each.extensions}
+        source = self.source(task, split)
+        shards = (shard for shard, count in enumerate(source.counts) if count)
+        return any(_holds(source, shard, endings) for shard in shards)
+
+    def kinds(self, task: str, split: str) -> list[str]:
+        """The kinds of media that the records hold which a task asks about."""
+        known = dict.fromkeys(each.kind for each in self.inputs)
+        return [kind for kind in known if self.has_kind(task, split, kind)]
+
+    def close(self) -> None:
+        """End the decoding processes."""
+        if self._decoder:
+            self._decoder.close()
+
+
+def _holds(source: TaskSource, number: int, endings: Set[str]) -> bool:
+    index = source.locate(Place(0, number, 0))[0].index
+    fields = [place for place, field in enumerate(index.fields) if field.rpartition(".")[2].lower() in endings]
+    holders = np.repeat(np.arange(len(index.keys)), np.diff(index.members.first))
+    holders = holders[np.isin(index.members.field, fields)]
+    return bool(np.isin(index.annotations.sample[source.rows[number]], holders).any())

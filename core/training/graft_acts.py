@@ -1,0 +1,42 @@
+"""Two mistakes that would otherwise go unseen: a site that is never called, and a graft that changes nothing."""
+
+from collections.abc import Sequence
+
+import torch
+
+from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.graft_interceptor import GraftInterceptor, make_interceptor
+from multigraft.core.interfaces.interceptor import Interceptor, NoGraft
+from multigraft.core.model.model import Model
+from multigraft.core.types.batch import Batch
+
+
+@torch.no_grad()
+def check_graft_acts(model: Model, batch: Batch) -> None:
+    """Run a batch with and without the graft's sites.
+
+    Raises:
+        MultigraftError: a grafted site was never called, or no output changed.
+    """
+    intercept = make_interceptor(model.graft, batch.segments, training=False)
+    grafted = _hidden(model, batch, intercept, intercept)
+    missed = sorted(set(model.graft.sites) - intercept.seen)
+    if missed:
+        raise MultigraftError(
+            f"the trunk never called the sites {_listed(missed)}; its `sites()` and its layers differ"
+        )
+    plain = _hidden(model, batch, intercept, NoGraft())
+    if model.graft.sites and torch.equal(grafted, plain):
+        raise MultigraftError(
+            "after a step the graft's adapters change no output; is an adapter's `apply` the identity?"
+        )
+
+
+def _hidden(model: Model, batch: Batch, own: GraftInterceptor, at_sites: Interceptor) -> torch.Tensor:
+    prompt, mask = model.media_prompter(batch, own) if model.media_prompter else (None, None)
+    encoded = model.backbone.encode(batch.text_ids, batch.text_mask, prompt, mask, at_sites)
+    return model.backbone.decode(encoded, batch.target_ids, at_sites)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

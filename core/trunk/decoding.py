@@ -1,0 +1,128 @@
+"""Greedy search, beam search and candidate scoring over a backbone's single steps.
+
+Beam search as transformers does it: twice the beams as candidates a step, finished hypotheses ranked by
+log-probability / length ** penalty, the end token counted in the length.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from multigraft.core.interfaces.backbone import Backbone, Encoded
+from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.options.options import Decoding
+from multigraft.core.types.batch import IGNORED
+
+
+@torch.no_grad()
+def greedy(backbone: Backbone, encoded: Encoded, intercept: Interceptor, decoding: Decoding) -> Tensor:
+    """The likeliest token at each step: ids `(rows, tokens)`, `IGNORED` after the end token."""
+    logits, state = backbone.start(encoded, intercept)
+    done = torch.zeros(logits.shape[0], dtype=torch.bool, device=logits.device)
+    chosen: list[Tensor] = []
+    for position in range(decoding.max_tokens):
+        token = logits.argmax(-1)
+        chosen.append(token.masked_fill(done, IGNORED))
+        done = done | (token == backbone.end)
+        if done.all() or position + 1 == decoding.max_tokens:
+            break
+        logits, state = backbone.step(token, state, intercept)
+    return torch.stack(chosen, 1)
+
+
+@dataclass
+class _Beams:
+    """Running and finished hypotheses of every row."""
+
+    ids: Tensor
+    """`(rows, beams, tokens)`."""
+    scores: Tensor
+    """`(rows, beams)`, sums of log-probabilities."""
+    best_ids: Tensor
+    """`(rows, beams, most tokens)`, finished ones, `IGNORED` behind their end."""
+    best_scores: Tensor
+    """`(rows, beams)`, divided by the length penalty."""
+    open: Tensor
+    """`(rows,)`, whether a row still takes finished hypotheses; a closed one is not moved by other rows' steps."""
+
+
+@torch.no_grad()
+def beam(backbone: Backbone, encoded: Encoded, intercept: Interceptor, decoding: Decoding) -> Tensor:
+    """The best finished hypothesis of each row: ids `(rows, tokens)`, `IGNORED` after the end token."""
+    width, rows = decoding.beams, encoded.states.shape[0]
+    wide_calls = intercept.expand(width)
+    logits, state = backbone.start(encoded, intercept)
+    beams = _begin(rows, decoding, logits.device)
+    numbers = torch.arange(rows, device=logits.device)
+    first_row, copied = numbers[:, None] * width, numbers.repeat_interleave(width)
+    logits, state = logits.repeat_interleave(width, 0), state.select(copied)
+    for length in range(1, decoding.max_tokens + 1):
+        parents, tokens = _advance(beams, logits, length, backbone.end, decoding)
+        if length == decoding.max_tokens or not beams.open.any():
+            break
+        state = state.reorder((first_row + parents).flatten())
+        logits, state = backbone.step(tokens.flatten(), state, wide_calls)
+    return beams.best_ids[torch.arange(rows), beams.best_scores.argmax(1)]
+
+
+@torch.no_grad()
+def score(backbone: Backbone, encoded: Encoded, intercept: Interceptor, candidates: Sequence[Sequence[str]]) -> Tensor:
+    """Sum of the log-probabilities of each candidate's tokens: `(rows, most candidates)`, -inf where there is none."""
+    most = max(len(texts) for texts in candidates)
+    filled = [[*texts, *([""] * (most - len(texts)))] for texts in candidates]
+    targets = backbone.tokenize_targets([text for texts in filled for text in texts], backbone.longest.output).to(
+        encoded.states.device
+    )
+    hidden = backbone.decode_each(encoded, targets, most, intercept)
+    counted = targets != IGNORED
+    logits = backbone.head(hidden[counted]).float()
+    picked = logits.log_softmax(-1).gather(1, targets[counted][:, None])[:, 0]
+    sums = torch.zeros(targets.shape[0], device=picked.device).index_add(0, counted.nonzero()[:, 0], picked)
+    missing = [number >= len(texts) for texts in candidates for number in range(most)]
+    return sums.masked_fill(torch.tensor(missing, device=sums.device), -torch.inf).view(-1, most)
+
+
+def _begin(rows: int, decoding: Decoding, device: torch.device) -> _Beams:
+    scores = torch.full((rows, decoding.beams), -torch.inf, device=device)
+    scores[:, 0] = 0.0
+    return _Beams(
+        ids=torch.empty(rows, decoding.beams, 0, dtype=torch.long, device=device),
+        scores=scores,
+        best_ids=torch.full((rows, decoding.beams, decoding.max_tokens), IGNORED, device=device),
+        best_scores=torch.full((rows, decoding.beams), -torch.inf, device=device),
+        open=torch.ones(rows, dtype=torch.bool, device=device),
+    )
+
+
+def _advance(beams: _Beams, logits: Tensor, length: int, end: int, decoding: Decoding) -> tuple[Tensor, Tensor]:
+    """One step; returns the parent beam `(rows, beams)` and the token of each beam that goes on."""
+    rows, width = beams.scores.shape
+    vocabulary = logits.shape[-1]
+    totals = logits.float().log_softmax(-1).view(rows, width, vocabulary) + beams.scores[:, :, None]
+    scores, flat = totals.flatten(1).topk(2 * width, dim=1)
+    parents, tokens = flat // vocabulary, flat % vocabulary
+    ids = torch.cat([beams.ids.gather(1, parents[:, :, None].expand(-1, -1, length - 1)), tokens[:, :, None]], 2)
+    ends = tokens == end
+    finishes = (ends if length < decoding.max_tokens else torch.ones_like(ends)) & beams.open[:, None]
+    finished = scores.masked_fill(~finishes, -torch.inf)[:, :width]
+    _keep_finished(beams, ids[:, :width], finished, length, decoding)
+    going, order = scores.masked_fill(ends, -torch.inf).topk(width, dim=1)
+    beams.scores, beams.ids = going, ids.gather(1, order[:, :, None].expand(-1, -1, length))
+    beams.open = beams.open & ~_settled(beams, length, decoding)
+    return parents.gather(1, order), tokens.gather(1, order)
+
+
+def _keep_finished(beams: _Beams, ids: Tensor, scores: Tensor, length: int, decoding: Decoding) -> None:
+    padded = torch.nn.functional.pad(ids, (0, decoding.max_tokens - length), value=IGNORED)
+    all_scores = torch.cat([beams.best_scores, scores / length**decoding.length_penalty], 1)
+    beams.best_scores, order = all_scores.topk(decoding.beams, dim=1)
+    all_ids = torch.cat([beams.best_ids, padded], 1)
+    beams.best_ids = all_ids.gather(1, order[:, :, None].expand(-1, -1, decoding.max_tokens))
+
+
+def _settled(beams: _Beams, length: int, decoding: Decoding) -> Tensor:
+    """`(rows,)`, whether the best running beam scores no better than the worst finished one."""
+    settled: Tensor = beams.best_scores[:, -1] >= beams.scores[:, 0] / length**decoding.length_penalty
+    return settled

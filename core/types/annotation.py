@@ -1,0 +1,123 @@
+"""The form of `KEY.json` in a shard: what is asked about the media of a sample, and by which task."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from annotated_types import MinLen
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from multigraft.core.errors import BadSample, legible
+
+LARGEST_WEIGHT = 1e6
+"""Of an annotation: a loss times this is still a number."""
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half of a surrogate pair at character {error.start}") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+Texts = Annotated[tuple[Text, ...], FailFast()]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class ScoredAnswer(_Row):
+    """A possible answer with its soft score."""
+
+    text: Text
+    score: float = Field(1.0, ge=0.0, le=1.0)
+
+
+class Annotation(_Row):
+    """One question, caption or statement about some of a sample's media."""
+
+    id: Text
+    """Unique over all shards of a data set."""
+    task: Annotated[Text, MinLen(1)]
+    """Which task it is for: the name of a task in the recipe, or the kind of one."""
+    type: Text = ""
+    """Kind of question, for scores by type."""
+    text: Text = ""
+    """Question or statement."""
+    context: Text = ""
+    """What the question may need besides the media, such as subtitles or a passage; cut first."""
+    choices: Texts = Field((), strict=False)
+    answers: Annotated[tuple[ScoredAnswer, ...], FailFast()] = Field((), strict=False)
+    references: Texts = Field((), strict=False)
+    """Captions, or all annotators' answers."""
+    span: tuple[float, float] | None = Field(None, strict=False)
+    """Stretch of the video in seconds."""
+    media: Texts = Field((), strict=False)
+    """Fields of the sample, in order, such as `["0.png", "3.png"]`; case makes no difference."""
+    weight: float = Field(1.0, ge=0.0, le=LARGEST_WEIGHT)
+    source: Text = ""
+    """Filled from the record if it names none of its own."""
+
+    @field_validator("media")
+    @classmethod
+    def _as_in_the_shard(cls, media: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(field.lower() for field in media)
+
+    @field_validator("span")
+    @classmethod
+    def _forwards(cls, span: tuple[float, float] | None) -> tuple[float, float] | None:
+        if span and span[1] < span[0]:
+            raise ValueError(f"it ends at {span[1]:g} s, before it starts at {span[0]:g} s")
+        return span
+
+
+class Record(_Row):
+    """The whole of a `KEY.json`."""
+
+    id: Text
+    source: Text = ""
+    annotations: tuple[Annotation, ...] = Field(strict=False)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_head(record: Mapping[str, Any]) -> Record:
+    """Check a decoded `KEY.json` without its annotations.
+
+    Raises:
+        BadSample: `bad annotation`.
+    """
+    return _valid(Record, {**record, "annotations": ()}, "")
+
+
+def parse_annotation(head: Record, value: Any, position: int) -> Annotation:
+    """Check the annotation that stands at a position of a record's list; it gets the record's source if it has none.
+
+    Raises:
+        BadSample: `bad annotation`, with the first thing that is wrong.
+    """
+    annotation = _valid(Annotation, value, f"annotations.{position}")
+    return annotation if annotation.source else annotation.model_copy(update={"source": head.source})
+
+
+def _valid(model: type[Model], value: Any, place: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join([*([place] if place else []), *map(str, first["loc"])])
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadSample("bad annotation", legible(f"{where}: {message}")) from None

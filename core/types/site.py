@@ -1,0 +1,34 @@
+"""Sites: the named places of a trunk where adapters act."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SiteKind = Literal["block", "projection", "norm", "embedding", "head", "module"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place in a trunk.
+
+    A block's site is its output, before dropout and residual (`encoder.0.self-attention`); a projection's site is one
+    linear layer (`encoder.0.self-attention.query`); a norm's is one normalisation (`encoder.0.self-attention.norm`).
+    """
+
+    stack: str
+    """`encoder`, `decoder`, or the name of another stack such as `vision`."""
+    layer: int | None
+    block: str | None
+    """`self-attention`, `cross-attention`, `feed-forward`, or None outside of layers."""
+    kind: SiteKind
+    inner: str | None
+    """Within the block: `query`, `key`, `value`, `output`, `up`, `gate`, `down`, `norm`; outside of layers a name."""
+    width_in: int
+    width_out: int
+    module: str
+    """Path of the module in the transformers model, for exchange with other libraries."""
+
+    @property
+    def name(self) -> str:
+        """Unique name, such as `decoder.2.cross-attention.query`."""
+        fields = (self.stack, self.layer, self.block, self.inner)
+        return ".".join(str(field) for field in fields if field is not None)

@@ -1,0 +1,98 @@
+"""What an adapter is told at a site: the weight and the bias in use, for the rows of each owner."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import linear
+
+from multigraft.core.graft.attach import Method, add_method, add_overlay
+from multigraft.core.graft.attachment import Attachment, Graft
+from multigraft.core.graft.bank import Bank, Key
+from multigraft.core.graft.graft_interceptor import make_interceptor
+from multigraft.core.interfaces.adapter import Adapter
+from multigraft.core.types.batch import Segment
+from multigraft.core.types.initial import ones, zeros
+from multigraft.core.types.owner import Owner
+from multigraft.core.types.part import Part
+from multigraft.core.types.site import Site
+from multigraft.plugins.sharing.single import Single
+
+TASKS = ("vqa", "captions")
+SEGMENTS = (Segment("vqa", 0, 2), Segment("captions", 2, 3))
+QUERY = Site("encoder", 0, "self-attention", "projection", "query", 4, 6, "query")
+NORM = Site("encoder", 0, "self-attention", "norm", "norm", 4, 4, "norm")
+
+
+class Anew(Adapter):
+    """The site's own computation done again from what the call says, times a scale of one."""
+
+    kinds = ("projection", "norm")
+
+    def parts(self, site):
+        return (Part("scale", (1,), ones),)
+
+    def apply(self, call, parts):
+        if call.site.kind == "projection":
+            return linear(call.input, call.weight, call.bias) * parts["scale"]
+        return nn.functional.layer_norm(call.input, call.weight.shape, call.weight, call.bias) * parts["scale"]
+
+
+@pytest.fixture
+def graft():
+    made = Graft(TASKS, Bank(0))
+    add_method(made, Method("anew", Anew(), (QUERY, NORM), Single()))
+    return made
+
+
+def moved(graft):
+    """Allocate, and move every tensor but the scale away from its start."""
+    graft.bank.allocate(torch.device("cpu"))
+    with torch.no_grad():
+        for number, (key, value) in enumerate(graft.bank.trained().items()):
+            if not key.part.endswith("scale"):
+                value.add_(1.0 + number)
+    return make_interceptor(graft, SEGMENTS, training=False)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_without_overlays_it_is_the_frozen_one(graft, bias):
+    module, x = nn.Linear(4, 6, bias=bias), torch.randn(3, 5, 4)
+    assert torch.equal(moved(graft).linear(QUERY.name, module, x), module(x))
+
+
+def test_a_trained_bias_is_what_an_adapter_sees(graft):
+    module, x = nn.Linear(4, 6), torch.randn(3, 5, 4)
+    add_overlay(graft, "biases", QUERY, module, ["bias"])
+    output = moved(graft).linear(QUERY.name, module, x)
+    (bias,) = (value for key, value in graft.bank.trained().items() if key.part == "biases.bias")
+    assert torch.equal(output, linear(x, module.weight, bias))
+    assert not torch.allclose(output, module(x))
+
+
+def test_trained_norms_are_what_an_adapter_sees(graft):
+    module, x = nn.LayerNorm(4), torch.randn(3, 5, 4)
+    add_overlay(graft, "norms", NORM, module, ["weight", "bias"])
+    output = moved(graft).norm(NORM.name, module, x)
+    gain, shift = (value for key, value in graft.bank.trained().items() if key.part.startswith("norms"))
+    assert torch.allclose(output, nn.functional.layer_norm(x, (4,), gain, shift))
+
+
+def test_each_task_sees_its_own_where_an_overlay_has_owners(graft):
+    module, x = nn.Linear(4, 6), torch.randn(3, 5, 4)
+    part = Part("bias", (6,), zeros)
+    keys = {task: {"bias": Key(Owner(f"task:{task}", QUERY.name), "biases.bias")} for task in TASKS}
+    for key in (keys[task]["bias"] for task in TASKS):
+        graft.bank.declare(key, part, overlay=True)
+    graft.sites[QUERY.name].append(Attachment("biases", QUERY, None, (part,), keys))
+    output = moved(graft).linear(QUERY.name, module, x)
+    for segment in SEGMENTS:
+        bias = graft.bank[keys[segment.task]["bias"]]
+        assert torch.equal(output[segment.rows], linear(x[segment.rows], module.weight, bias))
+
+
+def test_gradients_reach_the_bias_through_the_adapter(graft):
+    module = nn.Linear(4, 6)
+    add_overlay(graft, "biases", QUERY, module, ["bias"])
+    moved(graft).linear(QUERY.name, module, torch.randn(3, 5, 4)).sum().backward()
+    (bias,) = (value for key, value in graft.bank.trained().items() if key.part == "biases.bias")
+    assert bias.grad.tolist() == [15.0] * 6

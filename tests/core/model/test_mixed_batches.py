@@ -1,0 +1,132 @@
+"""The result for a sample does not depend on what else is in its batch."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multigraft.core.model.model import task_rows
+from multigraft.core.options.options import Decoding
+
+RULES = ["single", "half-shared", "half-shared down", "per-task", "groups", "hypernetwork"]
+BACKBONES = ["T5", "BART"]
+
+
+@pytest.fixture(params=BACKBONES)
+def backbone(request, tiny):
+    return getattr(tiny, request.param)
+
+
+def loss_sums(model, batch):
+    return {task: loss.sum.item() for task, loss in model.losses(batch, training=True).items()}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_training_loss_alone_and_in_a_mixed_batch(rule, backbone, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule], backbone)
+    mixed = loss_sums(model, batch_of(model, samples))
+    assert list(mixed) == list(tiny.TASKS)
+    for task in tiny.TASKS:
+        own = [each for each in samples if each.task == task]
+        assert loss_sums(model, batch_of(model, own))[task] == pytest.approx(mixed[task], rel=1e-6, abs=1e-5)
+        alone = [loss_sums(model, batch_of(model, [each]))[task] for each in own]
+        assert sum(alone) == pytest.approx(mixed[task], rel=1e-6, abs=1e-5)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_training_gradients_alone_and_in_a_mixed_batch(rule, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule])
+    trained = model.graft.bank.trained()
+
+    def gradients(some):
+        found = model.losses(batch_of(model, some), training=True)
+        total = torch.stack([loss.sum / loss.denominator for loss in found.values()]).sum()
+        return torch.autograd.grad(total, list(trained.values()), allow_unused=True)
+
+    apart = [gradients([each for each in samples if each.task == task]) for task in tiny.TASKS]
+    for key, mixed, *pieces in zip(trained, gradients(samples), *apart, strict=True):
+        present = [piece for piece in pieces if piece is not None]
+        assert (mixed is None) == (not present), key.text
+        if mixed is not None:
+            torch.testing.assert_close(mixed, torch.stack(present).sum(0), atol=2e-5, rtol=1e-4, msg=key.text)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("beams", [1, 3])
+def test_outputs_alone_and_in_a_mixed_batch(rule, beams, backbone, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule], backbone)
+    decoding = Decoding(beams=beams, max_tokens=8)
+
+    def outputs(some):
+        outputs = model.run(batch_of(model, some), training=False)
+        return [text for each in outputs.values() for text in each.generate(decoding)]
+
+    assert outputs(samples) == [text for each in samples for text in outputs([each])]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_candidate_scores_alone_and_in_a_mixed_batch(rule, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule])
+    outputs = model.run(batch_of(model, samples), training=False)
+    scores = torch.cat([each.score([["red", "a box"], ["true"]]) for each in outputs.values()])
+    assert scores[1::2, 1].isneginf().all()
+    for number, each in enumerate(samples):
+        candidates = [["red", "a box"]] if number % 2 == 0 else [["true"]]
+        alone = model.run(batch_of(model, [each]), training=False)[each.task].score(candidates)
+        torch.testing.assert_close(alone[0], scores[number, : alone.shape[1]], atol=1e-5, rtol=1e-5)
+
+
+def test_a_task_that_is_absent_gets_no_gradient(tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING["per-task"])
+    some = [each for each in samples if each.task in ("vqa", "videos")]
+    torch.stack([loss.sum for loss in model.losses(batch_of(model, some), training=True).values()]).sum().backward()
+    owners = {key.owner.task_scope: value.grad is not None for key, value in model.graft.bank.trained().items()}
+    assert owners == {
+        "shared": True, "task:vqa": True, "task:videos": True, "task:statements": False, "task:captions": False,
+    }  # fmt: skip
+
+
+def gradients_of(model, batch, denominators):
+    losses = model.losses(batch, training=True)
+    torch.stack([loss.sum / denominators[task] for task, loss in losses.items()]).sum().backward()
+    trained = model.graft.bank.trained()
+    found = {key: value.grad for key, value in trained.items()}
+    for value in trained.values():
+        value.grad = None
+    return losses, found
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=6)
+@given(weightless=st.sets(st.integers(0, 7), min_size=1, max_size=7))
+def test_rows_of_weight_zero_count_in_the_denominator_alone(rule, weightless, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule])
+    kept = [each for number, each in enumerate(samples) if number not in weightless]
+    marked = [
+        replace(each, example=replace(each.example, weight=0.0)) if number in weightless else each
+        for number, each in enumerate(samples)
+    ]
+    plain = {task: loss.denominator for task, loss in model.losses(batch_of(model, samples), training=True).items()}
+    losses, ours = gradients_of(model, batch_of(model, marked), plain)
+    alone, theirs = gradients_of(model, batch_of(model, kept), plain)
+    assert {task: loss.denominator for task, loss in losses.items()} == plain
+    for task, loss in losses.items():
+        assert loss.sum.item() == pytest.approx(alone[task].sum.item() if task in alone else 0.0, rel=1e-6)
+    for key, gradient in ours.items():
+        assert (gradient is None) == (theirs[key] is None), key.text
+        if gradient is not None:
+            torch.testing.assert_close(gradient, theirs[key], atol=1e-6, rtol=1e-5, msg=key.text)
+    for task in tiny.TASKS:
+        own = [gradient for key, gradient in ours.items() if key.owner.task_scope == f"task:{task}"]
+        if task not in {each.task for each in kept}:
+            assert all(gradient is None for gradient in own)
+
+
+def test_frames_padded_at_the_end_are_masked(tiny, tiny_model, samples, batch_of):
+    model = tiny_model()
+    videos = [each for each in samples if each.task == "videos"]
+    outputs = model.run(batch_of(model, videos), training=False)["videos"]
+    text = task_rows(batch_of(model, videos))["videos"].text_mask.sum(1)
+    assert (outputs.encoded().mask.sum(1) - text).tolist() == [3, 4]

@@ -1,0 +1,31 @@
+"""The nearest known name, also for what is called otherwise elsewhere."""
+
+import pytest
+
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.recipe.problems import RecipeError
+from multigraft.core.suggest import did_you_mean, nearest_name
+
+
+def test_a_name_with_a_slip_is_found_among_what_there_is():
+    assert nearest_name("linaer", ["linear", "bottleneck"]) == "linear"
+    assert nearest_name("zebra", ["linear", "bottleneck"]) == ""
+    assert did_you_mean("linaer", ["linear", "bottleneck"]) == "did you mean 'linear'? known: bottleneck, linear"
+    assert did_you_mean("zebra", []) == "there are none"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("train.learning_rate=1e-3", "optimizer.rate"),
+        ("train.optimizer.learning_rate=1e-3", "rate"),
+        ("learning_rate=1e-3", "train.optimizer.rate"),
+        ("tasks.vqa.num_beams=4", "decoding.beams"),
+        ("tasks.vqa.decoding.num_beams=4", "beams"),
+        ("tasks.vqa.decoding.max_new_tokens=4", "max_tokens"),
+        ("tasks.vqa.max_length=4", "text_limit"),
+    ],
+)
+def test_what_users_type_elsewhere_is_known(written, meant):
+    with pytest.raises(RecipeError, match=f"did you mean '{meant}'"):
+        load_recipe("quickstart", [written])

@@ -1,0 +1,134 @@
+"""Greedy and beam search say what transformers' `generate` says; candidates are scored by teacher forcing."""
+
+import pytest
+import torch
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    ByT5Tokenizer,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.options.options import Decoding
+from multigraft.core.trunk.decoding import beam, greedy, score
+from multigraft.plugins.backbones.bart import BartBackbone
+from multigraft.plugins.backbones.t5 import T5Backbone
+
+VOCABULARY, PAD, END = 14, 0, 1
+MOST = 9
+SPECIAL = {"pad_token_id": PAD, "eos_token_id": END, "decoder_start_token_id": 2, "vocab_size": VOCABULARY}
+BART = {
+    "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "max_position_embeddings": 30,
+    "bos_token_id": 3, "forced_eos_token_id": None,
+}  # fmt: skip
+T5 = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2}
+
+
+def loud(model, seed):
+    """Large random weights, the end token's among them, so that outputs differ and end at different lengths."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.5)
+        model.get_input_embeddings().weight[END] *= 3
+    return model.double().eval()
+
+
+def bart(seed):
+    return BartBackbone(
+        loud(BartForConditionalGeneration(BartConfig(**SPECIAL, **BART)), seed), ByT5Tokenizer(), "bart"
+    )
+
+
+def t5(seed):
+    model = T5ForConditionalGeneration(T5Config(**SPECIAL, **T5))
+    return T5Backbone(loud(model, seed), ByT5Tokenizer())
+
+
+@pytest.fixture(params=["bart", "t5"])
+def backbone(request):
+    return {"bart": bart, "t5": t5}[request.param]
+
+
+def texts(seed):
+    """Eight texts of two to six tokens."""
+    generator = torch.Generator().manual_seed(100 + seed)
+    lengths = torch.randint(2, 7, (8, 1), generator=generator)
+    mask = torch.arange(6)[None] < lengths
+    return torch.randint(4, VOCABULARY, (8, 6), generator=generator).masked_fill(~mask, PAD), mask
+
+
+def theirs(backbone, ids, mask, **options):
+    """What transformers generates, without the start token."""
+    generated = backbone.model.generate(
+        input_ids=ids,
+        attention_mask=mask.long(),
+        max_new_tokens=MOST,
+        do_sample=False,
+        early_stopping=False,
+        **options,
+    )
+    return cut(generated[:, 1:])
+
+
+def cut(ids):
+    """The tokens of each row up to its end; what stands behind it fills up."""
+    rows = ids.tolist()
+    return [row[: row.index(END) + 1] if END in row else row for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_greedy(backbone, seed):
+    model, (ids, mask) = backbone(seed), texts(seed)
+    encoded = model.encode(ids, mask, None, None, NoGraft())
+    ours = cut(greedy(model, encoded, NoGraft(), Decoding(max_tokens=MOST)))
+    assert ours == theirs(model, ids, mask, num_beams=1)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("beams", [1, 2, 3, 4])
+def test_beams(backbone, beams, penalty):
+    lengths = set()
+    for seed in range(8):
+        model, (ids, mask) = backbone(seed), texts(seed)
+        encoded = model.encode(ids, mask, None, None, NoGraft())
+        options = Decoding(beams=beams, max_tokens=MOST, length_penalty=penalty)
+        ours = cut(beam(model, encoded, NoGraft(), options))
+        assert ours == theirs(model, ids, mask, num_beams=beams, length_penalty=penalty)
+        lengths |= set(map(len, ours))
+    assert len(lengths) > 1
+
+
+def test_one_beam_is_greedy_where_it_may_choose_its_length(backbone):
+    model, (ids, mask) = backbone(0), texts(0)
+    encoded = model.encode(ids, mask, None, None, NoGraft())
+    short = Decoding(beams=1, max_tokens=1)
+    assert beam(model, encoded, NoGraft(), short).tolist() == greedy(model, encoded, NoGraft(), short).tolist()
+
+
+def test_candidates_are_scored_by_teacher_forcing(backbone):
+    model = backbone(0)
+    model.text.tokenizer = Letters()
+    ids, mask = texts(0)
+    ids, mask = ids[:2], mask[:2]
+    encoded = model.encode(ids, mask, None, None, NoGraft())
+    scores = score(model, encoded, NoGraft(), [["abc", "d"], ["b"]])
+    for row, candidate, number in ((0, "abc", 0), (0, "d", 1), (1, "b", 0)):
+        labels = model.tokenize_targets([candidate])
+        logits = model.model(
+            input_ids=ids[row : row + 1], attention_mask=mask[row : row + 1].long(), labels=labels
+        ).logits
+        expected = logits.float().log_softmax(-1)[0].gather(1, labels[0][:, None]).sum()
+        torch.testing.assert_close(scores[row, number], expected)
+    assert scores[1, 1].isneginf()
+
+
+class Letters:
+    """`a` is 4, `b` is 5, and so on."""
+
+    def __call__(self, texts, add_special_tokens):
+        return {"input_ids": [[ord(letter) - ord("a") + 4 for letter in text] for text in texts]}

@@ -22,7 +22,8 @@ def train(
     """Check a recipe, make its data where it says how, train and score; what `results.json` holds afterwards.
 
     Args:
-        recipe: from `load_recipe`, a file, or the name of a shipped one (`quickstart`).
+        recipe: a file or the name of a shipped one (`quickstart`), which `environment.json` then names; or one that was
+            loaded, which has no name.
         folder: of the run; a new one, or with `resume` that of a run which goes on.
         registry: what is installed if left out; `load_registry([Path("plugin.py")])` adds a plugin of one file.
 
@@ -41,6 +42,10 @@ def train_checked(subject: Subject, folder: Path, resume: bool, name: str) -> di
 
     Args:
         name: what people call the recipe.
+
+    Raises:
+        RecipeError: with every problem that the checks find.
+        MultigraftError: as `train`.
     """
     from multigraft.core.training.session import train as train_graft
 

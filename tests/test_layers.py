@@ -29,7 +29,7 @@ DATA_ONLY = ("options.py", "builtin.py")
 
 
 def name_of(path):
-    """`core/types/batch.py` is `core.data.batch`."""
+    """`core/types/batch.py` is `core.types.batch`."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -73,13 +73,13 @@ def modules_of(path, everywhere):
 
 
 def ours(names):
-    """`core.data.batch` for `multigraft.core.data.batch`."""
+    """`core.types.batch` for `multigraft.core.types.batch`."""
     return {name.removeprefix("multigraft.") for name in names if name.startswith("multigraft.")}
 
 
 @cache
 def room_of(name):
-    """`core.data.batch` lies in `data`; other files of ours in none."""
+    """`core.types.batch` lies in `types`; other files of ours in none."""
     parts = name.split(".")
     return parts[1] if parts[0] == "core" and len(parts) > 1 else None
 

@@ -33,12 +33,12 @@ GROUPS = {
     "Options Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
     "AdapterOptions SamplerOptions TaskOptions Decoding WeightSource weight_source",
     "Errors and their texts":
-    "MultigraftError OptionError BadSample did_you_mean nearest_name",
+    "MultigraftError OptionError RecipeError ComponentError BadSample did_you_mean nearest_name",
     "Files and data":
     "ShardWriter read_manifest missing_data MANIFEST write_text write_json write_folder writing "
     "written_whole next_writer memory_at_most hash_tensors seeded",
     "The library":
-    "load_recipe train evaluate predict load_registry Registry open_artifact",
+    "load_recipe Recipe train evaluate predict Reply load_registry Registry open_artifact Artifact",
 }  # fmt: skip
 
 CONSTANTS = {

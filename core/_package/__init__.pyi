@@ -10,8 +10,10 @@ from .core.data.seeding import seeded as seeded
 from .core.data.shard_writer import ShardWriter as ShardWriter
 from .core.data.shard_writer import read_manifest as read_manifest
 from .core.errors import BadSample as BadSample
+from .core.errors import ComponentError as ComponentError
 from .core.errors import MultigraftError as MultigraftError
 from .core.errors import OptionError as OptionError
+from .core.evaluation.serving import Reply as Reply
 from .core.graft.bank import hash_tensors as hash_tensors
 from .core.interfaces.adapter import Adapter as Adapter
 from .core.interfaces.adapter import SiteCall as SiteCall
@@ -56,12 +58,15 @@ from .core.options.options import TaskOptions as TaskOptions
 from .core.options.options import WeightSource as WeightSource
 from .core.options.options import weight_source as weight_source
 from .core.recipe.loading import load_recipe as load_recipe
+from .core.recipe.problems import RecipeError as RecipeError
+from .core.recipe.recipe import Recipe as Recipe
 from .core.registry.component import Command as Command
 from .core.registry.component import Component as Component
 from .core.registry.component import RecipeFolder as RecipeFolder
 from .core.registry.hookspecs import hookimpl as hookimpl
 from .core.registry.registry import Registry as Registry
 from .core.registry.registry import load_registry as load_registry
+from .core.run.artifact import Artifact as Artifact
 from .core.run.artifact import open_artifact as open_artifact
 from .core.suggest import did_you_mean as did_you_mean
 from .core.suggest import nearest_name as nearest_name

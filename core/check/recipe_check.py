@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from multigraft.core.check.subject import Subject
-from multigraft.core.recipe.loading import read_document, validate
+from multigraft.core.recipe.loading import read_recipe_file, validate
 from multigraft.core.recipe.problems import Problem, RecipeError
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.recipe_file import RecipeFile
@@ -38,12 +38,16 @@ def check_shape(path: Path | str, overrides: Iterable[str], registry: Registry) 
     Raises:
         RecipeError: with every problem of its shape, or, if that is well, every problem that the checks find.
     """
-    document = read_document(path, tuple(overrides), registry)
+    document = read_recipe_file(path, tuple(overrides), registry)
     return _checked(Subject(validate(document, registry), document, registry))
 
 
 def check_shape_of(recipe: Recipe, registry: Registry) -> Subject:
-    """As `check_shape`, of a recipe that was loaded before."""
+    """As `check_shape`, of a recipe that was loaded before.
+
+    Raises:
+        RecipeError: with every problem that the checks find.
+    """
     return _checked(Subject(recipe, RecipeFile(Path("recipe"), text=dump_recipe(recipe)), registry))
 
 

@@ -16,7 +16,7 @@ LARGEST_MEMBER = 1 << 30
 
 @dataclass(frozen=True)
 class DecodeWorkers:
-    """Who decodes."""
+    """How many threads and processes decode, and how long a medium may take."""
 
     threads: int = 2
     """Threads that decode pictures."""
@@ -32,7 +32,7 @@ class MediaDecoder:
     Args:
         inputs: the recipe's; the first that reads an extension is taken.
         transform: how the encoder wants its pictures.
-        workers: how many processes, and how long a medium may take.
+        workers: how many processes decode videos, and how long one may take; threads are the caller's.
     """
 
     def __init__(self, inputs: Sequence[Input], transform: Transform, workers: DecodeWorkers) -> None:

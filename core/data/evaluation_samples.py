@@ -27,7 +27,7 @@ class EvaluationSamples:
 
     Args:
         limit: take only so many annotations, drawn evenly from all.
-        share: this rank takes every `world`-th annotation.
+        rank: this process; it takes every `world`-th of them.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class Method:
 
 
 def add_method(graft: Graft, method: Method) -> None:
-    """Place an adapter variant at its sites.
+    """Attach an adapter variant to its sites.
 
     Raises:
         MultigraftError: no site matches, or the sharing rule refuses.
@@ -85,7 +85,7 @@ def add_module(
         MultigraftError: the sharing rule refuses, or would do nothing here.
     """
     _refuse_module(_module_site(name), module, parts, sharing)
-    return _place_module(graft, name, module, parts, sharing, tasks or graft.tasks)
+    return _attach_module(graft, name, module, parts, sharing, tasks or graft.tasks)
 
 
 def _module_site(name: str) -> Site:
@@ -110,7 +110,7 @@ def _refuse_module(site: Site, module: nn.Module, parts: ModuleParts, sharing: S
         raise MultigraftError(f"{site.name}: {', '.join(map(repr, unused))} fits none of its parameters {parameters}")
 
 
-def _place_module(
+def _attach_module(
     graft: Graft, name: str, module: nn.Module, parts: ModuleParts, sharing: Sharing, tasks: Sequence[str]
 ) -> GraftModule[nn.Module]:
     site = _module_site(name)
@@ -124,9 +124,9 @@ def _place_module(
             key = _module_key(sharing, parts, task, site, part)
             graft.bank.declare(key, part)
             keys[task][parameter] = key
-    placed = GraftModule(name, module, keys)
-    graft.modules[name] = placed
-    return placed
+    attached = GraftModule(name, module, keys)
+    graft.modules[name] = attached
+    return attached
 
 
 def adopt(graft: Graft, name: Literal["backbone", "encoder"], module: nn.Module) -> None:
@@ -161,5 +161,5 @@ def _add_hypernetwork(graft: Graft, method: Method, stack: str, wanted: list[tup
         generator = method.sharing.generator(wanted)
     name = f"{method.name}-hypernetwork"
     parts = ModuleParts(generator.initial, task_of=generator.task_of, task_home=name)
-    placed = _place_module(graft, f"{name}-{stack}", generator, parts, method.sharing, graft.tasks)
-    graft.hypernetworks.append(Hypernetwork(method.name, placed))  # type: ignore[arg-type]
+    attached = _attach_module(graft, f"{name}-{stack}", generator, parts, method.sharing, graft.tasks)
+    graft.hypernetworks.append(Hypernetwork(method.name, attached))  # type: ignore[arg-type]

@@ -19,13 +19,13 @@ class SiteRow:
     @property
     def shown_layers(self) -> str:
         """`0-5, 8`."""
-        merged_segments: list[list[int]] = []
+        stretches: list[list[int]] = []
         for layer in self.layers:
-            if merged_segments and layer == merged_segments[-1][1] + 1:
-                merged_segments[-1][1] = layer
+            if stretches and layer == stretches[-1][1] + 1:
+                stretches[-1][1] = layer
             else:
-                merged_segments.append([layer, layer])
-        return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in merged_segments)
+                stretches.append([layer, layer])
+        return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in stretches)
 
 
 def site_rows(graft: Graft) -> tuple[SiteRow, ...]:

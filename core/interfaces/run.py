@@ -18,6 +18,16 @@ class Run(Protocol):
         ...
 
     @property
+    def registry(self) -> Any:
+        """The components, commands and hooks of the plugins that are loaded."""
+        ...
+
+    @property
+    def trunk(self) -> Any:
+        """The frozen parts: `run.trunk.backbone`, `run.trunk.encoder`."""
+        ...
+
+    @property
     def model(self) -> Any:
         """Trunk and graft; `run.model.graft.bank` holds what is trained."""
         ...
@@ -25,6 +35,16 @@ class Run(Protocol):
     @property
     def data(self) -> Any:
         """Sources and stream of the tasks."""
+        ...
+
+    @property
+    def accelerator(self) -> Any:
+        """Accelerate's, with the device and the processes of the run."""
+        ...
+
+    @property
+    def scalars(self) -> Any:
+        """All loggers of the run: `run.scalars.log(step, {NAME: value})`."""
         ...
 
     @property

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SegmentOutputs:
-    """Further passes over one segment's rows; the encoder has run already."""
+    """What one segment's rows give: states, logits, answers; the encoder has run already."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class SegmentOutputs:
     ) -> None:
         self._backbone, self._segment, self._all_hidden, self._head = backbone, segment, hidden, head
         self._encoded = Encoded(encoded.states[segment.rows], encoded.mask[segment.rows])
-        self._calls = intercept.narrow(segment)
+        self._intercept = intercept.narrow(segment)
 
     def hidden(self) -> Tensor:
         """Decoder states under teacher forcing, `(rows, target tokens, width)`."""
@@ -41,7 +41,7 @@ class SegmentOutputs:
         """Decoder state at its start token, `(rows, width)`."""
         rows = self._encoded.states.shape[0]
         ids = torch.full((rows, 1), self._backbone.end, device=self._encoded.states.device)
-        return self._backbone.decode(self._encoded, ids, self._calls)[:, 0]
+        return self._backbone.decode(self._encoded, ids, self._intercept)[:, 0]
 
     def encoded(self) -> Encoded:
         """Encoder states and mask."""
@@ -52,17 +52,21 @@ class SegmentOutputs:
         return self._backbone.head(hidden)
 
     def head(self, x: Tensor) -> Tensor:
-        """The objective's own head."""
+        """The objective's own head.
+
+        Raises:
+            ValueError: it declared none.
+        """
         if self._head is None:
             raise ValueError(f"the objective of task '{self._segment.task}' declared no head")
-        values = self._head.values(self._calls.graft.bank, self._segment.task)
+        values = self._head.values(self._intercept.graft.bank, self._segment.task)
         return functional_call(self._head.module, values, (x,))  # type: ignore[no-any-return]
 
     def generate(self, decoding: Decoding) -> list[str]:
         """Greedy or beam output of each row."""
         search = decode.greedy if decoding.beams == 1 else decode.beam
-        return self._backbone.detokenize(search(self._backbone, self._encoded, self._calls, decoding))
+        return self._backbone.detokenize(search(self._backbone, self._encoded, self._intercept, decoding))
 
     def score(self, candidates: Sequence[Sequence[str]]) -> Tensor:
         """Log-probability of each row's candidates, `(rows, most candidates)`, -inf where a row has fewer."""
-        return decode.score(self._backbone, self._encoded, self._calls, candidates)
+        return decode.score(self._backbone, self._encoded, self._intercept, candidates)

@@ -29,7 +29,7 @@ class OwnerRow:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A recipe's graft before it exists."""
+    """What a recipe would build: parameters, sites, owners, memory."""
 
     parameters: ParameterTable
     sites: tuple[SiteRow, ...]

@@ -32,7 +32,13 @@ def look_up_by_default(lookup: Callable[[], ComponentLookup]) -> None:
 
 
 def lookup_of(context: Any) -> ComponentLookup:
-    """That of a validation's context, or the one to take by default."""
+    """That of a validation's context, or the one to take by default.
+
+    Raises:
+        RuntimeError: neither is there, as nothing of `multigraft` itself was asked for yet.
+    """
     if context and "registry" in context:
         return cast(ComponentLookup, context["registry"])
+    if not _default:
+        raise RuntimeError('give a registry as context={"registry": ...}, or import what you use from `multigraft`')
     return _default[0]()

@@ -27,16 +27,21 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = (), registry: Regis
         MultigraftError: there is no such recipe.
     """
     registry = registry or default_registry()
-    return validate(read_document(path, overrides, registry), registry)
+    return validate(read_recipe_file(path, overrides, registry), registry)
 
 
-def read_document(path: Path | str, overrides: Sequence[str], registry: Registry) -> RecipeFile:
-    """The recipe as written, for those who want to point at places in it."""
+def read_recipe_file(path: Path | str, overrides: Sequence[str], registry: Registry) -> RecipeFile:
+    """The recipe as written, for those who want to point at places in it.
+
+    Raises:
+        RecipeError: no YAML mapping, or an override that cannot be put in.
+        MultigraftError: there is no such recipe.
+    """
     return RecipeFile(find_recipe(path, registry), overrides)
 
 
 def validate(document: RecipeFile, registry: Registry) -> Recipe:
-    """The recipe that a document describes.
+    """The recipe that is written in a file.
 
     Raises:
         RecipeError: with every problem in it.

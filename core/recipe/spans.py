@@ -1,4 +1,4 @@
-"""Where in the training each of its stages lies, with nothing left out."""
+"""The stages of a training with their defaults filled in, and the steps that each covers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from multigraft.core.recipe.stages import Schedule, Stage
 
 
 @dataclass(frozen=True)
-class Span:
+class StageSpan:
     """A stage with nothing left out, and where in the training it lies."""
 
     number: int
@@ -38,13 +38,13 @@ class Span:
         return self.start + self.steps
 
 
-def spans(train: TrainSection) -> list[Span]:
+def spans(train: TrainSection) -> list[StageSpan]:
     """The stages of a training in their order; one for the whole of it where the recipe has none."""
-    found: list[Span] = []
+    found: list[StageSpan] = []
     optimizer = train.optimizer
     for number, stage in enumerate(train.stages or [Stage(steps=train.steps)], 1):
         found.append(
-            Span(
+            StageSpan(
                 number,
                 found[-1].stop if found else 0,
                 stage.steps,
@@ -58,6 +58,6 @@ def spans(train: TrainSection) -> list[Span]:
     return found
 
 
-def span_at(step: int, among: Sequence[Span]) -> Span:
+def span_at(step: int, among: Sequence[StageSpan]) -> StageSpan:
     """The stage that step `step` (counted from 0) belongs to; the last one goes on behind its end."""
     return next((span for span in among if step < span.stop), among[-1])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OpenRun:
-    """What run hooks are given as `Run`, and the rest of it."""
+    """A run that is open: trunk, model, data, processes, loggers. Run hooks see it as `Run`."""
 
     folder: Path
     recipe: Recipe

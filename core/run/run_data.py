@@ -22,7 +22,7 @@ from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.task import Task
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.spans import Span, spans
+from multigraft.core.recipe.spans import StageSpan, spans
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.rank import Rank
 from multigraft.core.types.transform import Transform
@@ -114,7 +114,7 @@ class RunData:
             rank=rank,
         )
 
-    def _sampler(self, span: Span, sizes: Mapping[str, int]) -> Sampler:
+    def _sampler(self, span: StageSpan, sizes: Mapping[str, int]) -> Sampler:
         train, own = self.recipe.train, {name: sizes[name] for name in span.of(sizes)}
         sampler: Sampler = self.registry.build("samplers", span.sampler, sizes=own, batch=train.batch, seed=train.seed)
         return sampler

@@ -52,7 +52,7 @@ class _Beams:
 def beam(backbone: Backbone, encoded: Encoded, intercept: Interceptor, decoding: Decoding) -> Tensor:
     """The best finished hypothesis of each row: ids `(rows, tokens)`, `IGNORED` after the end token."""
     width, rows = decoding.beams, encoded.states.shape[0]
-    wide_calls = intercept.expand(width)
+    wide = intercept.expand(width)
     logits, state = backbone.start(encoded, intercept)
     beams = _begin(rows, decoding, logits.device)
     numbers = torch.arange(rows, device=logits.device)
@@ -63,7 +63,7 @@ def beam(backbone: Backbone, encoded: Encoded, intercept: Interceptor, decoding:
         if length == decoding.max_tokens or not beams.open.any():
             break
         state = state.reorder((first_row + parents).flatten())
-        logits, state = backbone.step(tokens.flatten(), state, wide_calls)
+        logits, state = backbone.step(tokens.flatten(), state, wide)
     return beams.best_ids[torch.arange(rows), beams.best_scores.argmax(1)]
 
 

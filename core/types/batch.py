@@ -44,7 +44,7 @@ class TextPair:
 
     @classmethod
     def of(cls, pieces: Sequence[Piece], target: str, weight: float = 1.0, choices: tuple[str, ...] = ()) -> "TextPair":
-        """The example whose text is these pieces."""
+        """The pair whose text is these pieces."""
         return cls(joined(pieces), target, weight, choices, tuple(pieces))
 
     @property

@@ -66,7 +66,7 @@ class BrightnessEncoder(VisualEncoder):
         self.scale = torch.nn.Parameter(torch.ones(1))
         self.seen = 0
 
-    def forward(self, pixels, calls):
+    def forward(self, pixels, intercept):
         self.seen += len(pixels)
         return pixels.float().flatten(2).mean(2)[:, None] * self.scale
 

@@ -29,7 +29,7 @@ class PixelEncoder(VisualEncoder):
         self.scale = torch.nn.Parameter(torch.ones(1))
         self.passes = []
 
-    def forward(self, pixels, calls):
+    def forward(self, pixels, intercept):
         self.passes.append(len(pixels))
         return pixels.float().flatten(2).transpose(1, 2) * self.scale
 

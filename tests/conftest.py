@@ -24,7 +24,7 @@ ADAPTER = """
     def register_adapters():
         yield Component("{name}", "multigraft:AdapterOptions", "{module}:build")
 
-    def build(options):
+    def build(options, tasks):
         from multigraft import Adapter, Part
         from multigraft.init import ones
 
@@ -34,7 +34,7 @@ ADAPTER = """
             def parts(self, site):
                 return (Part("scale", (site.width_out,), ones),)
 
-            def apply(self, call, parts):
+            def after(self, call, parts):
                 return call.output * parts["scale"]
 
         return Scaled()

@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 import multigraft
-from multigraft import init, testing
+from multigraft import init, ops, stacks, testing
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugins.md"
 MOST_NAMES = 90
@@ -23,11 +23,11 @@ GROUPS = {
     "To declare a plugin":
     "Component Command RecipeFolder hookimpl Run",
     "Contracts":
-    "VisualEncoder Backbone PromptGenerator Adapter Sharing PartGenerator Objective Head Input Task "
+    "VisualEncoder Backbone PromptGenerator Adapter Prefix Sharing PartGenerator Objective Head Input Task "
     "Metric Sampler Logger Interceptor NoGraft",
     "What contracts are given and give":
-    "Site SiteCall Part Initial Owner SHARED Batch TaskBatch TaskOutputs IGNORED Encoded DecoderState "
-    "Longest PromptShape VisualTokens TokenLayout Transform Media Span Annotation Record ScoredAnswer "
+    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs IGNORED "
+    "PromptShape VisualTokens TokenLayout Transform Media Span Annotation Record ScoredAnswer "
     "TextPair Piece Answer Prediction",
     "Options":
     "Options Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
@@ -94,7 +94,7 @@ def described():
             thing = getattr(multigraft, name)
             lines.append(f"| `{signature(name, thing)}` | {CONSTANTS.get(name) or said(thing)} |")
         lines.append("")
-    for module in (init, testing):
+    for module in (init, ops, stacks, testing):
         lines += [f"**`{module.__name__}`**", "", "| name | what |", "|---|---|"]
         for name in module.__all__:
             lines.append(f"| `{signature(name, getattr(module, name))}` | {said(getattr(module, name))} |")

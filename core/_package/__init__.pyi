@@ -16,11 +16,9 @@ from .core.errors import OptionError as OptionError
 from .core.evaluation.serving import Reply as Reply
 from .core.graft.bank import hash_tensors as hash_tensors
 from .core.interfaces.adapter import Adapter as Adapter
+from .core.interfaces.adapter import Prefix as Prefix
 from .core.interfaces.adapter import SiteCall as SiteCall
 from .core.interfaces.backbone import Backbone as Backbone
-from .core.interfaces.backbone import DecoderState as DecoderState
-from .core.interfaces.backbone import Encoded as Encoded
-from .core.interfaces.backbone import Longest as Longest
 from .core.interfaces.encoder import VisualEncoder as VisualEncoder
 from .core.interfaces.input import Input as Input
 from .core.interfaces.interceptor import Interceptor as Interceptor
@@ -79,7 +77,6 @@ from .core.types.batch import TextPair as TextPair
 from .core.types.media import Media as Media
 from .core.types.media import Span as Span
 from .core.types.owner import SHARED as SHARED
-from .core.types.owner import Owner as Owner
 from .core.types.part import Initial as Initial
 from .core.types.part import Part as Part
 from .core.types.pieces import Piece as Piece

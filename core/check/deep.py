@@ -155,7 +155,7 @@ def _unused_values(subject: Subject, methods: dict[int, Method]) -> Iterator[Pro
         own = subject.recipe.graft.adapters[number].sharing
         place: Location = ("graft", "adapters", number, "sharing") if own else ("graft", "sharing")
         rules[place] = method.sharing
-        parts[place] |= {part.name for site in method.sites for part in method.adapter.parts(site)}
+        parts[place] |= {part.name for site in method.sites for part in method.parts(site)}
     places = {found.location: found.value for found in walk(subject.recipe)}
     for place, rule in rules.items():
         for value in rule.unused(sorted(parts[place])):

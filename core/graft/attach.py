@@ -9,9 +9,9 @@ from torch import nn
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import Attachment, Graft, GraftModule, Hypernetwork
-from multigraft.core.graft.bank import Bank, Key
-from multigraft.core.interfaces.adapter import Adapter
-from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.graft.bank import Key
+from multigraft.core.interfaces.adapter import Adapter, Prefix
+from multigraft.core.interfaces.sharing import PartGenerator, Sharing
 from multigraft.core.types.initial import copy_of
 from multigraft.core.types.owner import SHARED, Owner
 from multigraft.core.types.part import Initial, Part
@@ -23,9 +23,14 @@ class Method:
     """An adapter variant of a recipe: its name in the graft, where it stands and who shares it."""
 
     name: str
-    adapter: Adapter
+    adapter: Adapter | Prefix | None
+    """None where the site's own tensors are trained."""
     sites: tuple[Site, ...]
     sharing: Sharing
+
+    def parts(self, site: Site) -> tuple[Part, ...]:
+        """What it declares at a site."""
+        return tuple(self.adapter.parts(site)) if self.adapter else ()
 
 
 def add_method(graft: Graft, method: Method) -> None:
@@ -35,34 +40,55 @@ def add_method(graft: Graft, method: Method) -> None:
         MultigraftError: no site matches, or the sharing rule refuses.
     """
     if not method.sites:
-        raise MultigraftError(f"adapter '{method.name}': its `sites` match nothing in this backbone")
-    wanted: dict[str, list[tuple[Site, Part]]] = {}
-    for site in method.sites:
-        parts = tuple(method.adapter.parts(site))
-        _refuse(method, parts)
-        made = tuple(part for part in parts if method.sharing.generates(site, part))
-        wanted.setdefault(site.stack, []).extend((site, part) for part in made)
-        stored = [part for part in parts if part not in made]
-        keys = {task: _declare(graft.bank, method, task, site, stored) for task in graft.tasks}
-        attachment = Attachment(method.name, site, method.adapter, parts, keys, tuple(part.name for part in made))
-        graft.sites.setdefault(site.name, []).append(attachment)
-    for stack, requests in wanted.items():
-        if requests:
-            _add_hypernetwork(graft, method, stack, requests)
+        raise MultigraftError(f"adapter '{method.name}': its `sites` match nothing in this trunk")
+    declared = {site: method.parts(site) for site in method.sites}
+    for parts in declared.values():
+        _refuse(f"adapter '{method.name}'", method.sharing, parts)
+    generators = _generators(method, declared)
+    made = {place for generator in generators.values() for place in generator.makes}
+    for site, parts in declared.items():
+        generated = tuple(part.name for part in parts if (site.name, part.name) in made)
+        _attach(graft, method, site, parts, generated)
+    for stack, generator in generators.items():
+        _add_hypernetwork(graft, method, stack, generator)
 
 
-def add_overlay(graft: Graft, method: str, site: Site, module: nn.Module, names: Sequence[str]) -> None:
-    """Train some of a trunk module's own tensors, on copies that start from them; shared by all tasks."""
+def add_overlay(
+    graft: Graft, method: str, site: Site, module: nn.Module, names: Sequence[str], sharing: Sharing
+) -> None:
+    """Train some of a trunk module's own tensors, on copies that start from them.
+
+    Raises:
+        MultigraftError: the sharing rule refuses, or would make them by a hypernetwork.
+    """
     own = dict(module.named_parameters(recurse=False))
     parts = tuple(Part(name, tuple(own[name].shape), copy_of(own[name])) for name in names if name in own)
     if not parts:
         return
-    keys = {part.name: Key(Owner(SHARED, site.name), f"{method}.{part.name}") for part in parts}
-    for part in parts:
-        graft.bank.declare(keys[part.name], part, overlay=True)
-    graft.sites.setdefault(site.name, []).append(
-        Attachment(method, site, None, parts, dict.fromkeys(graft.tasks, keys))
-    )
+    _refuse(f"graft.train.{method}", sharing, parts)
+    _refuse_generated(f"graft.train.{method}", site, parts, sharing)
+    _attach(graft, Method(method, None, (site,), sharing), site, parts, ())
+
+
+def _attach(graft: Graft, method: Method, site: Site, parts: Sequence[Part], generated: Sequence[str]) -> None:
+    stored = [part for part in parts if part.name not in generated]
+    keys = {
+        task: {
+            part.name: Key(owner_of(method.sharing, task, site, part), f"{method.name}.{part.name}") for part in stored
+        }
+        for task in graft.tasks
+    }
+    slots = {
+        task: {part.name: graft.bank.declare(own[part.name], part, overlay=method.adapter is None) for part in stored}
+        for task, own in keys.items()
+    }
+    attachment = Attachment(method.name, site, method.adapter, tuple(parts), keys, slots, tuple(generated))
+    graft.sites.setdefault(site.name, []).append(attachment)
+
+
+def owner_of(sharing: Sharing, task: str, site: Site, part: Part) -> Owner:
+    """Who owns a stored part under a rule; a part that names its owner keeps it."""
+    return Owner(part.owner or sharing.task_scope(task, site, part), sharing.place(site, part))
 
 
 @dataclass(frozen=True)
@@ -98,13 +124,8 @@ def _refuse_module(site: Site, module: nn.Module, parts: ModuleParts, sharing: S
         for name, value in module.named_parameters()
         if not parts.frozen(name)
     ]
-    if any(sharing.generates(site, part) for part in trained):
-        raise MultigraftError(
-            f"{site.name}: a sharing rule that makes its parts by a hypernetwork can do so for adapters alone, and all "
-            "tasks would share this one whole; use `single`, `per-task`, `half-shared` or `groups`"
-        )
-    if reason := sharing.refuse({part.name: part for part in trained}):
-        raise MultigraftError(f"{site.name}: {reason}")
+    _refuse_generated(site.name, site, trained, sharing)
+    _refuse(site.name, sharing, trained)
     if unused := sharing.unused([part.name for part in trained]):
         parameters = ", ".join(part.name for part in trained)
         raise MultigraftError(f"{site.name}: {', '.join(map(repr, unused))} fits none of its parameters {parameters}")
@@ -139,26 +160,36 @@ def _module_key(sharing: Sharing, parts: ModuleParts, task: str, site: Site, par
     if parts.task_of(part.name) == task:
         home = parts.task_home or site.name
         return Key(Owner(f"task:{task}", home), f"{home}.{part.name}")
-    owner = sharing.owner(task, site, part) if part.trained else Owner(SHARED, site.name)
+    owner = owner_of(sharing, task, site, part) if part.trained else Owner(SHARED, site.name)
     return Key(owner, f"{site.name}.{part.name}")
 
 
-def _declare(bank: Bank, method: Method, task: str, site: Site, parts: Sequence[Part]) -> Mapping[str, Key]:
-    keys = {part.name: Key(method.sharing.owner(task, site, part), f"{method.name}.{part.name}") for part in parts}
-    for part in parts:
-        bank.declare(keys[part.name], part)
-    return keys
+def _refuse(place: str, sharing: Sharing, parts: Sequence[Part]) -> None:
+    if reason := sharing.refuse({part.name: part for part in parts}):
+        raise MultigraftError(f"{place}: {reason}")
 
 
-def _refuse(method: Method, parts: Sequence[Part]) -> None:
-    reason = method.sharing.refuse({part.name: part for part in parts})
-    if reason:
-        raise MultigraftError(f"adapter '{method.name}': {reason}")
-
-
-def _add_hypernetwork(graft: Graft, method: Method, stack: str, wanted: list[tuple[Site, Part]]) -> None:
+def _refuse_generated(place: str, site: Site, parts: Sequence[Part], sharing: Sharing) -> None:
     with torch.device("meta"):
-        generator = method.sharing.generator(wanted)
+        if sharing.generator([(site, part) for part in parts]) is None:
+            return
+    raise MultigraftError(
+        f"{place}: a sharing rule that makes its parts by a hypernetwork can do so for adapters alone, and all "
+        "tasks would share this one whole; use `single`, `per-task`, `half-shared` or `groups`"
+    )
+
+
+def _generators(method: Method, declared: Mapping[Site, Sequence[Part]]) -> dict[str, PartGenerator]:
+    """The hypernetwork of each stack that has one."""
+    wanted: dict[str, list[tuple[Site, Part]]] = {}
+    for site, parts in declared.items():
+        wanted.setdefault(site.stack, []).extend((site, part) for part in parts if part.trained and not part.owner)
+    with torch.device("meta"):
+        found = {stack: method.sharing.generator(asked) for stack, asked in wanted.items() if asked}
+    return {stack: generator for stack, generator in found.items() if generator is not None}
+
+
+def _add_hypernetwork(graft: Graft, method: Method, stack: str, generator: PartGenerator) -> None:
     name = f"{method.name}-hypernetwork"
     parts = ModuleParts(generator.initial, task_of=generator.task_of, task_home=name)
     attached = _attach_module(graft, f"{name}-{stack}", generator, parts, method.sharing, graft.tasks)

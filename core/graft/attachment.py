@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from torch import Tensor, nn
 
 from multigraft.core.graft.bank import Bank, Key
-from multigraft.core.interfaces.adapter import Adapter
+from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.interfaces.sharing import PartGenerator
 from multigraft.core.types.batch import Segment
 from multigraft.core.types.part import Part
@@ -22,16 +22,14 @@ class Attachment:
 
     method: str
     site: Site
-    adapter: Adapter | None
+    adapter: Adapter | Prefix | None
     parts: tuple[Part, ...]
     keys: Mapping[str, Mapping[str, Key]]
     """Stored parts of each task: task -> part name -> key."""
+    slots: Mapping[str, Mapping[str, int]]
+    """The same parts' places in the bank."""
     generated: tuple[str, ...] = ()
     """Names of the parts that a hypernetwork makes."""
-
-    def identity(self, task: str) -> object:
-        """Equal for tasks that have the same tensors here."""
-        return (task if self.generated else "", tuple(self.keys[task].values()))
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,6 @@ class Graft:
     sites: dict[str, list[Attachment]] = field(default_factory=dict)
     hypernetworks: list[Hypernetwork] = field(default_factory=list)
     modules: dict[str, GraftModule[nn.Module]] = field(default_factory=dict)
-
-    def overlay(self, site: str) -> Attachment | None:
-        """What stands in for a site's own tensors, if anything does."""
-        return next((attachment for attachment in self.sites.get(site, ()) if attachment.adapter is None), None)
 
     def attachments(self) -> Iterable[Attachment]:
         """Every attachment, in the order of sites."""

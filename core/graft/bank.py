@@ -60,9 +60,15 @@ class Bank:
         self.entries: dict[Key, Entry] = {}
         self.adopted: dict[Key, nn.Parameter] = {}
         self._values: dict[Key, Tensor] = {}
+        self._slots: dict[Key, int] = {}
+        self.device = torch.device("cpu")
+        self._by_slot: list[Tensor] = []
 
-    def declare(self, key: Key, part: Part, overlay: bool = False) -> None:
+    def declare(self, key: Key, part: Part, overlay: bool = False) -> int:
         """Make room for a tensor; equal keys are one tensor and must agree on the shape.
+
+        Returns:
+            The tensor's slot, by which `at` finds it.
 
         Raises:
             MultigraftError: they do not, or the owner's scope is none that a file can be named by.
@@ -74,6 +80,7 @@ class Bank:
                 f"{key.text}: one owner for shapes {known.part.shape} and {part.shape}; "
                 "the sharing rule's site scope is too wide"
             )
+        return self._slots.setdefault(key, len(self._slots))
 
     def adopt(self, key: Key, parameter: nn.Parameter) -> None:
         """Train a parameter of the trunk in place."""
@@ -82,12 +89,18 @@ class Bank:
 
     def allocate(self, device: torch.device) -> None:
         """Give every declared tensor its start value."""
+        self.device = device
         for key, entry in self.entries.items():
             if key in self.adopted:
                 self._values[key] = self.adopted[key].requires_grad_(True)
             else:
                 value = self.start_value(key).to(device)
                 self._values[key] = nn.Parameter(value) if entry.part.trained else value
+        self._by_slot = [self._values[key] for key in self._slots]
+
+    def at(self, slot: int) -> Tensor:
+        """The tensor in a slot."""
+        return self._by_slot[slot]
 
     def start_value(self, key: Key) -> Tensor:
         """The value a tensor starts from, the same wherever and whenever it is asked for."""

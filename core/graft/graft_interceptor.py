@@ -1,110 +1,166 @@
-"""The graft's side of a forward pass: one object a batch, handed down through the trunk."""
+"""The graft of one batch at the sites of the trunk: made once a batch, handed down through the trunk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from multigraft.core.graft.attachment import Attachment, Graft, merged_segments
-from multigraft.core.interfaces.adapter import Adapter, SiteCall
+from multigraft.core.graft.site_use import SiteUse
+from multigraft.core.interfaces.projection import Projection
+from multigraft.core.ops.attention import AttentionCall, attend, attend_with_probabilities
 from multigraft.core.types.batch import Segment
+from multigraft.core.types.tokens import KeyValues, Tokens
 
-Generated = Mapping[tuple[str, str], Mapping[tuple[str, str], Tensor]]
-"""(method, task) -> (site, part) -> tensor."""
+
+@dataclass(frozen=True)
+class Piece:
+    """The rows of one graft at a site; without a use, its rows go through the plain trunk."""
+
+    start: int
+    stop: int
+    use: SiteUse | None
 
 
 @dataclass(frozen=True)
 class GraftInterceptor:
-    """Adapters and overlays of a graft for the segments of one batch."""
+    """Adapters, overlays and prefixes of the grafts of a batch."""
 
-    graft: Graft
+    sites: Mapping[str, tuple[Piece, ...]]
+    """The sites where any graft acts; the pieces of a site are all rows."""
     segments: tuple[Segment, ...]
-    generated: Generated
     training: bool
     seen: set[str]
-    """Names of the sites that the trunk has called."""
+    """Names of the sites that the trunk has called, and something acts at."""
+    probe: Collection[str] = ()
+    """Sites of attention whose probabilities are kept; they run unfused."""
+    probabilities: dict[str, Tensor] | None = None
+    """Those, `(rows, heads, queries, keys)`, with gradients; the prefixes' columns come first."""
+    mask: Tensor | None = None
 
-    def linear(self, site: str, module: nn.Linear, x: Tensor) -> Tensor:
+    def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
         """A projection with its overlays and adapters: `(rows, tokens, width_in)` to `(rows, tokens, width_out)`."""
-        return self._adapted(site, x, self._overlaid(site, module, x), module)
+        pieces = self.sites.get(site)
+        if pieces is None:
+            return projection(x)
+        self.seen.add(site)
+        return self._by_graft(
+            pieces,
+            lambda use, x, mask: use.linear(projection, x, mask, self.training) if use else projection(x),
+            x,
+        )
 
     def norm(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
         """A normalisation with its overlays and adapters."""
-        return self._adapted(site, x, self._overlaid(site, module, x), module)
+        pieces = self.sites.get(site)
+        if pieces is None:
+            return module(x)  # type: ignore[no-any-return]
+        self.seen.add(site)
+        return self._by_graft(
+            pieces, lambda use, x, mask: use.norm(module, x, mask, self.training) if use else module(x), x
+        )
+
+    def embedding(self, site: str, module: nn.Module, ids: Tensor) -> Tensor:
+        """An embedding with its overlays and adapters."""
+        return self.norm(site, module, ids)
 
     def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
         """A block's output after its adapters."""
-        return self._adapted(site, x, output, None)
+        pieces = self.sites.get(site)
+        if pieces is None:
+            return output
+        self.seen.add(site)
+        if len(pieces) == 1 and pieces[0].use is not None:
+            return pieces[0].use.block(x, output, self.mask, self.training)
+        sizes = [piece.stop - piece.start for piece in pieces]
+        apart = zip(pieces, torch.split(x, sizes), torch.split(output, sizes), self._masks(pieces), strict=True)
+        return torch.cat(
+            [
+                piece.use.block(given, came, mask, self.training) if piece.use else came
+                for piece, given, came, mask in apart
+            ]
+        )
 
-    def expand(self, copies: int) -> "GraftInterceptor":
+    def attention(self, site: str, call: AttentionCall) -> Tensor:
+        """Attention with what the grafts put in front of its memory."""
+        pieces = self.sites.get(site)
+        if pieces is None:
+            return self._attend(site, call)
+        self.seen.add(site)
+        if len(pieces) == 1:
+            return self._attend(site, pieces[0].use.attention(call) if pieces[0].use else call)
+        rows = pieces[-1].stop
+        parts = [(piece.use, _call_of_rows(call, piece, rows)) for piece in pieces]
+        return torch.cat([self._attend(site, use.attention(own) if use else own) for use, own in parts])
+
+    def of(self, stack: str, tokens: Tokens) -> Self:
+        """For layers that run over these tokens."""
+        return replace(self, mask=tokens.mask)
+
+    def expand(self, copies: int) -> Self:
         """For rows that were each repeated `copies` times in place."""
-        segments = tuple(Segment(s.task, s.start * copies, s.stop * copies) for s in self.segments)
-        return replace(self, segments=segments)
+        return self._rebound([bound * copies for bound in self.bounds])
 
-    def narrow(self, segment: Segment) -> "GraftInterceptor":
+    def select(self, bounds: Sequence[int]) -> Self:
+        """For other rows of the same segments."""
+        return self._rebound(bounds)
+
+    def narrow(self, segment: Segment) -> Self:
         """For the rows of one segment alone."""
-        return replace(self, segments=(Segment(segment.task, 0, segment.stop - segment.start),))
+        rows = segment.stop - segment.start
+        return self._rebound([0 if bound <= segment.start else rows for bound in self.bounds])
 
-    def _overlaid(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
-        self.seen.add(site)
-        overlay = self.graft.overlay(site)
-        if overlay is None:
-            return module(x)  # type: ignore[no-any-return]
-        found = merged_segments(overlay.identity, self.segments)
-        pieces = [
-            functional_call(module, self._values(overlay, segment.task), (rows,))
-            for segment, rows in zip(found, _apart(x, found), strict=True)
-        ]
-        return _joined(pieces)
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """First row of each segment, and behind the last."""
+        return (*(segment.start for segment in self.segments), self.segments[-1].stop)
 
-    def _adapted(self, site: str, x: Tensor, output: Tensor, module: nn.Module | None) -> Tensor:
-        self.seen.add(site)
-        for attachment in self.graft.sites.get(site, ()):
-            if attachment.adapter is not None:
-                output = self._adapt(attachment, attachment.adapter, x, output, module)
-        return output
+    def _rebound(self, bounds: Sequence[int]) -> Self:
+        places = dict(zip(self.bounds, bounds, strict=True))
+        sites = {name: tuple(_moved(pieces, places)) for name, pieces in self.sites.items()}
+        segments = tuple(
+            replace(segment, start=start, stop=stop)
+            for segment, start, stop in zip(self.segments, bounds, bounds[1:], strict=False)
+            if start < stop
+        )
+        return replace(self, sites=sites, segments=segments, mask=None)
 
-    def _adapt(
-        self, attachment: Attachment, adapter: Adapter, x: Tensor, output: Tensor, module: nn.Module | None
+    def _by_graft(
+        self, pieces: tuple[Piece, ...], run: Callable[[SiteUse | None, Tensor, Tensor | None], Tensor], x: Tensor
     ) -> Tensor:
-        overlay = self.graft.overlay(attachment.site.name)
+        if len(pieces) == 1:
+            return run(pieces[0].use, x, self.mask)
+        rows = torch.split(x, [piece.stop - piece.start for piece in pieces])
+        masks = self._masks(pieces)
+        return torch.cat([run(piece.use, own, mask) for piece, own, mask in zip(pieces, rows, masks, strict=True)])
 
-        def identity(task: str) -> object:
-            return attachment.identity(task), overlay and overlay.identity(task)
+    def _masks(self, pieces: Sequence[Piece]) -> Sequence[Tensor | None]:
+        if self.mask is None:
+            return [None] * len(pieces)
+        return torch.split(self.mask, [piece.stop - piece.start for piece in pieces])
 
-        frozen: dict[str, Tensor] = {} if module is None else dict(module.named_parameters(recurse=False))
-        found, pieces = merged_segments(identity, self.segments), []
-        for segment, given, came in zip(found, _apart(x, found), _apart(output, found), strict=True):
-            own = frozen | (self._values(overlay, segment.task) if overlay else {})
-            call = SiteCall(attachment.site, given, came, own.get("weight"), own.get("bias"), self.training)
-            pieces.append(adapter.apply(call, self._values(attachment, segment.task)))
-        return _joined(pieces)
-
-    def _values(self, attachment: Attachment, task: str) -> dict[str, Tensor]:
-        values = {name: self.graft.bank[key] for name, key in attachment.keys[task].items()}
-        if attachment.generated:
-            made = self.generated[attachment.method, task]
-            values.update({name: made[attachment.site.name, name] for name in attachment.generated})
-        return values
+    def _attend(self, site: str, call: AttentionCall) -> Tensor:
+        if site not in self.probe or self.probabilities is None:
+            return attend(call)
+        mixed, self.probabilities[site] = attend_with_probabilities(call)
+        return mixed
 
 
-def _apart(x: Tensor, found: Sequence[Segment]) -> Sequence[Tensor]:
-    """The rows of each segment. The gradients are joined in one piece, where those of slices would be added up."""
-    return (x,) if len(found) == 1 else torch.split(x, [segment.stop - segment.start for segment in found])
+def _moved(pieces: Sequence[Piece], places: Mapping[int, int]) -> "list[Piece]":
+    moved = []
+    for piece in pieces:
+        start, stop = places[piece.start], places[piece.stop]
+        own = {place - piece.start: to - start for place, to in places.items() if piece.start <= place <= piece.stop}
+        if start < stop:
+            moved.append(Piece(start, stop, piece.use and piece.use.rebound(own)))
+    return moved
 
 
-def _joined(pieces: Sequence[Tensor]) -> Tensor:
-    return pieces[0] if len(pieces) == 1 else torch.cat(list(pieces))
+def _call_of_rows(call: AttentionCall, piece: Piece, rows: int) -> AttentionCall:
+    def own(x: Tensor) -> Tensor:
+        """A graft's rows of something that may have one row for several of the batch's, or one for all."""
+        return x if x.shape[0] == 1 != rows else x[piece.start * x.shape[0] // rows : piece.stop * x.shape[0] // rows]
 
-
-def make_interceptor(graft: Graft, segments: Sequence[Segment], training: bool) -> GraftInterceptor:
-    """The interceptor of one batch; hypernetworks run here, once a task."""
-    generated: dict[tuple[str, str], dict[tuple[str, str], Tensor]] = {}
-    for network in graft.hypernetworks:
-        for task in dict.fromkeys(segment.task for segment in segments):
-            values = network.generator.values(graft.bank, task)
-            made = functional_call(network.generator.module, values, (task,))
-            generated.setdefault((network.method, task), {}).update(made)
-    return GraftInterceptor(graft, tuple(segments), generated, training, set())
+    memory = KeyValues(own(call.memory.key), own(call.memory.value))
+    return replace(call, query=own(call.query), memory=memory, mask=None if call.mask is None else own(call.mask))

@@ -1,47 +1,94 @@
-"""Adapter: an adapter variant declares its parts for a site and applies them as a pure function.
+"""Adapter: an adapter variant declares its parts for a site and acts as pure functions of them.
 
-A component's `build(options) -> Adapter`; its options subclass `AdapterOptions`. An adapter stores nothing. Which
-tensor stands behind a part is the sharing rule's choice, and the engine calls `apply` once for each run of samples that
-have the same owners, so `apply` only ever sees plain tensors.
+A component's `build(options, tasks) -> Adapter | Prefix`; its options subclass `AdapterOptions`. An adapter stores
+nothing. Which tensor stands behind a part is the sharing rule's choice. At a site all adapters' `before` run in the
+recipe's order, then the projection once, then all their `after` in the same order.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
+from multigraft.core.types.grouped import Operand
 from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
+from multigraft.core.types.tokens import KeyValues
 
 
-@dataclass(frozen=True)
+class SiteTensors(Protocol):
+    """A site's own tensors in use: those of an overlay where the graft trains it, else the frozen ones."""
+
+    @property
+    def weight(self) -> Operand | None:
+        """`(width_out, width_in)` at projections, `(width,)` at norms; None at blocks."""
+        ...
+
+    @property
+    def bias(self) -> Operand | None:
+        """`(width_out,)`; None where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class SiteCall:
-    """What happens at a site, for rows that share all owners."""
+    """What happens at a site: for rows that share all owners, or for all rows where the adapter is `grouped`."""
 
     site: Site
     input: Tensor
-    """What went into the block or projection: `(rows, tokens, width_in)`."""
+    """What the projection, norm or block reads: `(rows, tokens, width_in)`. In `before`, what earlier adapters made."""
     output: Tensor
-    """What came out of it (and out of adapters placed before this one): `(rows, tokens, width_out)`."""
-    weight: Tensor | None
-    """The site's own weight in use, `(width_out, width_in)` at projections and `(width,)` at normalisations: that of an
-    overlay where the graft trains it, else the frozen one. None at blocks."""
-    bias: Tensor | None
-    """The site's own bias in use, `(width_out,)`; None where it has none."""
+    """What came out, and out of the adapters before this one: `(rows, tokens, width_out)`. In `before`, the input."""
+    own: SiteTensors
+    """The site's weight and bias, read when asked for."""
+    mask: Tensor | None
+    """`(rows, tokens)`, True at real tokens; None where all are."""
     training: bool
 
 
 class Adapter(ABC):
-    """An adapter variant: parts and a pure function of them."""
+    """An adapter variant: parts and pure functions of them."""
 
     kinds: Sequence[str] = ("block",)
     """Kinds of sites it can stand on."""
+    grouped = False
+    """Whether it is written with `multigraft.ops`: then it is called once for all owners, and a part of several owners
+    is a `Grouped`. Otherwise it is called once an owner, with plain tensors."""
 
     @abstractmethod
     def parts(self, site: Site) -> Sequence[Part]:
         """The parts it wants at a site."""
 
-    @abstractmethod
-    def apply(self, call: SiteCall, parts: Mapping[str, Tensor]) -> Tensor:
+    def prepared(self, site: Site, parts: Mapping[str, Operand]) -> Mapping[str, Operand]:
+        """What `before` and `after` are given, made of the parts once a batch: a product of factors, say."""
+        return parts
+
+    def before(self, call: SiteCall, parts: Mapping[str, Operand]) -> Tensor:
+        """What the projection or norm reads instead, `(rows, tokens, width_in)`; never asked at blocks."""
+        return call.input
+
+    def after(self, call: SiteCall, parts: Mapping[str, Operand]) -> Tensor:
         """The new output of the site, `(rows, tokens, width_out)`."""
+        return call.output
+
+    def merged(
+        self, site: Site, weight: Tensor, bias: Tensor | None, parts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor | None] | None:
+        """Weight `(width_out, width_in)` and bias of the projection that acts as it does with this adapter; None where
+        there is no such projection. `parts` are prepared."""
+        return None
+
+
+class Prefix(ABC):
+    """Keys and values in front of what attention reads; it stands on sites of kind `attention`."""
+
+    @abstractmethod
+    def parts(self, site: Site) -> Sequence[Part]:
+        """The parts it wants at an attention."""
+
+    @abstractmethod
+    def memory(self, site: Site, parts: Mapping[str, Tensor]) -> KeyValues:
+        """One row of keys and values, `(1, site.memory_heads, tokens, site.head_width)`, of one owner; asked once a
+        batch and owner."""

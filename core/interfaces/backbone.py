@@ -1,17 +1,19 @@
-"""Backbone: a language model that reads text and a visual prompt, and whose sites a graft can reach.
+"""Backbone: a language model as stacks of layers, its tokenizer and its sites.
 
 A component's `build(options) -> Backbone`; its options subclass `BackboneOptions`. It may be built under
-`torch.device("meta")` to count parameters, and must then load no weights. A backbone owns its masks and positions; it
-never keeps anything of a batch as state.
+`torch.device("meta")` to count parameters, and must then load no weights. It never keeps anything of a batch as state.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
 from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.interfaces.stack import Stack
+from multigraft.core.types.arranged import Arranged
 from multigraft.core.types.site import Site
 
 
@@ -28,29 +30,12 @@ class Longest:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """What a decoder attends to."""
+class Entrance:
+    """Where a visual prompt joins a backbone's tokens, if a recipe says nothing else."""
 
-    states: Tensor
-    """`(rows, tokens, width)`, text then visual prompt."""
-    mask: Tensor
-    """`(rows, tokens)`, True where there is a token."""
-
-    def expand(self, copies: int) -> "Encoded":
-        """Each row repeated `copies` times in place."""
-        return Encoded(self.states.repeat_interleave(copies, 0), self.mask.repeat_interleave(copies, 0))
-
-
-class DecoderState(ABC):
-    """Caches between decoding steps."""
-
-    @abstractmethod
-    def select(self, rows: Tensor) -> "DecoderState":
-        """The caches of the given rows `(new rows,)`."""
-
-    def reorder(self, rows: Tensor) -> "DecoderState":
-        """As `select`, where each row is replaced by one that reads the same input: a beam by another of its row."""
-        return self.select(rows)
+    stack: str
+    place: Literal["front", "back"]
+    layer: int | Literal["embedding"] = "embedding"
 
 
 class Backbone(nn.Module, ABC):
@@ -63,10 +48,23 @@ class Backbone(nn.Module, ABC):
     """Its normalisation, called as `norm(width)`."""
     end: int
     """Id that ends a target."""
+    pad: int
+    """Id that fills up."""
+    predicts: str | None
+    """The stack whose states predict targets; None where no stack does."""
+    entrance: Entrance
+    summary: Literal["begin", "first", "mean"] = "begin"
+    """What heads read of a row: the state that would predict the first target token, or of the text the first token's
+    state or the mean."""
     origin: str = ""
     """Where the weights came from, in a recipe's words; a hub's revision as its commit: `hub:NAME@COMMIT`."""
     longest: Longest = Longest()
     """How long texts may be; `check` holds the limits of a recipe against it."""
+
+    @property
+    @abstractmethod
+    def stacks(self) -> Mapping[str, Stack]:
+        """Its stacks by name; one stands behind those whose states it reads."""
 
     @abstractmethod
     def sites(self) -> tuple[Site, ...]:
@@ -89,35 +87,13 @@ class Backbone(nn.Module, ABC):
         """Ids `(texts, tokens)` to texts, special tokens left out."""
 
     @abstractmethod
-    def encode(
-        self,
-        text_ids: Tensor,
-        text_mask: Tensor,
-        prompt: Tensor | None,
-        prompt_mask: Tensor | None,
-        intercept: Interceptor,
-    ) -> Encoded:
-        """Read text `(rows, tokens)` and visual prompt `(rows, prompts, width)` with their masks."""
+    def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
+        """What each stack reads of texts `(rows, tokens)` and their targets `(rows, target tokens)`, `IGNORED` at
+        padding. Without targets: what is read before the first is decoded, and `places` is `(rows, 1)`."""
 
     @abstractmethod
-    def decode(self, encoded: Encoded, target_ids: Tensor, intercept: Interceptor) -> Tensor:
-        """Teacher forcing: last hidden states `(rows, target tokens, width)`; state t predicts target t."""
-
-    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, intercept: Interceptor) -> Tensor:
-        """As `decode`, with `copies` targets for each row, `(rows * copies, target tokens)`, one behind the other."""
-        return self.decode(encoded.expand(copies), target_ids, intercept.expand(copies))
-
-    @abstractmethod
-    def head(self, hidden: Tensor) -> Tensor:
+    def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """Hidden states `(..., width)` to logits `(..., vocabulary)`."""
-
-    @abstractmethod
-    def start(self, encoded: Encoded, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
-        """Begin decoding: logits `(rows, vocabulary)` of the first target token, and the caches."""
-
-    @abstractmethod
-    def step(self, tokens: Tensor, state: DecoderState, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
-        """One decoding step: the last tokens `(rows,)` to the logits `(rows, vocabulary)` of the next."""
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -4,9 +4,14 @@ A trunk calls these at its sites instead of its own modules. The object is made 
 segments, and is handed down as an argument: never module state, so recomputation and beams see the same.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, Self
 
 from torch import Tensor, nn
+
+from multigraft.core.interfaces.projection import Projection
+from multigraft.core.ops.attention import AttentionCall, attend
+from multigraft.core.types.tokens import Tokens
 
 
 class Interceptor(Protocol):
@@ -17,7 +22,7 @@ class Interceptor(Protocol):
         """Whether dropout acts."""
         ...
 
-    def linear(self, site: str, module: nn.Linear, x: Tensor) -> Tensor:
+    def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
         """Run a projection: `(rows, tokens, width_in)` to `(rows, tokens, width_out)`."""
         ...
 
@@ -25,12 +30,29 @@ class Interceptor(Protocol):
         """Run a normalisation, `(rows, tokens, width)`."""
         ...
 
+    def embedding(self, site: str, module: nn.Module, ids: Tensor) -> Tensor:
+        """Run an embedding: ids `(rows, tokens)` to `(rows, tokens, width)`."""
+        ...
+
+    def attention(self, site: str, call: AttentionCall) -> Tensor:
+        """Attend: `(rows, queries, heads * head width)`. What a graft puts in front of the memory is put there now, and
+        is in no cache."""
+        ...
+
     def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
         """Let adapters change a block's `output` `(rows, tokens, width)`, given its input `x`."""
         ...
 
-    def expand(self, copies: int) -> "Interceptor":
+    def of(self, stack: str, tokens: Tokens) -> Self:
+        """The same for the layers of a stack that run over these tokens."""
+        ...
+
+    def expand(self, copies: int) -> Self:
         """The same for rows that were each repeated `copies` times in place (beams)."""
+        ...
+
+    def select(self, bounds: Sequence[int]) -> Self:
+        """The same for other rows, such as the pictures of the rows: segment `i` has `bounds[i]` to `bounds[i + 1]`."""
         ...
 
 
@@ -40,18 +62,34 @@ class NoGraft:
     def __init__(self, training: bool = False) -> None:
         self.training = training
 
-    def linear(self, site: str, module: nn.Linear, x: Tensor) -> Tensor:
+    def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
         """The projection itself."""
-        return module(x)  # type: ignore[no-any-return]
+        return projection(x)
 
     def norm(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
         """The normalisation itself."""
         return module(x)  # type: ignore[no-any-return]
 
+    def embedding(self, site: str, module: nn.Module, ids: Tensor) -> Tensor:
+        """The embedding itself."""
+        return module(ids)  # type: ignore[no-any-return]
+
+    def attention(self, site: str, call: AttentionCall) -> Tensor:
+        """Attention to the memory alone."""
+        return attend(call)
+
     def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
         """The output, unchanged."""
         return output
 
-    def expand(self, copies: int) -> "NoGraft":
+    def of(self, stack: str, tokens: Tokens) -> Self:
+        """Itself: nothing acts at its sites."""
+        return self
+
+    def expand(self, copies: int) -> Self:
         """Itself: no segments to repeat."""
+        return self
+
+    def select(self, bounds: Sequence[int]) -> Self:
+        """Itself: no segments."""
         return self

@@ -15,10 +15,10 @@ from typing import Protocol
 
 from torch import Generator, Tensor, nn
 
-from multigraft.core.interfaces.backbone import Encoded
 from multigraft.core.options.options import Decoding
 from multigraft.core.types.batch import Sample
 from multigraft.core.types.part import Initial
+from multigraft.core.types.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class TaskOutputs(Protocol):
     """What an objective may ask of the model for its rows."""
 
     def hidden(self) -> Tensor:
-        """Decoder states under teacher forcing, `(rows, target tokens, width)`."""
+        """States that predict the target tokens, `(rows, target tokens, width)`."""
         ...
 
-    def first_hidden(self) -> Tensor:
-        """Decoder state at its start token, `(rows, width)`."""
+    def summary(self) -> Tensor:
+        """What heads read of each row, `(rows, width)`: see `Backbone.summary`."""
         ...
 
-    def encoded(self) -> Encoded:
-        """Encoder states and mask."""
+    def states(self, stack: str) -> Tokens:
+        """The last states of a stack, with those of inserted tokens, and their mask."""
         ...
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Sharing: who owns the tensor behind a part.
 
 A component's `build(options, tasks: tuple[str, ...]) -> Sharing`, with the names of the recipe's tasks. A sharing rule
-is a pure function (task, site, part) -> Owner. A tensor's identity is (owner, method, part name): equal owners of a
-part are one tensor.
+is two pure functions: which tasks have a tensor together, and over which sites. A tensor's identity is (both scopes,
+method, part name): a part with equal scopes is one tensor.
 """
 
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from multigraft.core.types.owner import Owner
+from multigraft.core.types.owner import place_of
 from multigraft.core.types.part import Initial, Part
 from multigraft.core.types.site import Site
 
@@ -18,9 +18,13 @@ from multigraft.core.types.site import Site
 class PartGenerator(nn.Module, ABC):
     """A hypernetwork: makes parts from parameters of its own. Built on the meta device, called functionally."""
 
+    makes: Sequence[tuple[str, str]]
+    """(site name, part name) of what it makes; the rest of what was wanted is stored."""
+
     @abstractmethod
-    def forward(self, task: str) -> dict[tuple[str, str], Tensor]:
-        """The generated parts of one task, by (site name, part name). Called once a task and step."""
+    def forward(self, tasks: Sequence[str]) -> Mapping[tuple[str, str], Tensor]:
+        """The parts of some tasks, by (site name, part name): `(tasks, *shape)`. Called once a batch. It may use the
+        parameters of these tasks alone."""
 
     @abstractmethod
     def initial(self, parameter: str) -> Initial:
@@ -35,22 +39,22 @@ class PartGenerator(nn.Module, ABC):
 
 
 class Sharing(ABC):
-    """Maps (task, site, part) to an owner."""
+    """Who owns a part, and where."""
 
     @abstractmethod
-    def owner(self, task: str, site: Site, part: Part) -> Owner:
-        """The owner of a stored part."""
+    def task_scope(self, task: str, site: Site, part: Part) -> str:
+        """Whose a part is: `shared`, `task:NAME` or `group:NAME`."""
 
-    def generates(self, site: Site, part: Part) -> bool:
-        """Whether this part comes from the rule's hypernetwork instead of being stored."""
-        return False
+    def place(self, site: Site, part: Part) -> str:
+        """Over which sites a part is one tensor: the part's own scope, which a rule may widen and not narrow."""
+        return place_of(site, part)
 
-    def generator(self, wanted: Sequence[tuple[Site, Part]]) -> PartGenerator:
-        """The hypernetwork for the parts that `generates` named.
+    def generator(self, wanted: Sequence[tuple[Site, Part]]) -> PartGenerator | None:
+        """The hypernetwork for some of these parts; None where all are stored.
 
-        One is built for each stack of the backbone; those of a method have the parameters of a task in common.
+        One is built for each stack of the trunk; those of a method have the parameters of a task in common.
         """
-        raise NotImplementedError(f"{type(self).__name__} generates no parts")
+        return None
 
     def unused(self, parts: Sequence[str]) -> Sequence[str]:
         """Texts of its options (names or patterns of parts) that fit none of these parts. Refused by `check`.
@@ -64,6 +68,6 @@ class Sharing(ABC):
         """Why this rule makes no sense, or would do nothing, for these parts; None where it is well. Said by `check`.
 
         Args:
-            parts: those of an adapter at a site, or the trained parameters of a prompt generator.
+            parts: those of an adapter at a site, parameters of a prompt generator, or trained trunk tensors.
         """
         return None

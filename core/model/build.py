@@ -13,8 +13,8 @@ from multigraft.core.graft.attachment import Graft, GraftModule
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
 from multigraft.core.graft.select import select
-from multigraft.core.interfaces.adapter import Adapter
-from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.interfaces.adapter import Adapter, Prefix
+from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
@@ -26,7 +26,7 @@ from multigraft.core.recipe.method_names import method_name
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean
-from multigraft.core.types.owner import Owner
+from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
 
 
@@ -83,7 +83,7 @@ def _device(meta: bool) -> AbstractContextManager[object]:
 def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequence[str] | None = None) -> Model:
     """Plan the graft of a recipe over a trunk, for some or all of its tasks. Its tensors exist after `allocate`."""
     graft = Graft(tuple(tasks or recipe.tasks), Bank(recipe.train.seed))
-    _add_overlays(graft, recipe, trunk.backbone)
+    _add_overlays(graft, recipe, registry, trunk.backbone)
     for number, method in enumerate(_methods(recipe, registry, trunk)):
         with below("graft", "adapters", number):
             add_method(graft, method)
@@ -101,7 +101,10 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
-    return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompt, recipe.train.precision)
+    return Model(
+        trunk.backbone, trunk.encoder, graft, objectives, heads, prompt, _entrance(recipe, trunk.backbone),
+        recipe.train.precision, recipe.train.checkpointing,
+    )  # fmt: skip
 
 
 def allocate(model: Model, device: torch.device) -> None:
@@ -117,17 +120,19 @@ def count(model: Model) -> ParameterTable:
     return count_parameters(model.graft.bank, model.backbone, model.encoder)
 
 
-def _add_overlays(graft: Graft, recipe: Recipe, backbone: Backbone) -> None:
+def _add_overlays(graft: Graft, recipe: Recipe, registry: Registry, backbone: Backbone) -> None:
     train = recipe.graft.train
     if train.backbone:
         adopt(graft, "backbone", backbone.model)
         return
     found = dict.fromkeys(_OVERLAYS, False)
+    with below("graft", "train", "sharing"):
+        sharing = _sharing(registry, train.sharing, recipe)
     for site in backbone.sites():
         module = backbone.model.get_submodule(site.module)
         method = next((name for name, kinds in _OVERLAYS.items() if getattr(train, name) and site.kind in kinds), None)
         if method:
-            add_overlay(graft, method, site, module, ["weight", "bias"] if method == "norms" else ["bias"])
+            add_overlay(graft, method, site, module, ["weight", "bias"] if method == "norms" else ["bias"], sharing)
         for name, kinds in _OVERLAYS.items():
             found[name] |= site.kind in kinds and (name == "norms" or getattr(module, "bias", None) is not None)
     for name in _OVERLAYS:
@@ -159,7 +164,7 @@ def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) 
     options = recipe.graft.adapters[number]
     for error in method_errors(recipe, registry, trunk, number):
         raise error
-    adapter: Adapter = registry.build("adapters", options)
+    adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
     own = ("graft", "adapters", number, "sharing")
     with below(*(own if options.sharing else ("graft", "sharing"))):
         sharing = _sharing(registry, options.sharing or recipe.graft.sharing, recipe)
@@ -172,7 +177,7 @@ def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int)
     options = recipe.graft.adapters[number]
     try:
         with below("graft", "adapters", number):
-            adapter: Adapter = registry.build("adapters", options)
+            adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
     except OptionError as error:
         yield error
         return
@@ -180,10 +185,11 @@ def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int)
         yield OptionError(("graft", "adapters", number, *location), message, hint)
 
 
-def _candidates(trunk: Trunk, adapter: Adapter) -> list[Site]:
+def _candidates(trunk: Trunk, adapter: Adapter | Prefix) -> list[Site]:
     """The sites of backbone and encoder that an adapter may act on."""
     sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder else ())
-    return [site for site in sites if site.kind in adapter.kinds]
+    kinds = adapter.kinds if isinstance(adapter, Adapter) else ("attention",)
+    return [site for site in sites if site.kind in kinds]
 
 
 def _unmatched(candidates: Sequence[Site], wanted: SiteSelector) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
@@ -226,11 +232,30 @@ def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) 
         return add_module(graft, "prompt", generator, parts, _sharing(registry, options.sharing, recipe))
 
 
+def _entrance(recipe: Recipe, backbone: Backbone) -> Entrance:
+    """Where the recipe lets the visual prompt in.
+
+    Raises:
+        OptionError: there is no such stack or layer.
+    """
+    own, options = backbone.entrance, recipe.trunk.prompt
+    if options is None:
+        return own
+    stack = options.stack or own.stack
+    if stack not in backbone.stacks:
+        hint = did_you_mean(stack, backbone.stacks)
+        raise OptionError(("trunk", "prompt", "stack"), f"this backbone has no stack {stack!r}", hint)
+    layers = len(backbone.stacks[stack].layers)
+    if isinstance(options.layer, int) and options.layer >= layers:
+        raise OptionError(("trunk", "prompt", "layer"), f"the {stack} has the layers 0 to {layers - 1}")
+    return Entrance(stack, options.place or own.place, options.layer)
+
+
 class _OwnTask(Sharing):
     """A head belongs to its task."""
 
-    def owner(self, task: str, site: Site, part: object) -> Owner:
-        return Owner(f"task:{task}", site.name)
+    def task_scope(self, task: str, site: Site, part: Part) -> str:
+        return f"task:{task}"
 
 
 def _add_head(graft: Graft, task: str, objective: Objective, width: int) -> GraftModule[nn.Module] | None:

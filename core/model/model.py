@@ -1,6 +1,6 @@
 """The way of a batch, top to bottom: media -> encoder -> prompt generator -> backbone with its graft -> objectives."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,14 +10,17 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from multigraft.core.graft.attachment import Graft, GraftModule
-from multigraft.core.graft.graft_interceptor import GraftInterceptor, make_interceptor
-from multigraft.core.interfaces.backbone import Backbone, Encoded
+from multigraft.core.graft.graft_interceptor import GraftInterceptor
+from multigraft.core.graft.plan import make_interceptor
+from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.objective import Objective, TaskBatch
 from multigraft.core.interfaces.prompt import PromptGenerator
 from multigraft.core.model.outputs import SegmentOutputs
 from multigraft.core.model.prompting import MediaPrompter
 from multigraft.core.options.options import Decoding
+from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.batch import IGNORED, Batch
 
 
@@ -33,7 +36,9 @@ class Model:
     """A frozen trunk with its graft, and the tasks' objectives.
 
     Args:
+        entrance: where the visual prompt joins the backbone's tokens, if not where the backbone says.
         precision: what passes are computed in, in training and in scoring alike.
+        checkpointing: whether layers are computed again in the backward pass instead of keeping what is between.
     """
 
     def __init__(
@@ -44,11 +49,15 @@ class Model:
         objectives: Mapping[str, Objective],
         heads: Mapping[str, GraftModule[nn.Module]],
         prompt: GraftModule[nn.Module] | None,
+        entrance: Entrance | None = None,
         precision: Literal["fp32", "bf16"] = "fp32",
+        checkpointing: bool = False,
     ) -> None:
         self.backbone, self.encoder, self.graft = backbone, encoder, graft
         self.objectives, self.heads, self.precision = dict(objectives), dict(heads), precision
-        self.media_prompter = MediaPrompter(encoder, prompt, graft, backbone.width) if encoder and prompt else None
+        self.checkpointing = checkpointing
+        entrance = entrance or backbone.entrance
+        self.media_prompter = MediaPrompter(encoder, prompt, graft, entrance) if encoder and prompt else None
 
     def computing(self, device: torch.device) -> AbstractContextManager[object]:
         """The context that passes run in: autocast for bf16."""
@@ -131,39 +140,26 @@ class Model:
         ]
 
     def run(self, batch: Batch, training: bool) -> dict[str, SegmentOutputs]:
-        """Encode the batch once; what each task's objective may ask for comes from that."""
-        intercept = make_interceptor(self.graft, batch.segments, training)
-        encoded = self.encode(batch, intercept)
-        shared = _Shared(self.backbone, encoded, batch.target_ids, intercept)
+        """The passes of a batch, each made once, when first asked for; what objectives may ask of them."""
+        passes = self.passes(batch, make_interceptor(self.graft, batch.segments, training))
         return {
-            segment.task: SegmentOutputs(
-                self.backbone, segment, encoded, shared.hidden, intercept, self.heads.get(segment.task)
-            )
+            segment.task: SegmentOutputs(passes, segment, self.graft.bank, self.heads.get(segment.task))
             for segment in batch.segments
         }
 
-    def encode(self, batch: Batch, intercept: GraftInterceptor) -> Encoded:
-        """Text and visual prompt through the backbone's encoder."""
-        prompt, mask = self.media_prompter(batch, intercept) if self.media_prompter else (None, None)
-        return self.backbone.encode(batch.text_ids, batch.text_mask, prompt, mask, intercept)
+    def passes(self, batch: Batch, intercept: GraftInterceptor, at_sites: Interceptor | None = None) -> Passes:
+        """Texts and visual prompt on their way through the backbone.
+
+        Args:
+            at_sites: what acts at the backbone's sites, if not `intercept`, by which the prompt is made.
+        """
+        inserts = self.media_prompter.inserts(batch, intercept) if self.media_prompter else ()
+        texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
+        return Passes(self.backbone, texts, at_sites or intercept, inserts, checkpoint=self.checkpointing)
 
     def denominators(self, batch: Batch) -> dict[str, float]:
         """What each task's loss sum will be divided by, before any pass."""
         return {task: self.objectives[task].denominator(rows) for task, rows in task_rows(batch).items()}
-
-
-class _Shared:
-    """Decoder states of the whole batch, made when first asked for."""
-
-    def __init__(self, backbone: Backbone, encoded: Encoded, target_ids: Tensor, intercept: GraftInterceptor) -> None:
-        self._make: Callable[[], Tensor] = lambda: backbone.decode(encoded, target_ids, intercept)
-        self._hidden: Tensor | None = None
-
-    def hidden(self) -> Tensor:
-        """`(rows, target tokens, width)`."""
-        if self._hidden is None:
-            self._hidden = self._make()
-        return self._hidden
 
 
 def task_rows(batch: Batch) -> dict[str, TaskBatch]:

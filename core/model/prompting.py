@@ -1,7 +1,7 @@
 """From a batch's media to its visual prompt: encode, arrange by row, generate, and set the rows side by side."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -10,20 +10,33 @@ from torch.func import functional_call
 
 from multigraft.core.graft.attachment import Graft, GraftModule, merged_segments
 from multigraft.core.graft.graft_interceptor import GraftInterceptor
+from multigraft.core.interfaces.backbone import Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.interceptor import NoGraft
 from multigraft.core.interfaces.prompt import VisualTokens
+from multigraft.core.interfaces.stack import Insert
 from multigraft.core.types.batch import Batch, Segment, Visual
 from multigraft.core.types.token_layout import TokenLayout
+from multigraft.core.types.tokens import Tokens
 
 
 class MediaPrompter:
     """The visual side of a model."""
 
-    def __init__(self, encoder: VisualEncoder, prompt: GraftModule[nn.Module], graft: Graft, width: int) -> None:
-        self.encoder, self.prompt, self.graft, self.width = encoder, prompt, graft, width
-        self.encoder_is_trained = any(site.name in graft.sites for site in encoder.sites()) or any(
-            parameter.requires_grad for parameter in encoder.parameters()
-        )
+    def __init__(
+        self, encoder: VisualEncoder, prompt: GraftModule[nn.Module], graft: Graft, entrance: Entrance
+    ) -> None:
+        self.encoder, self.prompt, self.graft, self.entrance = encoder, prompt, graft, entrance
+        self._encoder_is_grafted = any(site.name in graft.sites for site in encoder.sites())
+        self._encoder_is_trained = any(parameter.requires_grad for parameter in encoder.parameters())
+
+    def inserts(self, batch: Batch, intercept: GraftInterceptor) -> tuple[Insert, ...]:
+        """What joins the backbone's tokens; nothing without media."""
+        prompt, mask = self(batch, intercept)
+        if prompt is None:
+            return ()
+        entrance, made = self.entrance, Tokens(prompt, mask)
+        return (Insert(entrance.stack, entrance.layer, entrance.place, lambda states, ran: made),)
 
     def __call__(self, batch: Batch, intercept: GraftInterceptor) -> tuple[Tensor | None, Tensor | None]:
         """Prompt `(rows, prompts, width)` and its mask, each row's own prompts first; None without media."""
@@ -55,11 +68,16 @@ class MediaPrompter:
             return visual.features
         if visual.pixels is None:
             raise ValueError("media without pixels or features")
-        with self._gradients():
-            return self.encoder(visual.pixels, intercept)  # type: ignore[no-any-return]
+        if not self._encoder_is_grafted:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self._encoder_is_trained):
+                return self.encoder(visual.pixels, NoGraft())  # type: ignore[no-any-return]
+        return self.encoder(visual.pixels, intercept.select(_pictures(visual, intercept.bounds)))  # type: ignore[no-any-return]
 
-    def _gradients(self) -> AbstractContextManager[object]:
-        return nullcontext() if self.encoder_is_trained else torch.no_grad()
+
+def _pictures(visual: Visual, bounds: Sequence[int]) -> list[int]:
+    """The bounds of the segments among the pictures."""
+    rows = visual.rows[visual.slot].tolist()
+    return [bisect_left(rows, bound) for bound in bounds]
 
 
 def arrange(visual: Visual, tokens: Tensor, layout: TokenLayout | None = None) -> VisualTokens:

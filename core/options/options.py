@@ -25,6 +25,12 @@ class PromptOptions(Options):
 
     sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
     """Which tasks share the prompt generator."""
+    stack: str | None = None
+    """The stack whose tokens the prompt joins; if left out, the first that reads text."""
+    layer: Annotated[int, Field(ge=0)] | Literal["embedding"] = "embedding"
+    """The layer before which it joins them, counted from 0; `embedding` is right behind the embedding."""
+    place: Literal["front", "back"] | None = None
+    """In front of the tokens or behind them; if left out, as the backbone's family does it."""
 
 
 class SiteSelector(Section):

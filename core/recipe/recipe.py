@@ -49,6 +49,8 @@ class TrainedTrunk(Section):
     """Biases of the backbone's projections."""
     backbone: bool = False
     """The whole backbone, moved in place and saved whole."""
+    sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
+    """Which tasks share the norms and biases; `graft.sharing` is the adapters' alone."""
 
 
 class GraftSection(Section):
@@ -105,6 +107,9 @@ class TrainSection(Section):
     """AdamW and its schedule."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 runs the trunk under autocast; the graft and the optimizer stay fp32."""
+    checkpointing: bool = False
+    """Whether layers are computed again in the backward pass instead of keeping what is between: less memory, more
+    time."""
     seed: int = Field(0, ge=0)
     """Decides order, start values and dropout."""
     checkpoint_every: int | None = Field(None, ge=1)

@@ -1,6 +1,8 @@
-"""Whether a sharing rule keeps its contract: a pure function to owners whose scopes can name files."""
+"""Whether a sharing rule keeps its contract: pure functions to scopes that can name files and to places."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -10,7 +12,7 @@ from multigraft.core.graft.bank import check_scope
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.options.base import Options
 from multigraft.core.types.initial import zeros
-from multigraft.core.types.owner import Owner
+from multigraft.core.types.owner import place_of
 from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
 
@@ -31,34 +33,48 @@ def wrong_sharing(build: Any, options: Options, tasks: tuple[str, ...] = TASKS) 
         yield f"`build` gives {type(rule).__name__}, no Sharing"
         return
     asked = [(task, site, part) for task in tasks for site in _SITES for part in _PARTS]
-    owners = [rule.owner(*each) for each in asked]
-    yield from _wrong_owners(owners)
-    backwards = [again.owner(*each) for each in reversed(asked)]
-    if owners != backwards[::-1] or owners != [rule.owner(*each) for each in asked]:
-        yield "its owners are not a function of task, site and part alone"
+    scopes = [rule.task_scope(*each) for each in asked]
+    yield from _wrong_scopes(scopes)
+    backwards = [again.task_scope(*each) for each in reversed(asked)]
+    if scopes != backwards[::-1] or scopes != [rule.task_scope(*each) for each in asked]:
+        yield "its task scopes are not a function of task, site and part alone"
+    yield from _wrong_places(rule)
     reason = rule.refuse({part.name: part for part in _PARTS})
     if reason is not None and not isinstance(reason, str):
         yield f"`refuse` gives {reason!r}, neither a text nor None"
-    if rule.generates(_SITES[0], _PARTS[0]):
-        yield from _wrong_generator(rule, tasks)
+    yield from _wrong_generator(rule, tasks)
 
 
-def _wrong_owners(owners: list[Owner]) -> Iterator[str]:
-    for owner in owners:
-        if not isinstance(owner, Owner) or not isinstance(owner.site_scope, str) or not owner.site_scope:
-            yield f"{owner!r} is no Owner with a task scope and a site scope"
-            return
+def _wrong_scopes(scopes: list[str]) -> Iterator[str]:
+    for scope in scopes:
         try:
-            check_scope(owner.task_scope)
+            check_scope(scope)
         except (MultigraftError, TypeError) as error:
-            yield str(error)
+            yield str(error) if isinstance(scope, str) else f"its task scope {scope!r} is no text"
             return
+
+
+def _wrong_places(rule: Sharing) -> Iterator[str]:
+    """A rule may make a tensor serve more sites than the part asks for, never fewer."""
+    for scope in ("site", "layer", "stack", "model"):
+        part = replace(_PARTS[0], scope=scope)
+        places = {site: rule.place(site, part) for site in _SITES}
+        strange = [place for place in places.values() if not isinstance(place, str) or not place]
+        if strange:
+            yield f"`place` gives {strange[0]!r}, no name of a place"
+            return
+        for site, other in pairwise(_SITES):
+            if place_of(site, part) == place_of(other, part) and places[site] != places[other]:
+                yield f"`place` takes apart what the scope {scope!r} of a part puts together"
+                return
 
 
 def _wrong_generator(rule: Sharing, tasks: tuple[str, ...]) -> Iterator[str]:
     wanted = [(site, part) for site in _SITES if site.stack == "encoder" for part in _PARTS]
     with torch.device("meta"):
         generator = rule.generator(wanted)
+    if generator is None:
+        return
     for name, parameter in generator.named_parameters():
         value = generator.initial(name)(tuple(parameter.shape), torch.Generator().manual_seed(1))
         if value.shape != parameter.shape:
@@ -66,6 +82,10 @@ def _wrong_generator(rule: Sharing, tasks: tuple[str, ...]) -> Iterator[str]:
         if generator.task_of(name) not in (None, *tasks):
             yield f"its generator's {name} belongs to {generator.task_of(name)!r}, which is no task"
     shapes = {(site.name, part.name): part.shape for site, part in wanted}
-    for task in tasks:
-        if {name: tuple(value.shape) for name, value in generator(task).items()} != shapes:
-            yield f"its generator does not make the wanted parts for {task}, or in other shapes"
+    unknown = [place for place in generator.makes if place not in shapes]
+    if unknown:
+        yield f"its generator makes {unknown[0]}, which was not wanted"
+        return
+    made = {place: tuple(value.shape) for place, value in generator(tasks[:2]).items()}
+    if made != {place: (2, *shapes[place]) for place in generator.makes}:
+        yield "its generator does not make the parts that it names for each task, or in other shapes"

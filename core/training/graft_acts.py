@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.graft_interceptor import GraftInterceptor, make_interceptor
+from multigraft.core.graft.graft_interceptor import GraftInterceptor
+from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.interceptor import Interceptor, NoGraft
 from multigraft.core.model.model import Model
 from multigraft.core.types.batch import Batch
@@ -28,14 +29,13 @@ def check_graft_acts(model: Model, batch: Batch) -> None:
     plain = _hidden(model, batch, intercept, NoGraft())
     if model.graft.sites and torch.equal(grafted, plain):
         raise MultigraftError(
-            "after a step the graft's adapters change no output; is an adapter's `apply` the identity?"
+            "after a step the graft's adapters change no output; is an adapter's `after` the identity?"
         )
 
 
 def _hidden(model: Model, batch: Batch, own: GraftInterceptor, at_sites: Interceptor) -> torch.Tensor:
-    prompt, mask = model.media_prompter(batch, own) if model.media_prompter else (None, None)
-    encoded = model.backbone.encode(batch.text_ids, batch.text_mask, prompt, mask, at_sites)
-    return model.backbone.decode(encoded, batch.target_ids, at_sites)
+    last = model.backbone.predicts or list(model.backbone.stacks)[-1]
+    return model.passes(batch, own, at_sites).output(last).states
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Greedy search, beam search and candidate scoring over a backbone's single steps.
+"""Greedy search, beam search and candidate scoring, from where decoding begins.
 
 Beam search as transformers does it: twice the beams as candidates a step, finished hypotheses ranked by
 log-probability / length ** penalty, the end token counted in the length.
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from multigraft.core.interfaces.backbone import Backbone, Encoded
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.options.options import Decoding
+from multigraft.core.trunk.continuation import Continuation
 from multigraft.core.types.batch import IGNORED
 
 
 @torch.no_grad()
-def greedy(backbone: Backbone, encoded: Encoded, intercept: Interceptor, decoding: Decoding) -> Tensor:
+def greedy(begin: Continuation, intercept: Interceptor, decoding: Decoding) -> Tensor:
     """The likeliest token at each step: ids `(rows, tokens)`, `IGNORED` after the end token."""
-    logits, state = backbone.start(encoded, intercept)
-    done = torch.zeros(logits.shape[0], dtype=torch.bool, device=logits.device)
+    at, end = begin, begin.backbone.end
+    done = torch.zeros(begin.hidden.shape[0], dtype=torch.bool, device=begin.hidden.device)
     chosen: list[Tensor] = []
     for position in range(decoding.max_tokens):
-        token = logits.argmax(-1)
+        token = at.logits(intercept).argmax(-1)
         chosen.append(token.masked_fill(done, IGNORED))
-        done = done | (token == backbone.end)
+        done = done | (token == end)
         if done.all() or position + 1 == decoding.max_tokens:
             break
-        logits, state = backbone.step(token, state, intercept)
+        _, at = at.extend(token[:, None], intercept)
     return torch.stack(chosen, 1)
 
 
@@ -49,39 +49,48 @@ class _Beams:
 
 
 @torch.no_grad()
-def beam(backbone: Backbone, encoded: Encoded, intercept: Interceptor, decoding: Decoding) -> Tensor:
+def beam(begin: Continuation, intercept: Interceptor, decoding: Decoding) -> Tensor:
     """The best finished hypothesis of each row: ids `(rows, tokens)`, `IGNORED` after the end token."""
-    width, rows = decoding.beams, encoded.states.shape[0]
+    width, rows = decoding.beams, begin.hidden.shape[0]
     wide = intercept.expand(width)
-    logits, state = backbone.start(encoded, intercept)
-    beams = _begin(rows, decoding, logits.device)
-    numbers = torch.arange(rows, device=logits.device)
+    beams = _begin(rows, decoding, begin.hidden.device)
+    numbers = torch.arange(rows, device=begin.hidden.device)
     first_row, copied = numbers[:, None] * width, numbers.repeat_interleave(width)
-    logits, state = logits.repeat_interleave(width, 0), state.select(copied)
+    logits, at = begin.logits(intercept).repeat_interleave(width, 0), begin.select(copied)
     for length in range(1, decoding.max_tokens + 1):
-        parents, tokens = _advance(beams, logits, length, backbone.end, decoding)
+        parents, tokens = _advance(beams, logits, length, begin.backbone.end, decoding)
         if length == decoding.max_tokens or not beams.open.any():
             break
-        state = state.reorder((first_row + parents).flatten())
-        logits, state = backbone.step(tokens.flatten(), state, wide)
+        _, at = at.select((first_row + parents).flatten()).extend(tokens.flatten()[:, None], wide)
+        logits = at.logits(wide)
     return beams.best_ids[torch.arange(rows), beams.best_scores.argmax(1)]
 
 
 @torch.no_grad()
-def score(backbone: Backbone, encoded: Encoded, intercept: Interceptor, candidates: Sequence[Sequence[str]]) -> Tensor:
+def score(begin: Continuation, intercept: Interceptor, candidates: Sequence[Sequence[str]]) -> Tensor:
     """Sum of the log-probabilities of each candidate's tokens: `(rows, most candidates)`, -inf where there is none."""
-    most = max(len(texts) for texts in candidates)
+    backbone, most = begin.backbone, max(len(texts) for texts in candidates)
     filled = [[*texts, *([""] * (most - len(texts)))] for texts in candidates]
     targets = backbone.tokenize_targets([text for texts in filled for text in texts], backbone.longest.output).to(
-        encoded.states.device
+        begin.hidden.device
     )
-    hidden = backbone.decode_each(encoded, targets, most, intercept)
     counted = targets != IGNORED
-    logits = backbone.head(hidden[counted]).float()
+    logits = backbone.output(_predicting(begin, intercept, targets, most)[counted], intercept).float()
     picked = logits.log_softmax(-1).gather(1, targets[counted][:, None])[:, 0]
     sums = torch.zeros(targets.shape[0], device=picked.device).index_add(0, counted.nonzero()[:, 0], picked)
     missing = [number >= len(texts) for texts in candidates for number in range(most)]
     return sums.masked_fill(torch.tensor(missing, device=sums.device), -torch.inf).view(-1, most)
+
+
+def _predicting(begin: Continuation, intercept: Interceptor, targets: Tensor, copies: int) -> Tensor:
+    """States that predict the target tokens, `(rows * copies, tokens, width)`, where a row has `copies` targets."""
+    rows = torch.arange(begin.hidden.shape[0], device=targets.device).repeat_interleave(copies)
+    at, wide = begin.select(rows), intercept.expand(copies)
+    states = at.hidden[:, None]
+    if targets.shape[1] > 1:
+        read = targets[:, :-1].masked_fill(targets[:, :-1] == IGNORED, begin.backbone.pad)
+        states = torch.cat([states, at.extend(read, wide)[0]], 1)
+    return states
 
 
 def _begin(rows: int, decoding: Decoding, device: torch.device) -> _Beams:

@@ -19,11 +19,13 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Segment:
-    """The contiguous rows `start` to `stop` of a batch that belong to one task."""
+    """The contiguous rows `start` to `stop` of a batch that belong to one task of one graft."""
 
     task: str
     start: int
     stop: int
+    graft: str = ""
+    """Which of several grafts in a batch the rows go through."""
 
     @property
     def rows(self) -> slice:
@@ -160,5 +162,5 @@ def _segments_of(segments: Sequence[Segment], rows: Sequence[int]) -> Iterator[S
     for segment in segments:
         count = sum(segment.start <= row < segment.stop for row in rows)
         if count:
-            yield Segment(segment.task, start, start + count)
+            yield replace(segment, start=start, stop=start + count)
         start += count

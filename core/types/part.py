@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Generator, Tensor
 
@@ -21,3 +22,7 @@ class Part:
     shape: tuple[int, ...]
     initial: Initial
     trained: bool = True
+    scope: Literal["site", "layer", "stack", "model"] = "site"
+    """Over which of the method's sites it is one tensor; a sharing rule may widen it."""
+    owner: str | None = None
+    """A task scope of its own, which the sharing rule leaves alone."""

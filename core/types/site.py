@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-SiteKind = Literal["block", "projection", "norm", "embedding", "head", "module"]
+SiteKind = Literal["block", "projection", "norm", "attention", "embedding", "head", "module"]
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Site:
     """One place in a trunk.
 
     A block's site is its output, before dropout and residual (`encoder.0.self-attention`); a projection's site is one
-    linear layer (`encoder.0.self-attention.query`); a norm's is one normalisation (`encoder.0.self-attention.norm`).
+    linear layer (`encoder.0.self-attention.query`); a norm's is one normalisation (`encoder.0.self-attention.norm`); an
+    attention's is what its queries read (`encoder.0.self-attention.memory`).
     """
 
     stack: str
@@ -26,6 +27,12 @@ class Site:
     width_out: int
     module: str
     """Path of the module in the transformers model, for exchange with other libraries."""
+    heads: int = 0
+    """Of an attention: heads of the query."""
+    memory_heads: int = 0
+    """Of an attention: heads of keys and values."""
+    head_width: int = 0
+    """Of an attention: width of a head."""
 
     @property
     def name(self) -> str:

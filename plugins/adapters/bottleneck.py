@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import gelu
 
 from multigraft import Adapter, Part, Site, SiteCall
 from multigraft.init import normal, zeros
+from multigraft.ops import Operand, linear
 from multigraft.plugins.adapters.options import BottleneckOptions
 
 _DEFAULT_REDUCTION = 8
@@ -14,6 +15,8 @@ _DEFAULT_REDUCTION = 8
 
 class Bottleneck(Adapter):
     """Serial, with tanh-GELU, biases and a skip of its own; `2 d b + b + d` numbers a site."""
+
+    grouped = True
 
     def __init__(self, options: BottleneckOptions) -> None:
         self.options = options
@@ -29,7 +32,7 @@ class Bottleneck(Adapter):
             Part("up.bias", (outer,), zeros),
         )
 
-    def apply(self, call: SiteCall, parts: Mapping[str, Tensor]) -> Tensor:
+    def after(self, call: SiteCall, parts: Mapping[str, Operand]) -> Tensor:
         """`(rows, tokens, width)` to the same."""
         hidden = gelu(linear(call.output, parts["down.weight"], parts["down.bias"]), approximate="tanh")
         return call.output + linear(hidden, parts["up.weight"], parts["up.bias"])
@@ -39,6 +42,6 @@ class Bottleneck(Adapter):
         return self.options.width or max(1, site.width_out // (self.options.reduction or _DEFAULT_REDUCTION))
 
 
-def build(options: BottleneckOptions) -> Bottleneck:
+def build(options: BottleneckOptions, tasks: tuple[str, ...]) -> Bottleneck:
     """The adapter of a recipe."""
     return Bottleneck(options)

@@ -1,13 +1,13 @@
-"""Multi-head attention over projections that a graft can reach, and the decoder's caches."""
+"""Multi-head attention of a pretrained layer, over projections that a graft can reach."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
-from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch import Tensor, nn
 
-from multigraft import DecoderState
+from multigraft import Interceptor
+from multigraft.stacks import AttentionCall, KeyValues, LayerCache, LayerInputs, Projection
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -15,60 +15,65 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return torch.unflatten(x, -1, (heads, -1)).transpose(1, 2)
 
 
-def attend(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float | None = None, dropout: float = 0.0
-) -> Tensor:
-    """Attention of `(rows, heads, tokens, head width)` tensors to `(rows, tokens, width)`.
+class Attention:
+    """A view of an attention's modules.
 
-    `bias` is a mask (True where attended to) or numbers added to the scores, broadcast to
-    `(rows, heads, queries, keys)`. `scale` is 1 / sqrt(head width) if left out.
+    Args:
+        site: name of its block; the sites of its projections lie below.
+        modules: those of `query`, `key`, `value` and `output`.
+        scale: 1 / sqrt(head width) if left out.
+        dropout: of its probabilities, in training.
     """
-    if bias is not None and bias.dtype != torch.bool:
-        bias = bias.to(query.dtype)
-    mixed = scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout, scale=scale)
-    return mixed.transpose(1, 2).flatten(-2)
+
+    def __init__(
+        self,
+        site: str,
+        modules: Mapping[str, nn.Module],
+        heads: int,
+        memory_heads: int | None = None,
+        scale: float | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        self.site, self.heads, self.memory_heads = site, heads, memory_heads or heads
+        self._projections = {name: Projection(module) for name, module in modules.items()}
+        self._names = {name: f"{site}.{name}" for name in (*modules, "memory")}
+        self._scale, self._dropout = scale, dropout
+
+    def query(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        """`(rows, heads, tokens, head width)`."""
+        return split_heads(self.project("query", x, intercept), self.heads)
+
+    def key_values(self, x: Tensor, intercept: Interceptor) -> KeyValues:
+        """Keys and values of tokens."""
+        key, value = (self.project(name, x, intercept) for name in ("key", "value"))
+        return KeyValues(split_heads(key, self.memory_heads), split_heads(value, self.memory_heads))
+
+    def mix(self, query: Tensor, memory: KeyValues, mask: Tensor | None, intercept: Interceptor) -> Tensor:
+        """What the queries read of the memory, projected: `(rows, tokens, width)`."""
+        rate = self._dropout if intercept.training else 0.0
+        call = AttentionCall(query, memory, mask, self._scale, rate)
+        return self.project("output", intercept.attention(self._names["memory"], call), intercept)
+
+    def project(self, name: str, x: Tensor, intercept: Interceptor) -> Tensor:
+        """One of its projections."""
+        return intercept.linear(self._names[name], self._projections[name], x)
+
+    def memory_of(
+        self, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+    ) -> tuple[KeyValues, LayerCache | None]:
+        """Keys and values of the memory, from the cache where they are there, and the cache that holds them."""
+        if cache is not None and cache.cross is not None:
+            return cache.cross, cache
+        memory = shared.memory
+        if memory is None:
+            raise ValueError(f"{self.site} has no memory to read")
+        made = self.key_values(memory.states, intercept.of(self.site, memory))
+        return made, cache and replace(cache, cross=made)
 
 
-def causal_mask(tokens: int, device: torch.device) -> Tensor:
-    """`(tokens, tokens)`, True where the key is not later than the query."""
-    return torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril()
-
-
-Pair = tuple[Tensor, Tensor]
-"""Keys and values, `(rows, heads, tokens, head width)`."""
-
-
-@dataclass(frozen=True)
-class Caches(DecoderState):
-    """What an encoder-decoder keeps between steps."""
-
-    own: tuple[Pair, ...]
-    """Self-attention of each layer."""
-    cross: tuple[Pair, ...]
-    """Cross-attention of each layer; never grows."""
-    mask: Tensor
-    """`(rows, 1, 1, encoder tokens)`."""
-
-    def select(self, rows: Tensor) -> "Caches":
-        """The caches of the given rows."""
-        return Caches(_select(self.own, rows), _select(self.cross, rows), self.mask[rows])
-
-    def reorder(self, rows: Tensor) -> "Caches":
-        """The cross-attention of a row is that of the row that replaces it."""
-        return replace(self, own=_select(self.own, rows))
-
-    @property
-    def length(self) -> int:
-        """Target tokens seen so far."""
-        return self.own[0][0].shape[2] if self.own else 0
-
-
-def append(past: Pair | None, key: Tensor, value: Tensor) -> Pair:
-    """Past keys and values with new ones behind them."""
-    if past is None:
-        return key, value
-    return torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
-
-
-def _select(pairs: Sequence[Pair], rows: Tensor) -> tuple[Pair, ...]:
-    return tuple((key[rows], value[rows]) for key, value in pairs)
+def grown(cache: LayerCache | None, new: KeyValues) -> tuple[KeyValues, LayerCache | None]:
+    """The keys and values of all tokens so far, and the cache that holds them, if there is one."""
+    past = cache.own if cache else None
+    if past is not None:
+        new = KeyValues(torch.cat([past.key, new.key], 2), torch.cat([past.value, new.value], 2))
+    return new, cache and replace(cache, own=new)

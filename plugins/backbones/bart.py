@@ -1,151 +1,148 @@
 """BART: post-norm encoder-decoder with learned positions (Lewis et al. 2020).
 
-The layers run here, one at a time, over transformers' modules, so that a graft reaches every block, projection and
-norm. Text comes first; the visual prompt is put behind it after the embedding norm, without positions
-(VL-Adapter, section 3).
+Text comes first; the visual prompt is put behind it after the embedding norm, without positions (VL-Adapter,
+section 3).
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, embedding
 
-from multigraft import Encoded, Interceptor, Longest, Site
+from multigraft import Interceptor, Site
 from multigraft.plugins.backbones import loading
-from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, causal_mask, split_heads
+from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
 from multigraft.plugins.backbones.options import BartOptions
-from multigraft.plugins.backbones.sites import attention_sites, block_site, linear_site, norm_site
+from multigraft.plugins.backbones.sites import (
+    attention_sites,
+    block_site,
+    linear_site,
+    norm_site,
+    projections,
+    word_sites,
+)
+from multigraft.stacks import (
+    Layer,
+    LayerCache,
+    LayerInputs,
+    Longest,
+    Projection,
+    Seen,
+    Stack,
+    Tokens,
+    memory_mask,
+    self_attention_mask,
+)
+
+
+class BartLayer(Layer):
+    """Self-attention, cross-attention in the decoder, feed-forward; a norm behind each."""
+
+    def __init__(self, block: Any, at: str, config: Any, decodes: bool) -> None:
+        super().__init__()
+        self.block, self.config, self.at = block, config, at
+        self.activation = block.activation_fn
+        self._own = self._attention(block.self_attn, "self-attention")
+        self._cross = self._attention(block.encoder_attn, "cross-attention") if decodes else None
+        self._up, self._down = Projection(block.fc1), Projection(block.fc2)
+
+    def forward(
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+    ) -> tuple[Tensor, LayerCache | None]:
+        """`(rows, tokens, width)` to the same."""
+        pair, cache = grown(cache, self._own.key_values(x, intercept))
+        output = self._own.mix(self._own.query(x, intercept), pair, shared.mask, intercept)
+        x = self._join("self-attention", x, output, self.block.self_attn_layer_norm, intercept)
+        if self._cross is not None:
+            memory, cache = self._cross.memory_of(shared, cache, intercept)
+            output = self._cross.mix(self._cross.query(x, intercept), memory, shared.memory_mask, intercept)
+            x = self._join("cross-attention", x, output, self.block.encoder_attn_layer_norm, intercept)
+        return self._feed_forward(x, intercept), cache
+
+    def _feed_forward(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        site = f"{self.at}.feed-forward"
+        inner = self.activation(intercept.linear(f"{site}.up", self._up, x))
+        inner = dropout(inner, self.config.activation_dropout, intercept.training)
+        output = intercept.linear(f"{site}.down", self._down, inner)
+        return self._join("feed-forward", x, output, self.block.final_layer_norm, intercept)
+
+    def _join(self, block: str, x: Tensor, output: Tensor, norm: nn.Module, intercept: Interceptor) -> Tensor:
+        site = f"{self.at}.{block}"
+        output = dropout(intercept.block(site, x, output), self.config.dropout, intercept.training)
+        return intercept.norm(f"{site}.norm", norm, x + output)
+
+    def _attention(self, module: Any, block: str) -> Attention:
+        modules = projections(module, _NAMES)
+        return Attention(f"{self.at}.{block}", modules, module.num_heads, dropout=self.config.attention_dropout)
+
+
+class BartStack(Stack):
+    """BART's encoder or decoder."""
+
+    def __init__(self, name: str, module: Any, config: Any) -> None:
+        super().__init__()
+        self.name, self.module, self.config = name, module, config
+        self.decodes = name == "decoder"
+        self.reads, self.memory = ("target", "encoder") if self.decodes else ("text", None)
+        self.layers = nn.ModuleList(
+            BartLayer(block, f"{name}.{number}", config, self.decodes) for number, block in enumerate(module.layers)
+        )
+
+    def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
+        """Words and positions, normed."""
+        places = self.module.embed_positions
+        placed = embedding(positions + places.offset, places.weight)
+        x = intercept.embedding("words", self.module.embed_tokens, ids) + placed
+        x = intercept.norm(f"{self.name}.embedding-norm", self.module.layernorm_embedding, x)
+        return dropout(x, self.config.dropout, intercept.training)
+
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+        """Masks."""
+        return LayerInputs(self_attention_mask(tokens, past, self.decodes), memory, memory_mask(memory))
 
 
 class BartBackbone(EncoderDecoder):
     """A frozen BART with its tokenizer."""
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
-        super().__init__(model, tokenizer, name, [model.config.bos_token_id])
+        stacks = [BartStack(stack, getattr(model.model, stack), model.config) for stack in ("encoder", "decoder")]
+        super().__init__(model, tokenizer, name, [model.config.bos_token_id], stacks)
         self.norm = nn.LayerNorm
         self.longest = Longest(model.config.max_position_embeddings, model.config.max_position_embeddings)
-        self.activation = model.model.encoder.layers[0].activation_fn if self.config.encoder_layers else nn.GELU()
+        self._head = Projection(model.lm_head)
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`, tied to the output layer."""
         return self.model.model.shared.weight  # type: ignore[no-any-return]
 
-    def encode(
-        self,
-        text_ids: Tensor,
-        text_mask: Tensor,
-        prompt: Tensor | None,
-        prompt_mask: Tensor | None,
-        intercept: Interceptor,
-    ) -> Encoded:
-        """Text, then visual prompt, through the encoder: `(rows, tokens, width)`."""
-        x = self._embed("encoder", text_ids, 0, intercept)
-        mask = text_mask
-        if prompt is not None and prompt_mask is not None:
-            x, mask = torch.cat([x, prompt.to(x.dtype)], 1), torch.cat([mask, prompt_mask], 1)
-        for number, layer in enumerate(self.model.model.encoder.layers):
-            at = f"encoder.{number}"
-            x, _ = self._self_attention(layer, at, x, mask[:, None, None, :], None, intercept)
-            x = self._feed_forward(layer, at, x, intercept)
-        return Encoded(x, mask)
-
-    def head(self, hidden: Tensor) -> Tensor:
+    def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """The tied output layer and its bias."""
-        return self.model.lm_head(hidden) + self.model.final_logits_bias  # type: ignore[no-any-return]
-
-    def _begin(self, encoded: Encoded, intercept: Interceptor) -> Caches:
-        cross: list[Pair] = []
-        for number, layer in enumerate(self.model.model.decoder.layers):
-            at, attention = f"decoder.{number}.cross-attention", layer.encoder_attn
-            key = intercept.linear(f"{at}.key", attention.k_proj, encoded.states)
-            value = intercept.linear(f"{at}.value", attention.v_proj, encoded.states)
-            cross.append((split_heads(key, attention.num_heads), split_heads(value, attention.num_heads)))
-        return Caches((), tuple(cross), encoded.mask[:, None, None, :])
-
-    def _decoder(self, ids: Tensor, state: Any, intercept: Interceptor) -> tuple[Tensor, Caches]:
-        past = state.length
-        x = self._embed("decoder", ids, past, intercept)
-        mask = causal_mask(ids.shape[1], ids.device) if past == 0 else None
-        own: list[Pair] = []
-        for number, layer in enumerate(self.model.model.decoder.layers):
-            at = f"decoder.{number}"
-            x, pair = self._self_attention(layer, at, x, mask, state.own[number] if past else (), intercept)
-            own.append(pair)
-            x = self._cross_attention(layer, at, x, state.cross[number], state.mask, intercept)
-            x = self._feed_forward(layer, at, x, intercept)
-        return x, Caches(tuple(own), state.cross, state.mask)
-
-    def _embed(self, stack: str, ids: Tensor, past: int, intercept: Interceptor) -> Tensor:
-        module = getattr(self.model.model, stack)
-        positions = module.embed_positions(ids, past)
-        x = intercept.norm(f"{stack}.embedding-norm", module.layernorm_embedding, module.embed_tokens(ids) + positions)
-        return self._drop(x, intercept)
-
-    def _self_attention(
-        self, layer: Any, at: str, x: Tensor, mask: Tensor | None, past: Any, intercept: Interceptor
-    ) -> tuple[Tensor, Pair]:
-        attention, site = layer.self_attn, f"{at}.self-attention"
-        key = split_heads(intercept.linear(f"{site}.key", attention.k_proj, x), attention.num_heads)
-        value = split_heads(intercept.linear(f"{site}.value", attention.v_proj, x), attention.num_heads)
-        pair = append(past or None, key, value)
-        x = self._attend(attention, site, x, pair, mask, layer.self_attn_layer_norm, intercept)
-        return x, pair
-
-    def _cross_attention(
-        self, layer: Any, at: str, x: Tensor, pair: Pair, mask: Tensor, intercept: Interceptor
-    ) -> Tensor:
-        norm = layer.encoder_attn_layer_norm
-        return self._attend(layer.encoder_attn, f"{at}.cross-attention", x, pair, mask, norm, intercept)
-
-    def _attend(
-        self,
-        attention: Any,
-        site: str,
-        x: Tensor,
-        pair: Pair,
-        mask: Tensor | None,
-        norm: nn.Module,
-        intercept: Interceptor,
-    ) -> Tensor:
-        query = split_heads(intercept.linear(f"{site}.query", attention.q_proj, x), attention.num_heads)
-        rate = self.config.attention_dropout if intercept.training else 0.0
-        mixed = attend(query, *pair, mask, dropout=rate)
-        output = intercept.linear(f"{site}.output", attention.out_proj, mixed)
-        return self._join(site, x, output, norm, intercept)
-
-    def _feed_forward(self, layer: Any, at: str, x: Tensor, intercept: Interceptor) -> Tensor:
-        site = f"{at}.feed-forward"
-        inner = self.activation(intercept.linear(f"{site}.up", layer.fc1, x))
-        inner = dropout(inner, self.config.activation_dropout, intercept.training)
-        output = intercept.linear(f"{site}.down", layer.fc2, inner)
-        return self._join(site, x, output, layer.final_layer_norm, intercept)
-
-    def _join(self, site: str, x: Tensor, output: Tensor, norm: nn.Module, intercept: Interceptor) -> Tensor:
-        output = self._drop(intercept.block(site, x, output), intercept)
-        return intercept.norm(f"{site}.norm", norm, x + output)
-
-    def _drop(self, x: Tensor, intercept: Interceptor) -> Tensor:
-        return dropout(x, self.config.dropout, intercept.training)
+        return intercept.linear("head", self._head, hidden) + self.model.final_logits_bias  # type: ignore[no-any-return]
 
     def _sites(self) -> Iterator[Site]:
-        width, ways = self.width, {"encoder": self.config.encoder_ffn_dim, "decoder": self.config.decoder_ffn_dim}
+        yield from word_sites(self.config.vocab_size, self.width, "model.shared", "lm_head")
+        ways = {"encoder": self.config.encoder_ffn_dim, "decoder": self.config.decoder_ffn_dim}
+        heads = {"encoder": self.config.encoder_attention_heads, "decoder": self.config.decoder_attention_heads}
         for stack, inner in ways.items():
             root = f"model.{stack}"
-            yield norm_site(stack, None, None, "embedding-norm", width, f"{root}.layernorm_embedding")
+            yield norm_site(stack, None, None, "embedding-norm", self.width, f"{root}.layernorm_embedding")
             for number in range(len(getattr(self.model.model, stack).layers)):
-                at = f"{root}.layers.{number}"
-                yield from attention_sites(stack, number, "self-attention", width, f"{at}.self_attn", _NAMES)
-                yield norm_site(stack, number, "self-attention", "norm", width, f"{at}.self_attn_layer_norm")
-                if stack == "decoder":
-                    yield from attention_sites(stack, number, "cross-attention", width, f"{at}.encoder_attn", _NAMES)
-                    yield norm_site(stack, number, "cross-attention", "norm", width, f"{at}.encoder_attn_layer_norm")
-                yield block_site(stack, number, "feed-forward", width, at)
-                yield linear_site(stack, number, "feed-forward", "up", width, inner, f"{at}.fc1")
-                yield linear_site(stack, number, "feed-forward", "down", inner, width, f"{at}.fc2")
-                yield norm_site(stack, number, "feed-forward", "norm", width, f"{at}.final_layer_norm")
+                yield from self._layer_sites(stack, number, f"{root}.layers.{number}", heads[stack], inner)
+
+    def _layer_sites(self, stack: str, number: int, at: str, heads: int, inner: int) -> Iterator[Site]:
+        width = self.width
+        blocks = {"self-attention": ("self_attn", "self_attn_layer_norm")}
+        if stack == "decoder":
+            blocks["cross-attention"] = ("encoder_attn", "encoder_attn_layer_norm")
+        for block, (module, norm) in blocks.items():
+            yield from attention_sites(stack, number, block, width, f"{at}.{module}", _NAMES, heads)
+            yield norm_site(stack, number, block, "norm", width, f"{at}.{norm}")
+        yield block_site(stack, number, "feed-forward", width, at)
+        yield linear_site(stack, number, "feed-forward", "up", width, inner, f"{at}.fc1")
+        yield linear_site(stack, number, "feed-forward", "down", inner, width, f"{at}.fc2")
+        yield norm_site(stack, number, "feed-forward", "norm", width, f"{at}.final_layer_norm")
 
 
 _NAMES = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}

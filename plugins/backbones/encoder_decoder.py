@@ -1,37 +1,40 @@
-"""What BART, T5 and their like have in common: texts, shifted targets, and decoding step by step."""
+"""What BART, T5 and their like have in common: texts, shifted targets, and two stacks."""
 
-from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from multigraft import IGNORED, Backbone, DecoderState, Encoded, Interceptor, Site
+from multigraft import IGNORED, Backbone, Site
 from multigraft.plugins.backbones import loading
-from multigraft.plugins.backbones.attention import Caches
 from multigraft.plugins.backbones.text import TextCodec
+from multigraft.stacks import Arranged, Entrance, Stack, StackInput
 
 
 class EncoderDecoder(Backbone):
-    """A frozen encoder-decoder with its tokenizer; a family adds its layers and its sites."""
+    """A frozen encoder-decoder with its tokenizer; a family adds its stacks and its sites."""
 
     model: Any
     """The transformers model; type checkers do not know its modules."""
+    predicts = "decoder"
+    entrance = Entrance("encoder", "back")
 
-    def __init__(self, model: Any, tokenizer: Any, name: str, begin: Sequence[int]) -> None:
+    def __init__(self, model: Any, tokenizer: Any, name: str, begin: Sequence[int], stacks: Sequence[Stack]) -> None:
         super().__init__()
         config = model.config
         self.model, self.name, self.config = model, name, config
-        self.width, self.end = config.d_model, config.eos_token_id
+        self._stacks = nn.ModuleDict({stack.name: stack for stack in stacks})
+        self.width, self.end, self.pad = config.d_model, config.eos_token_id, config.pad_token_id
         self.text = TextCodec(tokenizer, begin, config.eos_token_id, config.pad_token_id)
         start = getattr(config, "decoder_start_token_id", None)
         self.first = config.pad_token_id if start is None else start
         loading.freeze(self)
 
-    def sites(self) -> tuple[Site, ...]:
-        """Blocks, projections and norms of both stacks."""
-        return tuple(self._sites())
+    @property
+    def stacks(self) -> Mapping[str, Stack]:
+        """`encoder` reads the text, `decoder` the targets."""
+        return dict(self._stacks.items())  # type: ignore[arg-type]
 
     def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
         """Ids and mask `(texts, tokens)`, with the family's special tokens."""
@@ -45,45 +48,28 @@ class EncoderDecoder(Backbone):
         """Texts without special tokens."""
         return self.text.decode(ids)
 
-    def decode(self, encoded: Encoded, target_ids: Tensor, intercept: Interceptor) -> Tensor:
-        """Teacher forcing; the input is the target shifted right behind the decoder's start token."""
-        hidden, _ = self._decoder(self._shifted(target_ids), self._begin(encoded, intercept), intercept)
-        return hidden
-
-    def decode_each(self, encoded: Encoded, target_ids: Tensor, copies: int, intercept: Interceptor) -> Tensor:
-        """Keys and values of cross-attention are made once for all targets of a row."""
-        rows = torch.arange(encoded.states.shape[0], device=target_ids.device).repeat_interleave(copies)
-        caches = self._begin(encoded, intercept).select(rows)
-        hidden, _ = self._decoder(self._shifted(target_ids), caches, intercept.expand(copies))
-        return hidden
-
-    def _shifted(self, target_ids: Tensor) -> Tensor:
-        shifted = target_ids.new_full(target_ids.shape, self.first)
-        shifted[:, 1:] = target_ids[:, :-1].masked_fill(target_ids[:, :-1] == IGNORED, self.config.pad_token_id)
-        return shifted
-
-    def start(self, encoded: Encoded, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
-        """Logits after the decoder's start token."""
-        first = torch.full((encoded.states.shape[0],), self.first, device=encoded.states.device)
-        return self.step(first, self._begin(encoded, intercept), intercept)
-
-    def step(self, tokens: Tensor, state: DecoderState, intercept: Interceptor) -> tuple[Tensor, DecoderState]:
-        """One more token."""
-        hidden, grown = self._decoder(tokens[:, None], state, intercept)
-        return self.head(hidden[:, -1]), grown
+    def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
+        """The decoder reads its start token and, behind it, the targets without their last token."""
+        tokens = 1 if target_ids is None else target_ids.shape[1]
+        shifted = text_ids.new_full((text_ids.shape[0], tokens), self.first)
+        if target_ids is not None:
+            shifted[:, 1:] = target_ids[:, :-1].masked_fill(target_ids[:, :-1] == IGNORED, self.pad)
+        positions = torch.arange(max(tokens, text_ids.shape[1]), device=text_ids.device)[None]
+        return Arranged(
+            {
+                "encoder": StackInput(text_ids, text_mask, positions[:, : text_ids.shape[1]]),
+                "decoder": StackInput(shifted, None, positions[:, :tokens]),
+            },
+            places=positions[:, :tokens],
+        )
 
     def fingerprint(self) -> str:
         """Name and hash of the weights."""
         return loading.fingerprint(self.name, self.model)
 
-    @abstractmethod
-    def _begin(self, encoded: Encoded, intercept: Interceptor) -> Caches:
-        """The caches before the first token: keys and values of cross-attention."""
+    def sites(self) -> tuple[Site, ...]:
+        """Blocks, projections, attentions and norms of both stacks."""
+        return tuple(self._sites())
 
-    @abstractmethod
-    def _decoder(self, ids: Tensor, state: Any, intercept: Interceptor) -> tuple[Tensor, Caches]:
-        """New tokens `(rows, tokens)` to states `(rows, tokens, width)` and grown caches."""
-
-    @abstractmethod
     def _sites(self) -> Iterator[Site]:
-        """Every site."""
+        raise NotImplementedError

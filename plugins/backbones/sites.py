@@ -1,6 +1,9 @@
 """Short forms for declaring a backbone's sites."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import nn
 
 from multigraft import Site
 
@@ -20,12 +23,34 @@ def norm_site(stack: str, layer: int | None, block: str | None, inner: str, widt
     return Site(stack, layer, block, "norm", inner, width, width, module)
 
 
+def word_sites(vocabulary: int, width: int, words: str, head: str) -> Iterator[Site]:
+    """The embedding and the output layer, whatever they share."""
+    yield Site("words", None, None, "embedding", None, vocabulary, width, words)
+    yield Site("head", None, None, "head", None, width, vocabulary, head)
+
+
 def attention_sites(
-    stack: str, layer: int, block: str, width: int, module: str, names: Mapping[str, str], inner: int | None = None
+    stack: str,
+    layer: int,
+    block: str,
+    width: int,
+    module: str,
+    names: Mapping[str, str],
+    heads: int,
+    memory_heads: int | None = None,
+    head_width: int | None = None,
 ) -> Iterator[Site]:
-    """An attention block and its four projections; `names` maps ours to the model's, `inner` is heads x head width."""
-    inner = inner or width
+    """An attention block, its four projections and its memory; `names` maps ours to the model's."""
+    kept, wide = memory_heads or heads, head_width or width // heads
+    inner = {"query": heads * wide, "output": heads * wide}
     yield block_site(stack, layer, block, width, module)
     for name, own in names.items():
-        ways = (inner, width) if name == "output" else (width, inner)
+        across = inner.get(name, kept * wide)
+        ways = (across, width) if name == "output" else (width, across)
         yield linear_site(stack, layer, block, name, *ways, f"{module}.{own}")
+    yield Site(stack, layer, block, "attention", "memory", width, heads * wide, module, heads, kept, wide)
+
+
+def projections(module: Any, names: Mapping[str, str]) -> dict[str, nn.Module]:
+    """The modules of an attention by our names."""
+    return {name: getattr(module, own) for name, own in names.items()}

@@ -7,17 +7,139 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.functional import dropout, pad
+from torch import Tensor, nn
+from torch.nn.functional import dropout
 
-from multigraft import Encoded, Interceptor, Site
+from multigraft import Interceptor, Site
 from multigraft.plugins.backbones import loading
-from multigraft.plugins.backbones.attention import Caches, Pair, append, attend, split_heads
+from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
 from multigraft.plugins.backbones.options import T5Options
-from multigraft.plugins.backbones.sites import attention_sites, block_site, linear_site, norm_site
+from multigraft.plugins.backbones.sites import (
+    attention_sites,
+    block_site,
+    linear_site,
+    norm_site,
+    projections,
+    word_sites,
+)
+from multigraft.stacks import (
+    Layer,
+    LayerCache,
+    LayerInputs,
+    Projection,
+    Seen,
+    Stack,
+    Tokens,
+    memory_mask,
+    self_attention_mask,
+)
 
 _MASKED = torch.finfo(torch.float32).min
+
+
+class T5Layer(Layer):
+    """Self-attention, cross-attention in the decoder, feed-forward; a norm before each."""
+
+    def __init__(self, block: Any, at: str, config: Any, decodes: bool) -> None:
+        super().__init__()
+        self.block, self.config, self.at = block, config, at
+        self._own = self._attention(block.layer[0].SelfAttention, "self-attention")
+        self._cross = self._attention(block.layer[1].EncDecAttention, "cross-attention") if decodes else None
+        self.dense = block.layer[-1].DenseReluDense
+        ups = {"gate": "wi_0", "up": "wi_1"} if config.is_gated_act else {"up": "wi"}
+        self._ways = {name: Projection(getattr(self.dense, own)) for name, own in {**ups, "down": "wo"}.items()}
+
+    def forward(
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+    ) -> tuple[Tensor, LayerCache | None]:
+        """`(rows, tokens, width)` to the same."""
+        normed = self._normed("self-attention", 0, x, intercept)
+        pair, cache = grown(cache, self._own.key_values(normed, intercept))
+        output = self._own.mix(self._own.query(normed, intercept), pair, shared.mask, intercept)
+        x = self._join("self-attention", x, normed, output, intercept)
+        if self._cross is not None:
+            normed = self._normed("cross-attention", 1, x, intercept)
+            memory, cache = self._cross.memory_of(shared, cache, intercept)
+            output = self._cross.mix(self._cross.query(normed, intercept), memory, shared.memory_mask, intercept)
+            x = self._join("cross-attention", x, normed, output, intercept)
+        return self._feed_forward(x, intercept), cache
+
+    def _feed_forward(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        normed = self._normed("feed-forward", -1, x, intercept)
+        if "gate" in self._ways:
+            inner = self.dense.act(self._way("gate", normed, intercept)) * self._way("up", normed, intercept)
+        else:
+            inner = self.dense.act(self._way("up", normed, intercept))
+        output = self._way("down", dropout(inner, self.config.dropout_rate, intercept.training), intercept)
+        return self._join("feed-forward", x, normed, output, intercept)
+
+    def _way(self, name: str, x: Tensor, intercept: Interceptor) -> Tensor:
+        return intercept.linear(f"{self.at}.feed-forward.{name}", self._ways[name], x)
+
+    def _normed(self, block: str, place: int, x: Tensor, intercept: Interceptor) -> Tensor:
+        return intercept.norm(f"{self.at}.{block}.norm", self.block.layer[place].layer_norm, x)
+
+    def _join(self, block: str, x: Tensor, normed: Tensor, output: Tensor, intercept: Interceptor) -> Tensor:
+        output = intercept.block(f"{self.at}.{block}", normed, output)
+        return x + dropout(output, self.config.dropout_rate, intercept.training)
+
+    def _attention(self, module: Any, block: str) -> Attention:
+        modules = projections(module, _NAMES)
+        return Attention(
+            f"{self.at}.{block}", modules, self.config.num_heads, scale=1.0, dropout=self.config.dropout_rate
+        )
+
+
+class T5Stack(Stack):
+    """T5's encoder or decoder."""
+
+    def __init__(self, name: str, module: Any, config: Any) -> None:
+        super().__init__()
+        self.name, self.module, self.config = name, module, config
+        self.decodes = name == "decoder"
+        self.reads, self.memory = ("target", "encoder") if self.decodes else ("text", None)
+        self.layers = nn.ModuleList(
+            T5Layer(block, f"{name}.{number}", config, self.decodes) for number, block in enumerate(module.block)
+        )
+        self.relative = module.block[0].layer[0].SelfAttention
+
+    def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
+        """Words; positions act in attention."""
+        return intercept.embedding("words", self.module.embed_tokens, ids)
+
+    def enter(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        """Dropout, of inserted tokens too."""
+        return dropout(x, self.config.dropout_rate, intercept.training)
+
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+        """Masks and relative position biases as added numbers."""
+        mask = self_attention_mask(tokens, past, self.decodes)
+        bias = self._bias(tokens, past)
+        return LayerInputs(bias if mask is None else bias + _added(mask), memory, _added(memory_mask(memory)))
+
+    def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        """The last norm."""
+        x = intercept.norm(f"{self.name}.final-norm", self.module.final_layer_norm, x)
+        return dropout(x, self.config.dropout_rate, intercept.training)
+
+    def _bias(self, tokens: Tokens, past: Seen | None) -> Tensor:
+        """`(rows or 1, heads, queries, keys)`; 0 where one of the two has no position."""
+        queries = tokens.positions
+        if queries is None:
+            raise ValueError("T5 needs the positions of its tokens")
+        keys = queries
+        if past is not None and past.positions is not None:
+            keys = torch.cat([past.positions.expand(queries.shape[0], -1), queries], 1)
+        buckets = self.relative._relative_position_bucket(
+            keys[:, None, :] - queries[:, :, None],
+            bidirectional=not self.decodes,
+            num_buckets=self.config.relative_attention_num_buckets,
+            max_distance=self.config.relative_attention_max_distance,
+        )
+        nowhere = (keys < 0)[:, None, None, :] | (queries < 0)[:, None, :, None]
+        bias: Tensor = self.relative.relative_attention_bias(buckets).permute(0, 3, 1, 2)
+        return bias.masked_fill(nowhere, 0.0)
 
 
 class T5Backbone(EncoderDecoder):
@@ -26,125 +148,23 @@ class T5Backbone(EncoderDecoder):
     def __init__(self, model: Any, tokenizer: Any) -> None:
         from transformers.models.t5.modeling_t5 import T5LayerNorm
 
-        super().__init__(model, tokenizer, "t5", [])
+        stacks = [T5Stack(stack, getattr(model, stack), model.config) for stack in ("encoder", "decoder")]
+        super().__init__(model, tokenizer, "t5", [], stacks)
         self.norm = T5LayerNorm
+        self._head = Projection(model.lm_head)
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""
         return self.model.shared.weight  # type: ignore[no-any-return]
 
-    def encode(
-        self,
-        text_ids: Tensor,
-        text_mask: Tensor,
-        prompt: Tensor | None,
-        prompt_mask: Tensor | None,
-        intercept: Interceptor,
-    ) -> Encoded:
-        """Text, then visual prompt, through the encoder: `(rows, tokens, width)`."""
-        x, mask = self.model.shared(text_ids), text_mask
-        bias = self._bias("encoder", text_ids.shape[1], text_ids.shape[1])
-        if prompt is not None and prompt_mask is not None:
-            x, mask = torch.cat([x, prompt.to(x.dtype)], 1), torch.cat([mask, prompt_mask], 1)
-            bias = pad(bias, (0, prompt.shape[1], 0, prompt.shape[1]))
-        bias = bias + _added(mask)
-        x = self._drop(x, intercept)
-        for number, block in enumerate(self.model.encoder.block):
-            at = f"encoder.{number}"
-            x, _ = self._self_attention(block.layer[0], at, x, bias, None, intercept)
-            x = self._feed_forward(block.layer[1], at, x, intercept)
-        return Encoded(self._finish("encoder", x, intercept), mask)
-
-    def head(self, hidden: Tensor) -> Tensor:
+    def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """The output layer; a tied one reads states divided by sqrt(width)."""
         if getattr(self.config, "scale_decoder_outputs", self.config.tie_word_embeddings):
             hidden = hidden * self.width**-0.5
-        return self.model.lm_head(hidden)  # type: ignore[no-any-return]
-
-    def _begin(self, encoded: Encoded, intercept: Interceptor) -> Caches:
-        cross: list[Pair] = []
-        for number, block in enumerate(self.model.decoder.block):
-            at, attention = f"decoder.{number}.cross-attention", block.layer[1].EncDecAttention
-            key = intercept.linear(f"{at}.key", attention.k, encoded.states)
-            value = intercept.linear(f"{at}.value", attention.v, encoded.states)
-            cross.append((split_heads(key, self.config.num_heads), split_heads(value, self.config.num_heads)))
-        return Caches((), tuple(cross), _added(encoded.mask))
-
-    def _decoder(self, ids: Tensor, state: Any, intercept: Interceptor) -> tuple[Tensor, Caches]:
-        past, new = state.length, ids.shape[1]
-        x = self._drop(self.model.shared(ids), intercept)
-        bias = self._bias("decoder", new, past + new)
-        if new > 1:
-            allowed = torch.ones(new, new, dtype=torch.bool, device=ids.device).tril()
-            bias = bias.masked_fill(~allowed, _MASKED)
-        own: list[Pair] = []
-        for number, block in enumerate(self.model.decoder.block):
-            at = f"decoder.{number}"
-            x, pair = self._self_attention(block.layer[0], at, x, bias, state.own[number] if past else None, intercept)
-            own.append(pair)
-            x = self._cross_attention(block.layer[1], at, x, state.cross[number], state.mask, intercept)
-            x = self._feed_forward(block.layer[2], at, x, intercept)
-        return self._finish("decoder", x, intercept), Caches(tuple(own), state.cross, state.mask)
-
-    def _bias(self, stack: str, queries: int, keys: int) -> Tensor:
-        attention = getattr(self.model, stack).block[0].layer[0].SelfAttention
-        device = attention.relative_attention_bias.weight.device
-        query = torch.arange(keys - queries, keys, device=device)[:, None]
-        distance = torch.arange(keys, device=device)[None, :] - query
-        buckets = attention._relative_position_bucket(
-            distance,
-            bidirectional=stack == "encoder",
-            num_buckets=self.config.relative_attention_num_buckets,
-            max_distance=self.config.relative_attention_max_distance,
-        )
-        return attention.relative_attention_bias(buckets).permute(2, 0, 1)[None]  # type: ignore[no-any-return]
-
-    def _self_attention(
-        self, layer: Any, at: str, x: Tensor, bias: Tensor, past: Pair | None, intercept: Interceptor
-    ) -> tuple[Tensor, Pair]:
-        site, attention = f"{at}.self-attention", layer.SelfAttention
-        normed = intercept.norm(f"{site}.norm", layer.layer_norm, x)
-        key = split_heads(intercept.linear(f"{site}.key", attention.k, normed), self.config.num_heads)
-        value = split_heads(intercept.linear(f"{site}.value", attention.v, normed), self.config.num_heads)
-        pair = append(past, key, value)
-        return self._attend(attention, site, x, normed, pair, bias, intercept), pair
-
-    def _cross_attention(
-        self, layer: Any, at: str, x: Tensor, pair: Pair, mask: Tensor, intercept: Interceptor
-    ) -> Tensor:
-        site = f"{at}.cross-attention"
-        normed = intercept.norm(f"{site}.norm", layer.layer_norm, x)
-        return self._attend(layer.EncDecAttention, site, x, normed, pair, mask, intercept)
-
-    def _attend(
-        self, attention: Any, site: str, x: Tensor, normed: Tensor, pair: Pair, bias: Tensor, intercept: Interceptor
-    ) -> Tensor:
-        query = split_heads(intercept.linear(f"{site}.query", attention.q, normed), self.config.num_heads)
-        rate = self.config.dropout_rate if intercept.training else 0.0
-        mixed = attend(query, *pair, bias, scale=1.0, dropout=rate)
-        output = intercept.linear(f"{site}.output", attention.o, mixed)
-        return x + self._drop(intercept.block(site, normed, output), intercept)
-
-    def _feed_forward(self, layer: Any, at: str, x: Tensor, intercept: Interceptor) -> Tensor:
-        site, dense = f"{at}.feed-forward", layer.DenseReluDense
-        normed = intercept.norm(f"{site}.norm", layer.layer_norm, x)
-        if self.config.is_gated_act:
-            gate = dense.act(intercept.linear(f"{site}.gate", dense.wi_0, normed))
-            inner = gate * intercept.linear(f"{site}.up", dense.wi_1, normed)
-        else:
-            inner = dense.act(intercept.linear(f"{site}.up", dense.wi, normed))
-        output = intercept.linear(f"{site}.down", dense.wo, self._drop(inner, intercept))
-        return x + self._drop(intercept.block(site, normed, output), intercept)
-
-    def _finish(self, stack: str, x: Tensor, intercept: Interceptor) -> Tensor:
-        return self._drop(
-            intercept.norm(f"{stack}.final-norm", getattr(self.model, stack).final_layer_norm, x), intercept
-        )
-
-    def _drop(self, x: Tensor, intercept: Interceptor) -> Tensor:
-        return dropout(x, self.config.dropout_rate, intercept.training)
+        return intercept.linear("head", self._head, hidden)
 
     def _sites(self) -> Iterator[Site]:
+        yield from word_sites(self.config.vocab_size, self.width, "shared", "lm_head")
         for stack in ("encoder", "decoder"):
             for number, block in enumerate(getattr(self.model, stack).block):
                 yield from self._block_sites(stack, number, f"{stack}.block.{number}", len(block.layer))
@@ -152,11 +172,13 @@ class T5Backbone(EncoderDecoder):
 
     def _block_sites(self, stack: str, number: int, root: str, layers: int) -> Iterator[Site]:
         blocks = {"self-attention": "SelfAttention", "cross-attention": "EncDecAttention"}
-        heads = self.config.num_heads * self.config.d_kv
         for index, (block, own) in enumerate(list(blocks.items())[: layers - 1]):
             at = f"{root}.layer.{index}"
             yield norm_site(stack, number, block, "norm", self.width, f"{at}.layer_norm")
-            yield from attention_sites(stack, number, block, self.width, f"{at}.{own}", _NAMES, heads)
+            yield from attention_sites(
+                stack, number, block, self.width, f"{at}.{own}", _NAMES, self.config.num_heads,
+                head_width=self.config.d_kv,
+            )  # fmt: skip
         at = f"{root}.layer.{layers - 1}"
         yield norm_site(stack, number, "feed-forward", "norm", self.width, f"{at}.layer_norm")
         yield block_site(stack, number, "feed-forward", self.width, f"{at}.DenseReluDense")
@@ -171,9 +193,9 @@ class T5Backbone(EncoderDecoder):
 _NAMES = {"query": "q", "key": "k", "value": "v", "output": "o"}
 
 
-def _added(mask: Tensor) -> Tensor:
-    """A mask `(rows, keys)` as numbers added to the scores, `(rows, 1, 1, keys)`."""
-    return torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, _MASKED)[:, None, None, :]
+def _added(mask: Tensor | None) -> Any:
+    """A mask as numbers added to the scores."""
+    return None if mask is None else torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, _MASKED)
 
 
 def build(options: T5Options) -> T5Backbone:

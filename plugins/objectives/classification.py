@@ -1,4 +1,4 @@
-"""`classification`: a linear head over the decoder's first state."""
+"""`classification`: a linear head over what the backbone says of a row, such as the decoder's first state."""
 
 from collections.abc import Sequence
 
@@ -60,13 +60,13 @@ class Classification(Objective):
             MultigraftError: a target is none of the labels.
         """
         targets = torch.tensor([self._number(rows, sample.example.target) for sample in rows.samples])
-        logits = outputs.head(outputs.first_hidden()).float()
+        logits = outputs.head(outputs.summary()).float()
         losses = cross_entropy(logits, targets.to(logits.device), reduction="none")
         return (losses * rows.weights).sum()
 
     def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
         """The likeliest label."""
-        return [self.labels[number] for number in outputs.head(outputs.first_hidden()).argmax(dim=1).tolist()]
+        return [self.labels[number] for number in outputs.head(outputs.summary()).argmax(dim=1).tolist()]
 
     def _number(self, rows: TaskBatch, target: str) -> int:
         if target not in self.number:

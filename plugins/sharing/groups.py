@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from multigraft import OptionError, Owner, Part, Sharing, Site
+from multigraft import OptionError, Part, Sharing, Site
 from multigraft.plugins.sharing.options import GroupsOptions
 
 
@@ -12,9 +12,9 @@ class Groups(Sharing):
     def __init__(self, group_of: Mapping[str, str]) -> None:
         self.group_of = group_of
 
-    def owner(self, task: str, site: Site, part: Part) -> Owner:
+    def task_scope(self, task: str, site: Site, part: Part) -> str:
         """`group:NAME` of the task's group."""
-        return Owner(f"group:{self.group_of[task]}", site.name)
+        return f"group:{self.group_of[task]}"
 
 
 def build(options: GroupsOptions, tasks: tuple[str, ...]) -> Groups:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from multigraft import SHARED, Owner, Part, Sharing, Site
+from multigraft import SHARED, Part, Sharing, Site
 from multigraft.plugins.sharing.options import HalfSharedOptions
 
 
@@ -13,9 +13,9 @@ class HalfShared(Sharing):
     def __init__(self, patterns: list[str]) -> None:
         self.patterns = patterns
 
-    def owner(self, task: str, site: Site, part: Part) -> Owner:
+    def task_scope(self, task: str, site: Site, part: Part) -> str:
         """`shared` for a part that a pattern names, else `task:NAME`."""
-        return Owner(SHARED if self._shares(part.name) else f"task:{task}", site.name)
+        return SHARED if self._shares(part.name) else f"task:{task}"
 
     def refuse(self, parts: Mapping[str, Part]) -> str | None:
         """Refused where the patterns name no part, or all of them."""

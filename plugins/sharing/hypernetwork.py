@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from multigraft import SHARED, Initial, MultigraftError, Owner, Part, PartGenerator, Sharing, Site
+from multigraft import SHARED, Initial, MultigraftError, Part, PartGenerator, Sharing, Site
 from multigraft.init import normal, ones, zeros
 from multigraft.plugins.sharing.options import HypernetworkOptions
 
@@ -24,6 +24,7 @@ class LayerwiseGenerator(PartGenerator):
     def __init__(self, options: HypernetworkOptions, tasks: Sequence[str], wanted: Sequence[tuple[Site, Part]]) -> None:
         super().__init__()
         self.wanted = tuple(wanted)
+        self.makes = [(site.name, part.name) for site, part in wanted]
         self.layers = sorted({site.layer for site, _ in wanted}, key=lambda layer: -1 if layer is None else layer)
         self.task_embeddings = nn.ParameterDict({task: nn.Parameter(torch.empty(options.embedding)) for task in tasks})
         self.layer_embeddings = nn.Parameter(torch.empty(len(self.layers), options.embedding))
@@ -35,14 +36,16 @@ class LayerwiseGenerator(PartGenerator):
             {name: nn.Linear(options.projected, math.prod(shape)) for name, shape in _shapes(wanted).items()}
         )
 
-    def forward(self, task: str) -> dict[tuple[str, str], Tensor]:
-        """All parts of one task, by (site name, part name)."""
-        task_rows = self.task_embeddings[task].expand(len(self.layers), -1)
-        joined = torch.cat([task_rows, self.layer_embeddings], dim=-1)
-        vectors = self.norm(self.project(joined))
-        made = {name: generator(vectors) for name, generator in self.generators.items()}
+    def forward(self, tasks: Sequence[str]) -> dict[tuple[str, str], Tensor]:
+        """All parts of some tasks, by (site name, part name): `(tasks, *shape)`."""
+        of_tasks = torch.stack([self.task_embeddings[task] for task in tasks])[:, None].expand(-1, len(self.layers), -1)
+        of_layers = self.layer_embeddings.expand(len(tasks), -1, -1)
+        vectors = self.norm(self.project(torch.cat([of_tasks, of_layers], dim=-1)))
+        made = {name: generator(vectors).unbind(1) for name, generator in self.generators.items()}
         return {
-            (site.name, part.name): made[generator_name(site, part)][self.layers.index(site.layer)].view(part.shape)
+            (site.name, part.name): made[generator_name(site, part)][self.layers.index(site.layer)].view(
+                -1, *part.shape
+            )
             for site, part in self.wanted
         }
 
@@ -70,16 +73,12 @@ class HypernetworkSharing(Sharing):
     def __init__(self, options: HypernetworkOptions, tasks: tuple[str, ...]) -> None:
         self.options, self.tasks = options, tasks
 
-    def owner(self, task: str, site: Site, part: Part) -> Owner:
+    def task_scope(self, task: str, site: Site, part: Part) -> str:
         """The generator's own parameters are shared."""
-        return Owner(SHARED, site.name)
-
-    def generates(self, site: Site, part: Part) -> bool:
-        """Every trained part."""
-        return part.trained
+        return SHARED
 
     def generator(self, wanted: Sequence[tuple[Site, Part]]) -> LayerwiseGenerator:
-        """The hypernetwork of a stack."""
+        """The hypernetwork of a stack, for every part."""
         return LayerwiseGenerator(self.options, self.tasks, wanted)
 
 

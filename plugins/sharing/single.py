@@ -1,15 +1,15 @@
 """`single`: one tensor for all tasks (VL-Adapter, section 3.3)."""
 
-from multigraft import SHARED, Owner, Part, Sharing, Site
+from multigraft import SHARED, Part, Sharing, Site
 from multigraft.plugins.sharing.options import SingleOptions
 
 
 class Single(Sharing):
     """Everything is shared."""
 
-    def owner(self, task: str, site: Site, part: Part) -> Owner:
-        """`shared` at the site."""
-        return Owner(SHARED, site.name)
+    def task_scope(self, task: str, site: Site, part: Part) -> str:
+        """`shared`."""
+        return SHARED
 
 
 def build(options: SingleOptions, tasks: tuple[str, ...]) -> Single:

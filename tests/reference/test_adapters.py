@@ -6,7 +6,7 @@ import torch
 from multigraft.core.graft.attach import Method, add_method
 from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
-from multigraft.core.graft.graft_interceptor import make_interceptor
+from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.types.batch import Segment
 from multigraft.core.types.site import Site
 from multigraft.plugins.adapters.bottleneck import Bottleneck

@@ -9,7 +9,7 @@ from transformers import BartConfig, BartForConditionalGeneration, ByT5Tokenizer
 from multigraft.core.graft.attach import Method, ModuleParts, add_method, add_module
 from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
-from multigraft.core.graft.graft_interceptor import make_interceptor
+from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.prompt import PromptShape
 from multigraft.core.model.model import Model
@@ -140,7 +140,7 @@ def test_every_trained_tensor_has_its_place(model, arrays):
 
 def test_encoder_states(model, batch, arrays):
     one = batch("vqa")
-    encoded = model.encode(one, make_interceptor(model.graft, one.segments, training=False))
+    encoded = model.run(one, training=False)["vqa"].states("encoder")
     kept = torch.cat([one.text_mask, torch.ones(3, 4).bool()], 1)
     torch.testing.assert_close(encoded.states[kept], arrays["out/vqa/encoder_last_hidden"][kept], atol=1e-4, rtol=1e-4)
     assert torch.equal(encoded.mask, kept)
@@ -165,5 +165,5 @@ def test_losses(model, batch, arrays, task):
 def test_greedy_outputs(model, batch, arrays):
     one = batch("vqa")
     intercept = make_interceptor(model.graft, one.segments, training=False)
-    ours = greedy(model.backbone, model.encode(one, intercept), intercept, Decoding(max_tokens=11))
+    ours = greedy(model.passes(one, intercept).beginning, intercept, Decoding(max_tokens=11))
     assert ours.tolist() == arrays["gen/greedy12"][:, 1:].tolist()

@@ -13,7 +13,7 @@ from multigraft import Component, hookimpl
 def register_adapters():
     yield Component("scaled", "multigraft:AdapterOptions", "scaling:build", version="3")
 
-def build(options):
+def build(options, tasks):
     from multigraft import Adapter, Part
     from multigraft.init import normal
 
@@ -21,7 +21,7 @@ def build(options):
         def parts(self, site):
             return (Part("scale", (site.width_out,), normal(0.0, 1.0)),)
 
-        def apply(self, call, parts):
+        def after(self, call, parts):
             return call.output * parts["scale"]
 
     return Scaled()

@@ -6,15 +6,16 @@ from torch import nn
 from torch.nn.functional import linear
 
 from multigraft.core.graft.attach import Method, add_method, add_overlay
-from multigraft.core.graft.attachment import Attachment, Graft
-from multigraft.core.graft.bank import Bank, Key
-from multigraft.core.graft.graft_interceptor import make_interceptor
+from multigraft.core.graft.attachment import Graft
+from multigraft.core.graft.bank import Bank
+from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.adapter import Adapter
+from multigraft.core.interfaces.projection import Projection
 from multigraft.core.types.batch import Segment
-from multigraft.core.types.initial import ones, zeros
-from multigraft.core.types.owner import Owner
+from multigraft.core.types.initial import ones
 from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
+from multigraft.plugins.sharing.per_task import PerTask
 from multigraft.plugins.sharing.single import Single
 
 TASKS = ("vqa", "captions")
@@ -31,10 +32,12 @@ class Anew(Adapter):
     def parts(self, site):
         return (Part("scale", (1,), ones),)
 
-    def apply(self, call, parts):
+    def after(self, call, parts):
         if call.site.kind == "projection":
-            return linear(call.input, call.weight, call.bias) * parts["scale"]
-        return nn.functional.layer_norm(call.input, call.weight.shape, call.weight, call.bias) * parts["scale"]
+            return linear(call.input, call.own.weight, call.own.bias) * parts["scale"]
+        return (
+            nn.functional.layer_norm(call.input, call.own.weight.shape, call.own.weight, call.own.bias) * parts["scale"]
+        )
 
 
 @pytest.fixture
@@ -57,13 +60,13 @@ def moved(graft):
 @pytest.mark.parametrize("bias", [True, False])
 def test_without_overlays_it_is_the_frozen_one(graft, bias):
     module, x = nn.Linear(4, 6, bias=bias), torch.randn(3, 5, 4)
-    assert torch.equal(moved(graft).linear(QUERY.name, module, x), module(x))
+    assert torch.equal(moved(graft).linear(QUERY.name, Projection(module), x), module(x))
 
 
 def test_a_trained_bias_is_what_an_adapter_sees(graft):
     module, x = nn.Linear(4, 6), torch.randn(3, 5, 4)
-    add_overlay(graft, "biases", QUERY, module, ["bias"])
-    output = moved(graft).linear(QUERY.name, module, x)
+    add_overlay(graft, "biases", QUERY, module, ["bias"], Single())
+    output = moved(graft).linear(QUERY.name, Projection(module), x)
     (bias,) = (value for key, value in graft.bank.trained().items() if key.part == "biases.bias")
     assert torch.equal(output, linear(x, module.weight, bias))
     assert not torch.allclose(output, module(x))
@@ -71,7 +74,7 @@ def test_a_trained_bias_is_what_an_adapter_sees(graft):
 
 def test_trained_norms_are_what_an_adapter_sees(graft):
     module, x = nn.LayerNorm(4), torch.randn(3, 5, 4)
-    add_overlay(graft, "norms", NORM, module, ["weight", "bias"])
+    add_overlay(graft, "norms", NORM, module, ["weight", "bias"], Single())
     output = moved(graft).norm(NORM.name, module, x)
     gain, shift = (value for key, value in graft.bank.trained().items() if key.part.startswith("norms"))
     assert torch.allclose(output, nn.functional.layer_norm(x, (4,), gain, shift))
@@ -79,12 +82,9 @@ def test_trained_norms_are_what_an_adapter_sees(graft):
 
 def test_each_task_sees_its_own_where_an_overlay_has_owners(graft):
     module, x = nn.Linear(4, 6), torch.randn(3, 5, 4)
-    part = Part("bias", (6,), zeros)
-    keys = {task: {"bias": Key(Owner(f"task:{task}", QUERY.name), "biases.bias")} for task in TASKS}
-    for key in (keys[task]["bias"] for task in TASKS):
-        graft.bank.declare(key, part, overlay=True)
-    graft.sites[QUERY.name].append(Attachment("biases", QUERY, None, (part,), keys))
-    output = moved(graft).linear(QUERY.name, module, x)
+    add_overlay(graft, "biases", QUERY, module, ["bias"], PerTask())
+    keys = next(each.keys for each in graft.sites[QUERY.name] if each.adapter is None)
+    output = moved(graft).linear(QUERY.name, Projection(module), x)
     for segment in SEGMENTS:
         bias = graft.bank[keys[segment.task]["bias"]]
         assert torch.equal(output[segment.rows], linear(x[segment.rows], module.weight, bias))
@@ -92,7 +92,7 @@ def test_each_task_sees_its_own_where_an_overlay_has_owners(graft):
 
 def test_gradients_reach_the_bias_through_the_adapter(graft):
     module = nn.Linear(4, 6)
-    add_overlay(graft, "biases", QUERY, module, ["bias"])
-    moved(graft).linear(QUERY.name, module, torch.randn(3, 5, 4)).sum().backward()
+    add_overlay(graft, "biases", QUERY, module, ["bias"], Single())
+    moved(graft).linear(QUERY.name, Projection(module), torch.randn(3, 5, 4)).sum().backward()
     (bias,) = (value for key, value in graft.bank.trained().items() if key.part == "biases.bias")
     assert bias.grad.tolist() == [15.0] * 6

@@ -46,7 +46,7 @@ def test_both_stacks_read_it(graft):
     (embedding,) = (value for key, value in graft.bank.trained().items() if key.owner.task_scope == "task:vqa")
     for network in graft.hypernetworks:
         parts = torch.func.functional_call(
-            network.generator.module, network.generator.values(graft.bank, "vqa"), ("vqa",)
+            network.generator.module, network.generator.values(graft.bank, "vqa"), (["vqa"],)
         )
         total = torch.stack([part.sum() for part in parts.values()]).sum()
         (gradient,) = torch.autograd.grad(total, [embedding])

@@ -25,7 +25,7 @@ layers = st.integers(1, 3)
 def graft_of(tasks, depth, sharing):
     graft = Graft(tuple(tasks), Bank(0))
     sites = [Site("encoder", layer, "feed-forward", "block", None, WIDTH, WIDTH, "") for layer in range(depth)]
-    adapter = bottleneck.build(BottleneckOptions(kind="bottleneck", width=INNER))
+    adapter = bottleneck.build(BottleneckOptions(kind="bottleneck", width=INNER), tuple(tasks))
     add_method(graft, Method("bottleneck", adapter, tuple(sites), sharing))
     graft.bank.allocate(torch.device("cpu"))
     return graft

@@ -129,4 +129,4 @@ def test_frames_padded_at_the_end_are_masked(tiny, tiny_model, samples, batch_of
     videos = [each for each in samples if each.task == "videos"]
     outputs = model.run(batch_of(model, videos), training=False)["videos"]
     text = task_rows(batch_of(model, videos))["videos"].text_mask.sum(1)
-    assert (outputs.encoded().mask.sum(1) - text).tolist() == [3, 4]
+    assert (outputs.states("encoder").mask.sum(1) - text).tolist() == [3, 4]

@@ -17,7 +17,6 @@ from multigraft.core.registry.registry import load_registry
 from multigraft.core.testing.conformance import DEEPER, check_built, check_component
 from multigraft.core.training.graft_acts import check_graft_acts
 from multigraft.core.types.initial import normal, zeros
-from multigraft.core.types.owner import Owner
 from multigraft.core.types.part import Part
 
 REGISTRY = load_registry()
@@ -58,28 +57,28 @@ class Scale(Adapter):
     def parts(self, site):
         return (Part("scale", (site.width_out,), normal(0.1, 1.0)),)
 
-    def apply(self, call, parts):
+    def after(self, call, parts):
         return call.output * parts["scale"]
 
 
 class InPlace(Scale):
-    def apply(self, call, parts):
+    def after(self, call, parts):
         return call.output.mul_(parts["scale"])
 
 
 class Narrow(Scale):
-    def apply(self, call, parts):
-        return super().apply(call, parts)[..., :-1]
+    def after(self, call, parts):
+        return super().after(call, parts)[..., :-1]
 
 
 class Moody(Scale):
-    def apply(self, call, parts):
-        return super().apply(call, parts) + torch.rand(())
+    def after(self, call, parts):
+        return super().after(call, parts) + torch.rand(())
 
 
 class Crowd(Scale):
-    def apply(self, call, parts):
-        return super().apply(call, parts) - call.output.mean(0)
+    def after(self, call, parts):
+        return super().after(call, parts) - call.output.mean(0)
 
 
 class Idle(Scale):
@@ -88,7 +87,7 @@ class Idle(Scale):
 
 
 class Keeper(Scale):
-    def __init__(self, options):
+    def __init__(self, options, tasks):
         self.scale = torch.nn.Parameter(torch.ones(8))
 
 
@@ -107,16 +106,16 @@ class Twice(Scale):
 
 
 class Failing(Scale):
-    def apply(self, call, parts):
+    def after(self, call, parts):
         return parts["missing"]
 
 
 @pytest.mark.parametrize(
     ("adapter", "line"),
     [
-        (InPlace, "at a block: `apply` changes its inputs in place"),
-        (Narrow, "at a block: `apply` gives (3, 4, 7) torch.float32, not (3, 4, 8) torch.float32"),
-        (Moody, "at a norm: `apply` gives another output when called again"),
+        (InPlace, "at a block: it changes its inputs in place"),
+        (Narrow, "at a block: it gives (3, 4, 7) torch.float32, not (3, 4, 8) torch.float32"),
+        (Moody, "at a norm: it gives another output when called again"),
         (Crowd, "at a projection: the output of a row depends on the other rows"),
         (Idle, "at a block: no gradient reaches its part unused"),
         (Keeper, "it stores tensors or modules; all that is trained is a declared part"),
@@ -127,51 +126,51 @@ class Failing(Scale):
     ],
 )
 def test_adapters_that_break_the_contract(adapter, line):
-    build = adapter if adapter is Keeper else lambda options: adapter()
+    build = adapter if adapter is Keeper else lambda options, tasks: adapter()
     assert line in check_built("adapters", build, AdapterOptions(kind="any"))
 
 
 def test_an_adapter_that_keeps_it():
-    assert check_built("adapters", lambda options: Scale(), AdapterOptions(kind="any")) == []
+    assert check_built("adapters", lambda options, tasks: Scale(), AdapterOptions(kind="any")) == []
 
 
 class ByTask(Sharing):
-    def owner(self, task, site, part):
-        return Owner(f"task:{task}", site.name)
+    def task_scope(self, task, site, part):
+        return f"task:{task}"
 
 
 class Counting(ByTask):
     def __init__(self):
         self.numbers = count()
 
-    def owner(self, task, site, part):
-        return Owner(f"group:{next(self.numbers) % 2}", site.name)
+    def task_scope(self, task, site, part):
+        return f"group:{next(self.numbers) % 2}"
 
 
 class Slashes(ByTask):
-    def owner(self, task, site, part):
-        return Owner("group:a/b", site.name)
+    def task_scope(self, task, site, part):
+        return "group:a/b"
 
 
 class Tuples(ByTask):
-    def owner(self, task, site, part):
+    def task_scope(self, task, site, part):
         return (task, site.name)
 
 
-class NoGenerator(ByTask):
-    def generates(self, site, part):
-        return True
+class Narrowing(ByTask):
+    def place(self, site, part):
+        return site.name
 
 
 @pytest.mark.parametrize(
     ("rule", "lines"),
     [
         (ByTask, []),
-        (Counting, ["its owners are not a function of task, site and part alone"]),
+        (Counting, ["its task scopes are not a function of task, site and part alone"]),
         (Slashes, ["task scope 'group:a/b' is not `shared`, `task:NAME` or `group:NAME`, NAME of letters, digits, "
                    "`-` and `_`"]),
-        (Tuples, ["('vqa', 'encoder.0.self-attention') is no Owner with a task scope and a site scope"]),
-        (NoGenerator, ["it fails when it is used: NotImplementedError: NoGenerator generates no parts"]),
+        (Tuples, ["its task scope ('vqa', 'encoder.0.self-attention') is no text"]),
+        (Narrowing, ["`place` takes apart what the scope 'layer' of a part puts together"]),
     ],
 )  # fmt: skip
 def test_sharing_rules(rule, lines):
@@ -255,7 +254,12 @@ def test_metrics():
 
 
 def test_what_is_built_must_be_of_its_kind():
-    for kind, name in {"adapters": "Adapter", "metrics": "Metric", "samplers": "Sampler", "sharing": "Sharing"}.items():
+    for kind, name in {
+        "adapters": "Adapter and no Prefix",
+        "metrics": "Metric",
+        "samplers": "Sampler",
+        "sharing": "Sharing",
+    }.items():
         assert check_built(kind, lambda options, **context: {}, ANY) == [f"`build` gives dict, no {name}"]
     assert set(DEEPER) == {"adapters", "metrics", "samplers", "sharing"}
 

@@ -13,6 +13,7 @@ from transformers import (
 from multigraft.core.interfaces.interceptor import NoGraft
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.decoding import beam, greedy, score
+from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.plugins.backbones.bart import BartBackbone
 from multigraft.plugins.backbones.t5 import T5Backbone
 
@@ -62,6 +63,11 @@ def texts(seed):
     return torch.randint(4, VOCABULARY, (8, 6), generator=generator).masked_fill(~mask, PAD), mask
 
 
+def begin(model, ids, mask):
+    """Where decoding begins; without dropout and graft."""
+    return Passes(model, Texts(ids, mask, ids), NoGraft()).beginning
+
+
 def theirs(backbone, ids, mask, **options):
     """What transformers generates, without the start token."""
     generated = backbone.model.generate(
@@ -84,8 +90,7 @@ def cut(ids):
 @pytest.mark.parametrize("seed", range(4))
 def test_greedy(backbone, seed):
     model, (ids, mask) = backbone(seed), texts(seed)
-    encoded = model.encode(ids, mask, None, None, NoGraft())
-    ours = cut(greedy(model, encoded, NoGraft(), Decoding(max_tokens=MOST)))
+    ours = cut(greedy(begin(model, ids, mask), NoGraft(), Decoding(max_tokens=MOST)))
     assert ours == theirs(model, ids, mask, num_beams=1)
 
 
@@ -95,9 +100,8 @@ def test_beams(backbone, beams, penalty):
     lengths = set()
     for seed in range(8):
         model, (ids, mask) = backbone(seed), texts(seed)
-        encoded = model.encode(ids, mask, None, None, NoGraft())
         options = Decoding(beams=beams, max_tokens=MOST, length_penalty=penalty)
-        ours = cut(beam(model, encoded, NoGraft(), options))
+        ours = cut(beam(begin(model, ids, mask), NoGraft(), options))
         assert ours == theirs(model, ids, mask, num_beams=beams, length_penalty=penalty)
         lengths |= set(map(len, ours))
     assert len(lengths) > 1
@@ -105,9 +109,9 @@ def test_beams(backbone, beams, penalty):
 
 def test_one_beam_is_greedy_where_it_may_choose_its_length(backbone):
     model, (ids, mask) = backbone(0), texts(0)
-    encoded = model.encode(ids, mask, None, None, NoGraft())
     short = Decoding(beams=1, max_tokens=1)
-    assert beam(model, encoded, NoGraft(), short).tolist() == greedy(model, encoded, NoGraft(), short).tolist()
+    at = begin(model, ids, mask)
+    assert beam(at, NoGraft(), short).tolist() == greedy(at, NoGraft(), short).tolist()
 
 
 def test_candidates_are_scored_by_teacher_forcing(backbone):
@@ -115,8 +119,7 @@ def test_candidates_are_scored_by_teacher_forcing(backbone):
     model.text.tokenizer = Letters()
     ids, mask = texts(0)
     ids, mask = ids[:2], mask[:2]
-    encoded = model.encode(ids, mask, None, None, NoGraft())
-    scores = score(model, encoded, NoGraft(), [["abc", "d"], ["b"]])
+    scores = score(begin(model, ids, mask), NoGraft(), [["abc", "d"], ["b"]])
     for row, candidate, number in ((0, "abc", 0), (0, "d", 1), (1, "b", 0)):
         labels = model.tokenize_targets([candidate])
         logits = model.model(

@@ -11,6 +11,9 @@ from transformers import (
 )
 
 from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.stack import Insert
+from multigraft.core.trunk.passes import Passes, Texts
+from multigraft.core.types.tokens import Tokens
 from multigraft.plugins.backbones.bart import BartBackbone
 from multigraft.plugins.backbones.t5 import T5Backbone
 
@@ -51,34 +54,38 @@ def text():
     return ids, torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]).bool()
 
 
+def passes(backbone, text, targets=None, intercept=None, **options):
+    """Of rows without a graft."""
+    ids, mask = text
+    texts = Texts(ids, mask, torch.full((len(ids), 1), 5) if targets is None else targets)
+    return Passes(backbone, texts, intercept or NoGraft(), **options)
+
+
 def test_logits_under_teacher_forcing(backbone, text):
     ids, mask = text
     targets = torch.tensor([[5, 6, 7], [9, 2, -100]])
-    intercept = NoGraft()
-    ours = backbone.head(backbone.decode(backbone.encode(ids, mask, None, None, intercept), targets, intercept))
+    ours = backbone.output(passes(backbone, text, targets).target_states(), NoGraft())
     theirs = backbone.model(input_ids=ids, attention_mask=mask.long(), labels=targets).logits
     kept = targets != -100
     torch.testing.assert_close(ours[kept], theirs[kept])
 
 
 def test_steps_with_caches_equal_one_pass(backbone, text):
-    intercept = NoGraft()
-    encoded = backbone.encode(*text, None, None, intercept)
-    targets = torch.tensor([[5, 6, 7], [9, 2, 8]])
-    whole = backbone.head(backbone.decode(encoded, targets, intercept))
-    logits, state = backbone.start(encoded, intercept)
+    targets, intercept = torch.tensor([[5, 6, 7], [9, 2, 8]]), NoGraft()
+    run = passes(backbone, text, targets)
+    whole, at = backbone.output(run.target_states(), intercept), run.beginning
     for position in range(3):
-        torch.testing.assert_close(logits, whole[:, position])
-        logits, state = backbone.step(targets[:, position], state, intercept)
+        torch.testing.assert_close(at.logits(intercept), whole[:, position])
+        _, at = at.extend(targets[:, position : position + 1], intercept)
 
 
 def test_a_visual_prompt_behind_padding_does_not_see_the_padding(backbone):
-    intercept = NoGraft()
-    prompt, prompt_mask = torch.randn(1, 3, 16, dtype=torch.float64), torch.ones(1, 3).bool()
-    short = torch.tensor([[4, 7, 9]])
-    padded = torch.tensor([[4, 7, 9, 1, 1]])
-    alone = backbone.encode(short, torch.ones(1, 3).bool(), prompt, prompt_mask, intercept).states
-    beside = backbone.encode(padded, torch.tensor([[1, 1, 1, 0, 0]]).bool(), prompt, prompt_mask, intercept).states
+    prompt = Tokens(torch.randn(1, 3, 16, dtype=torch.float64))
+    behind = [Insert("encoder", "embedding", "back", lambda states, ran: prompt)]
+    short, padded = torch.tensor([[4, 7, 9]]), torch.tensor([[4, 7, 9, 1, 1]])
+    mask = torch.tensor([[1, 1, 1, 0, 0]]).bool()
+    alone = passes(backbone, (short, torch.ones(1, 3).bool()), inserts=behind).output("encoder").tokens.states
+    beside = passes(backbone, (padded, mask), inserts=behind).output("encoder").tokens.states
     torch.testing.assert_close(alone[:, :3], beside[:, :3])
     torch.testing.assert_close(alone[:, 3:], beside[:, 5:])
 
@@ -89,10 +96,23 @@ def test_every_site_is_called_and_names_a_module(backbone, text):
             super().__init__()
             self.seen = set()
 
-        def linear(self, site, module, x):
+        def linear(self, site, projection, x):
             self.seen.add(site)
-            assert module is backbone.model.get_submodule(sites[site].module)
-            return super().linear(site, module, x)
+            assert projection.module is backbone.model.get_submodule(sites[site].module)
+            assert projection.weight.shape == (sites[site].width_out, sites[site].width_in)
+            return super().linear(site, projection, x)
+
+        def embedding(self, site, module, ids):
+            self.seen.add(site)
+            assert module.weight is backbone.model.get_submodule(sites[site].module).weight
+            return super().embedding(site, module, ids)
+
+        def attention(self, site, call):
+            self.seen.add(site)
+            own = sites[site]
+            assert (call.query.shape[1], call.memory.key.shape[1]) == (own.heads, own.memory_heads)
+            assert call.query.shape[3] == call.memory.value.shape[3] == own.head_width
+            return super().attention(site, call)
 
         def norm(self, site, module, x):
             self.seen.add(site)
@@ -106,7 +126,7 @@ def test_every_site_is_called_and_names_a_module(backbone, text):
 
     sites = {site.name: site for site in backbone.sites()}
     intercept = Recorder()
-    backbone.decode(backbone.encode(*text, None, None, intercept), torch.tensor([[5], [6]]), intercept)
+    backbone.output(passes(backbone, text, intercept=intercept).target_states(), intercept)
     assert intercept.seen == set(sites)
     assert len(sites) == len(backbone.sites())
 

@@ -19,11 +19,11 @@ class ChannelScale(Adapter):
         """`scale` (width,)."""
         return (Part("scale", (site.width_out,), normal(0.0, self.start)),)
 
-    def apply(self, call: SiteCall, parts: Mapping[str, Tensor]) -> Tensor:
+    def after(self, call: SiteCall, parts: Mapping[str, Tensor]) -> Tensor:
         """`(rows, tokens, width)` to the same."""
         return call.output * parts["scale"]
 
 
-def build(options: ChannelScaleOptions) -> ChannelScale:
+def build(options: ChannelScaleOptions, tasks: tuple[str, ...]) -> ChannelScale:
     """The adapter of a recipe."""
     return ChannelScale(options.start)

@@ -1,0 +1,48 @@
+"""Projection: a linear map of the trunk, however its module stores it."""
+
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+
+class Projection:
+    """A view of a module's linear map. It reads the module's tensors when it is called, and no forward is patched.
+
+    Args:
+        module: an `nn.Linear` or a module with its call and its attributes, or one that keeps a fused weight.
+        rows: which rows of the module's weight `(width_out, width_in)` and bias are the map's; all if left out.
+        transposed: whether the weight is stored as `(width_in, width_out)`, as in transformers' `Conv1D`.
+        weight: name of the weight in the module, such as `in_proj_weight`.
+        bias: name of the bias in the module.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        rows: slice | None = None,
+        transposed: bool = False,
+        weight: str = "weight",
+        bias: str = "bias",
+    ) -> None:
+        self.module, self._rows, self._transposed, self._names = module, rows, transposed, (weight, bias)
+        self._whole = rows is None and not transposed and weight == "weight"
+
+    @property
+    def weight(self) -> Tensor:
+        """`(width_out, width_in)`."""
+        weight: Tensor = getattr(self.module, self._names[0])
+        weight = weight.t() if self._transposed else weight
+        return weight if self._rows is None else weight[self._rows]
+
+    @property
+    def bias(self) -> Tensor | None:
+        """`(width_out,)`; None where there is none."""
+        bias: Tensor | None = getattr(self.module, self._names[1], None)
+        return bias if bias is None or self._rows is None else bias[self._rows]
+
+    def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`(rows, tokens, width_in)` to `(rows, tokens, width_out)`, with another bias in place of its own if given."""
+        if bias is not None:
+            return linear(x, self.weight, bias)
+        if self._whole:
+            return self.module(x)  # type: ignore[no-any-return]
+        return linear(x, self.weight, self.bias)

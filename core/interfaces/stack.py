@@ -1,0 +1,190 @@
+"""Stack: layers that the engine runs one after another (core/trunk), for every family alike.
+
+A layer is the unit of checkpointing, compiling and sharding. Nothing of a batch is kept as state: masks and position
+biases are worked out for a stretch of layers that run over the same tokens, and caches are handed in and out.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.types.tokens import KeyValues, Tokens
+
+
+@dataclass(frozen=True)
+class LayerCache:
+    """What a layer keeps between decoding steps."""
+
+    own: KeyValues | None = None
+    """Of the tokens so far, one row each."""
+    cross: KeyValues | None = None
+    """Of the memory: made once a row, and read by all beams and candidates of the row."""
+
+    def select(self, rows: Tensor) -> "LayerCache":
+        """With the tokens so far of the given rows, which read the same memory as those they replace."""
+        return replace(self, own=self.own and self.own.select(rows))
+
+    def narrow(self, rows: Tensor) -> "LayerCache":
+        """Of the given rows alone."""
+        return LayerCache(self.own and self.own.select(rows), self.cross and self.cross.select(rows))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The tokens that a layer's cache holds."""
+
+    tokens: int
+    mask: Tensor | None
+    """`(rows, tokens)`; None where all are real."""
+    positions: Tensor | None
+    """`(rows or 1, tokens)`."""
+    shift: Tensor | None = None
+    """`(rows or 1, 1)`, by how much insertions have moved the places of the text; None for not at all."""
+
+    def select(self, rows: Tensor) -> "Seen":
+        """Of the given rows."""
+        several = {
+            name: value[rows] if value is not None and value.shape[0] > 1 else value
+            for name, value in (("mask", self.mask), ("positions", self.positions), ("shift", self.shift))
+        }
+        return Seen(self.tokens, **several)
+
+
+@dataclass(frozen=True)
+class StackCache:
+    """The caches of a stack's layers, and what they hold; without tokens before the first pass."""
+
+    layers: tuple[LayerCache, ...]
+    seen: tuple[Seen | None, ...]
+
+    @classmethod
+    def empty(cls, layers: int) -> "StackCache":
+        """Before the first pass."""
+        return cls((LayerCache(),) * layers, (None,) * layers)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no pass was made yet."""
+        return not self.seen or self.seen[0] is None
+
+    def select(self, rows: Tensor) -> "StackCache":
+        """With the tokens so far of the given rows, which read the same memory as those they replace."""
+        return StackCache(tuple(layer.select(rows) for layer in self.layers), self._seen(rows))
+
+    def narrow(self, rows: Tensor) -> "StackCache":
+        """Of the given rows alone."""
+        return StackCache(tuple(layer.narrow(rows) for layer in self.layers), self._seen(rows))
+
+    def _seen(self, rows: Tensor) -> tuple[Seen | None, ...]:
+        kept = {id(seen): seen and seen.select(rows) for seen in self.seen}
+        return tuple(kept[id(seen)] for seen in self.seen)
+
+
+@dataclass(frozen=True)
+class LayerInputs:
+    """What all layers of a stretch read beside the running states; a family may add to it by subclassing."""
+
+    mask: Tensor | None = None
+    """Of self-attention: bool (True where attended to) or added numbers, `(rows, heads, queries, keys)` or fewer."""
+    memory: Tokens | None = None
+    """What cross-attention reads."""
+    memory_mask: Tensor | None = None
+    """Of cross-attention, as `mask`."""
+
+
+class Layer(nn.Module, ABC):
+    """One layer of a stack, over the modules of a pretrained one."""
+
+    @abstractmethod
+    def forward(
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+    ) -> tuple[Tensor, LayerCache | None]:
+        """States `(rows, tokens, width)` to the same, and the grown cache; None where none was given."""
+
+    def __call__(
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+    ) -> tuple[Tensor, LayerCache | None]:
+        """As `forward`, with the module's hooks."""
+        result: tuple[Tensor, LayerCache | None] = super().__call__(x, shared, cache, intercept)
+        return result
+
+
+class Stack(nn.Module, ABC):
+    """Layers over one sequence of tokens."""
+
+    name: str
+    """Its name in sites and recipes."""
+    reads: Literal["text", "target", "text+target"]
+    """What its tokens are."""
+    memory: str | None = None
+    """The stack whose last states its cross-attention reads."""
+    layers: nn.ModuleList
+
+    @abstractmethod
+    def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
+        """Ids `(rows, tokens)` at positions `(rows or 1, tokens)` to states `(rows, tokens, width)`."""
+
+    @abstractmethod
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+        """Masks and position biases of tokens that come behind `past`; worked out anew after an insertion."""
+
+    def join(self, tokens: Tokens, inserted: Tokens, front: bool) -> Tokens:
+        """The tokens with others in front or behind, which get no positions."""
+        return joined(tokens, replace(inserted, positions=_nowhere(inserted)), front)
+
+    def enter(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        """What is done to embedded text and inserted tokens before the first layer."""
+        return x
+
+    def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        """What is done behind the last layer."""
+        return x
+
+
+def joined(tokens: Tokens, inserted: Tokens, front: bool) -> Tokens:
+    """Tokens of the same rows side by side, with the positions that they have."""
+    first, second = (inserted, tokens) if front else (tokens, inserted)
+    return Tokens(
+        torch.cat([first.states, second.states], 1),
+        joined_masks(first.mask, first.states, second.mask, second.states),
+        _joined_positions(first.positions, second.positions),
+    )
+
+
+def joined_masks(first: Tensor | None, one: Tensor, second: Tensor | None, other: Tensor) -> Tensor | None:
+    """Masks side by side; None where all tokens are real. `one` and `other` have the masks' first two dimensions."""
+    if first is None and second is None:
+        return None
+    sides = [
+        torch.ones(states.shape[:2], dtype=torch.bool, device=states.device) if mask is None else mask
+        for mask, states in ((first, one), (second, other))
+    ]
+    return torch.cat(sides, 1)
+
+
+def _joined_positions(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    if first is None or second is None:
+        return None
+    rows = max(first.shape[0], second.shape[0])
+    return torch.cat([first.expand(rows, -1), second.expand(rows, -1)], 1)
+
+
+def _nowhere(tokens: Tokens) -> Tensor:
+    return torch.full((1, tokens.states.shape[1]), -1, device=tokens.states.device)
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Tokens that join a stack's before one of its layers."""
+
+    stack: str
+    layer: int | Literal["embedding"]
+    """`embedding` is right behind the embedding, before `Stack.enter`."""
+    place: Literal["front", "back"]
+    make: Callable[[Tokens, Sequence[Tokens]], Tokens]
+    """Makes them when the layer is reached, of the stack's states there and the last states of the stacks that ran."""

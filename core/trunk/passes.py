@@ -1,0 +1,123 @@
+"""The passes of a batch through a backbone: each stack runs once, when its states are first asked for."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.interfaces.stack import Insert, StackCache
+from multigraft.core.trunk.continuation import Continuation
+from multigraft.core.trunk.run_stack import At, StackOutput, run_stack
+from multigraft.core.types.arranged import Arranged
+from multigraft.core.types.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Input texts and targets of some rows."""
+
+    ids: Tensor
+    """`(rows, text tokens)`."""
+    mask: Tensor
+    """`(rows, text tokens)`, True at real tokens."""
+    targets: Tensor
+    """`(rows, target tokens)`, `IGNORED` at padding."""
+
+
+class Passes:
+    """States of the rows of a batch.
+
+    Args:
+        inserts: tokens that join the stacks' own, such as a visual prompt.
+        taps: layers whose incoming states are kept, by stack.
+        checkpoint: whether layers are computed again in the backward pass.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        texts: Texts,
+        intercept: Interceptor,
+        inserts: Sequence[Insert] = (),
+        taps: Mapping[str, Collection[At]] = {},
+        checkpoint: bool = False,
+    ) -> None:
+        self.backbone, self.texts, self.intercept = backbone, texts, intercept
+        self._inserts, self._taps, self._checkpoint = inserts, taps, checkpoint
+        self._outputs: dict[tuple[str, bool], StackOutput] = {}
+
+    def output(self, stack: str, beginning: bool = False) -> StackOutput:
+        """What a stack gives; with `beginning`, of what is read before the first target token is decoded."""
+        key = stack, beginning and stack == self.backbone.predicts
+        if key not in self._outputs:
+            self._outputs[key] = self._run(*key)
+        return self._outputs[key]
+
+    def target_states(self) -> Tensor:
+        """States that predict the target tokens, `(rows, target tokens, width)`."""
+        places = self._whole.places
+        if self.backbone.predicts is None or places is None:
+            raise ValueError("this backbone predicts no targets")
+        return _at(self.output(self.backbone.predicts).states, places)
+
+    def summary(self) -> Tensor:
+        """What heads read of each row, `(rows, width)`."""
+        if self.backbone.summary == "begin":
+            return self.beginning.hidden
+        states = self.output(next(iter(self.backbone.stacks))).states
+        if self.backbone.summary == "first":
+            return states[:, 0]
+        real = self.texts.mask[..., None].to(states.dtype)
+        return (states * real).sum(1) / real.sum(1)
+
+    @cached_property
+    def beginning(self) -> Continuation:
+        """Where decoding begins."""
+        if self.backbone.predicts is None or self._begun.places is None:
+            raise ValueError("this backbone predicts no targets")
+        name = self.backbone.predicts
+        output, places = self.output(name, beginning=True), self._begun.places
+        positions = self._begun.inputs[name].positions
+        last = positions[:, -1:] if positions.shape[0] == 1 else positions.gather(1, places)
+        assert output.cache is not None
+        hidden = _at(output.states, places)[:, 0]
+        return Continuation(self.backbone, hidden, output.cache, last + 1, self._memory(name))
+
+    @cached_property
+    def _whole(self) -> Arranged:
+        return self.backbone.arrange(self.texts.ids, self.texts.mask, self.texts.targets)
+
+    @cached_property
+    def _begun(self) -> Arranged:
+        return self.backbone.arrange(self.texts.ids, self.texts.mask, None)
+
+    def _memory(self, stack: str) -> Tokens | None:
+        read = self.backbone.stacks[stack].memory
+        return None if read is None else self.output(read).tokens
+
+    def _run(self, name: str, beginning: bool) -> StackOutput:
+        stack = self.backbone.stacks[name]
+        memory = self._memory(name)
+        given = (self._begun if beginning else self._whole).inputs[name]
+        embedded = Tokens(stack.embed(given.ids, given.positions, self.intercept), given.mask, given.positions)
+        return run_stack(
+            stack,
+            embedded,
+            self.intercept,
+            memory=memory,
+            inserts=self._inserts,
+            ran=[output.tokens for output in self._outputs.values()],
+            taps=self._taps.get(name, ()),
+            cache=StackCache.empty(len(stack.layers)) if beginning else None,
+            checkpoint=self._checkpoint,
+        )
+
+
+def _at(states: Tensor, places: Tensor) -> Tensor:
+    """The states `(rows, tokens, width)` at places `(rows or 1, some)` of each row."""
+    if places.shape[0] == 1:
+        return states[:, places[0]] if places.shape[1] != states.shape[1] else states
+    return states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))

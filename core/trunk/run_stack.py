@@ -1,0 +1,173 @@
+"""Runs the layers of a stack: once for all families, in training, scoring and decoding."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as recomputed
+
+from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.interfaces.stack import (
+    Insert,
+    LayerCache,
+    LayerInputs,
+    Seen,
+    Stack,
+    StackCache,
+    joined_masks,
+)
+from multigraft.core.types.tokens import Tokens
+
+At = int | Literal["embedding"]
+
+
+@dataclass(frozen=True)
+class StackOutput:
+    """What a stack gives."""
+
+    tokens: Tokens
+    """The last states, with those of inserted tokens."""
+    own: slice
+    """Which of these are the stack's own tokens."""
+    cache: StackCache | None = None
+    taps: Mapping[At, Tokens] = field(default_factory=dict)
+    """States that enter the layers asked for."""
+
+    @property
+    def states(self) -> Tensor:
+        """Those of the stack's own tokens, `(rows, tokens, width)`."""
+        return self.tokens.states[:, self.own]
+
+
+def run_stack(
+    stack: Stack,
+    tokens: Tokens,
+    intercept: Interceptor,
+    *,
+    memory: Tokens | None = None,
+    inserts: Sequence[Insert] = (),
+    ran: Sequence[Tokens] = (),
+    taps: Collection[At] = (),
+    cache: StackCache | None = None,
+    checkpoint: bool = False,
+) -> StackOutput:
+    """Run embedded tokens through all layers.
+
+    Args:
+        memory: what cross-attention reads.
+        inserts: what joins the tokens on their way; nothing joins where the cache holds tokens already.
+        ran: last states of the stacks before this one, for the inserts.
+        taps: layers whose incoming states are wanted.
+        cache: caches to go on from, or empty ones to fill.
+        checkpoint: whether layers are computed again in the backward pass instead of keeping what is between.
+    """
+    way = _Way(stack, tokens, intercept, memory, inserts if cache is None or cache.is_empty else (), ran)
+    way.insert("embedding")
+    way.states(stack.enter(way.tokens.states, intercept))
+    grown: list[LayerCache | None] = []
+    kept: dict[At, Tokens] = {}
+    seen: list[Seen | None] = []
+    for number, layer in enumerate(stack.layers):
+        way.insert(number)
+        if number in taps:
+            kept[number] = way.tokens
+        past = None if cache is None else cache.seen[number]
+        shared, at = way.shared(past)
+        run = _Recomputed(layer) if checkpoint and torch.is_grad_enabled() else layer
+        x, own = run(way.tokens.states, shared, None if cache is None else cache.layers[number], at)
+        way.states(x)
+        grown.append(own)
+        seen.append(way.seen)
+    way.states(stack.finish(way.tokens.states, intercept))
+    return StackOutput(way.tokens, way.own, _cache(cache, grown, seen), kept)
+
+
+class _Way:
+    """The tokens of a stack between its layers."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        tokens: Tokens,
+        intercept: Interceptor,
+        memory: Tokens | None,
+        inserts: Sequence[Insert],
+        ran: Sequence[Tokens],
+    ) -> None:
+        self.stack, self.tokens, self.memory, self._ran = stack, tokens, memory, ran
+        self.own = slice(0, tokens.states.shape[1])
+        self._inserts = [insert for insert in inserts if insert.stack == stack.name]
+        self._plain, self._positions = intercept, tokens.positions
+        self._at: tuple[LayerInputs, Interceptor] | None = None
+        self._past: Seen | None = None
+        self.seen: Seen | None = None
+
+    def states(self, x: Tensor) -> None:
+        """Go on with these."""
+        self.tokens = replace(self.tokens, states=x)
+
+    def insert(self, at: At) -> None:
+        """Let the tokens that come in here join."""
+        for insert in self._inserts:
+            if insert.layer != at:
+                continue
+            made = insert.make(self.tokens, self._ran)
+            made = replace(made, states=made.states.to(self.tokens.states.dtype))
+            self.tokens = self.stack.join(self.tokens, made, insert.place == "front")
+            if insert.place == "front":
+                count = made.states.shape[1]
+                self.own = slice(self.own.start + count, self.own.stop + count)
+            self._at = None
+
+    def shared(self, past: Seen | None) -> tuple[LayerInputs, Interceptor]:
+        """Masks and the like for the next layer, anew only where tokens or past have changed."""
+        if self._at is None or past is not self._past:
+            self._past = past
+            if past is not None and past.shift is not None and self._positions is not None:
+                self.tokens = replace(self.tokens, positions=self._positions + past.shift)
+            shared = self.stack.shared(self.tokens, self.memory, past)
+            self._at = shared, self._plain.of(self.stack.name, self.tokens)
+            self.seen = self._now_seen(past)
+        return self._at
+
+    def _now_seen(self, past: Seen | None) -> Seen:
+        states, positions = self.tokens.states, self.tokens.positions
+        if past is None:
+            return Seen(states.shape[1], self.tokens.mask, positions, self._shift())
+        before = states.new_empty(states.shape[0], past.tokens)
+        mask = joined_masks(past.mask, before, self.tokens.mask, states)
+        if positions is not None and past.positions is not None:
+            rows = max(positions.shape[0], past.positions.shape[0])
+            positions = torch.cat([past.positions.expand(rows, -1), positions.expand(rows, -1)], 1)
+        return Seen(past.tokens + states.shape[1], mask, positions, past.shift)
+
+    def _shift(self) -> Tensor | None:
+        if self.tokens.positions is None or self._positions is None or not self._inserts:
+            return None
+        moved = self.tokens.positions[:, self.own] - self._positions
+        return moved[:, :1]
+
+
+class _Recomputed:
+    """A layer that is run again in the backward pass."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self._layer = layer
+
+    def __call__(
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+    ) -> tuple[Tensor, LayerCache | None]:
+        result: tuple[Tensor, LayerCache | None] = recomputed(
+            self._layer, x, shared, cache, intercept, use_reentrant=False
+        )
+        return result
+
+
+def _cache(
+    given: StackCache | None, layers: Sequence[LayerCache | None], seen: Sequence[Seen | None]
+) -> StackCache | None:
+    if given is None:
+        return None
+    return StackCache(tuple(layer or LayerCache() for layer in layers), tuple(seen))

@@ -1,0 +1,31 @@
+"""Tokens: what flows between the parts of a trunk."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """States of some tokens of each row, with what attention must know of them."""
+
+    states: Tensor
+    """`(rows, tokens, width)`."""
+    mask: Tensor | None = None
+    """`(rows, tokens)`, True where there is a token; None where all are."""
+    positions: Tensor | None = None
+    """`(rows or 1, tokens)`, places in the text; -1 where a token has none. None where the stack knows no positions."""
+
+
+@dataclass(frozen=True)
+class KeyValues:
+    """What attention reads. It may have fewer heads than the query, and one row for several rows of the query."""
+
+    key: Tensor
+    """`(rows, heads, tokens, head width)`."""
+    value: Tensor
+    """`(rows, heads, tokens, head width)`."""
+
+    def select(self, rows: Tensor) -> "KeyValues":
+        """Those of the given rows `(new rows,)`."""
+        return KeyValues(self.key[rows], self.value[rows])

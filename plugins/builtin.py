@@ -54,8 +54,10 @@ def register_backbones() -> Iterable[Component]:
 
 @hookimpl
 def register_prompt_generators() -> Iterable[Component]:
-    """The VL-Adapter projection."""
-    return _components("prompts", {"linear": ("LinearOptions", "linear:build")})
+    """The VL-Adapter projection, and prompt tuning."""
+    return _components(
+        "prompts", {"linear": ("LinearOptions", "linear:build"), "learned": ("LearnedOptions", "learned:build")}
+    )
 
 
 @hookimpl

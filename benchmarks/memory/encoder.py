@@ -16,7 +16,7 @@ def measure(keep: bool, pictures: int) -> float:
     """Pictures a second of processor time, in this process."""
     import torch
 
-    from multigraft.core.interfaces.interceptor import NoGraft
+    from multigraft.core.interfaces.no_graft import NoGraft
     from multigraft.core.registry.registry import load_registry
     from multigraft.core.run.allocator import keep_freed_memory
     from multigraft.plugins.encoders.options import TimmOptions

@@ -22,9 +22,9 @@ from .core.interfaces.backbone import Backbone as Backbone
 from .core.interfaces.encoder import VisualEncoder as VisualEncoder
 from .core.interfaces.input import Input as Input
 from .core.interfaces.interceptor import Interceptor as Interceptor
-from .core.interfaces.interceptor import NoGraft as NoGraft
 from .core.interfaces.logger import Logger as Logger
 from .core.interfaces.metric import Metric as Metric
+from .core.interfaces.no_graft import NoGraft as NoGraft
 from .core.interfaces.objective import Head as Head
 from .core.interfaces.objective import Objective as Objective
 from .core.interfaces.objective import TaskBatch as TaskBatch

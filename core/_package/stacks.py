@@ -3,10 +3,9 @@
 from multigraft.core.interfaces.backbone import Entrance, Longest
 from multigraft.core.interfaces.projection import Projection
 from multigraft.core.interfaces.stack import Layer, LayerCache, LayerInputs, Seen, Stack, joined
-from multigraft.core.ops.attention import AttentionCall
 from multigraft.core.trunk.masks import memory_mask, self_attention_mask
 from multigraft.core.types.arranged import Arranged, StackInput
-from multigraft.core.types.tokens import KeyValues, Tokens
+from multigraft.core.types.tokens import AttentionCall, KeyValues, Tokens
 
 __all__ = [
     "Arranged",

@@ -111,8 +111,8 @@ def _too_many_images(subject: Subject, name: str, images: Sequence[int]) -> Iter
         subject.notes.append(f"task {name!r}: {ask}: {max(images)} at most")
     elif beyond:
         message = f"annotations of task {name!r} have up to {max(images)} images, and the prompt takes {most}"
-        prompt = subject.recipe.trunk.prompt
-        key = ("images",) if hasattr(prompt, "images") else ()
+        limited = [number for number, each in enumerate(subject.recipe.trunk.prompt) if hasattr(each, "images")]
+        key = (limited[0], "images") if limited else ()
         yield subject.document.problem(("trunk", "prompt", *key), message, "make room for them")
 
 

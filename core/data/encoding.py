@@ -27,7 +27,7 @@ from multigraft.core.data.source import TaskSource
 from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.locking import next_writer
 from multigraft.core.types.media import Media, Span
 

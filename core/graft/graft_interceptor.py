@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.graft.site_use import SiteUse
 from multigraft.core.interfaces.projection import Projection
-from multigraft.core.ops.attention import AttentionCall, attend, attend_with_probabilities
+from multigraft.core.ops.attention import attend, attend_with_probabilities
 from multigraft.core.types.batch import Segment
-from multigraft.core.types.tokens import KeyValues, Tokens
+from multigraft.core.types.tokens import AttentionCall, KeyValues, Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.graft.site_use import SiteUse
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Piece:
 
     start: int
     stop: int
-    use: SiteUse | None
+    use: "SiteUse | None"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class GraftInterceptor:
         return replace(self, sites=sites, segments=segments, mask=None)
 
     def _by_graft(
-        self, pieces: tuple[Piece, ...], run: Callable[[SiteUse | None, Tensor, Tensor | None], Tensor], x: Tensor
+        self, pieces: tuple[Piece, ...], run: "Callable[[SiteUse | None, Tensor, Tensor | None], Tensor]", x: Tensor
     ) -> Tensor:
         if len(pieces) == 1:
             return run(pieces[0].use, x, self.mask)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -73,29 +72,3 @@ def generate(graft: Graft, segments: Sequence[Segment]) -> Generated:
         for (site, part), stacked in parts.items():
             made[network.method, site, part] = stacked.unbind(0)
     return made
-
-
-def by_owner(
-    parts: Mapping[str, Operand], others: Sequence[Operand] = ()
-) -> list[tuple[int, int, dict[str, Tensor]]] | None:
-    """Stretches of rows that share the owners of all parts and `others`: first row, last row, the parts' tensors.
-
-    None where all rows do.
-    """
-    grouped = [operand for operand in (*parts.values(), *others) if isinstance(operand, Grouped)]
-    if not grouped:
-        return None
-    bounds = sorted({bound for operand in grouped for bound in operand.bounds})
-    return [
-        (start, stop, {name: at(operand, start) for name, operand in parts.items()}) for start, stop in pairwise(bounds)
-    ]
-
-
-def at(operand: Operand, row: int) -> Tensor:
-    """The tensor of a row."""
-    return operand.at(row) if isinstance(operand, Grouped) else operand
-
-
-def rebound(operand: Operand, places: Mapping[int, int]) -> Operand:
-    """The operand for rows whose bounds have moved."""
-    return operand.rebound(places) if isinstance(operand, Grouped) else operand

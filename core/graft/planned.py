@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from multigraft.core.graft.operands import at, by_owner, rebound
 from multigraft.core.interfaces.adapter import Adapter, Prefix, SiteCall, SiteTensors
-from multigraft.core.ops.attention import AttentionCall
+from multigraft.core.ops.grouping import at, by_owner, rebound
 from multigraft.core.types.grouped import Grouped, Operand
 from multigraft.core.types.site import Site
-from multigraft.core.types.tokens import KeyValues
+from multigraft.core.types.tokens import AttentionCall, KeyValues
 
 Act = Callable[[SiteCall, Mapping[str, Operand]], Tensor]
 

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from multigraft.core.graft.operands import by_owner, rebound
 from multigraft.core.graft.planned import PlannedAdapter, PlannedPrefix
 from multigraft.core.interfaces.adapter import SiteCall
 from multigraft.core.interfaces.projection import Projection
-from multigraft.core.ops.attention import AttentionCall
+from multigraft.core.ops.grouping import by_owner, rebound
 from multigraft.core.types.grouped import Operand
 from multigraft.core.types.site import Site
+from multigraft.core.types.tokens import AttentionCall
 
 
 class OwnTensors:

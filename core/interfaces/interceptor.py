@@ -10,8 +10,7 @@ from typing import Protocol, Self
 from torch import Tensor, nn
 
 from multigraft.core.interfaces.projection import Projection
-from multigraft.core.ops.attention import AttentionCall, attend
-from multigraft.core.types.tokens import Tokens
+from multigraft.core.types.tokens import AttentionCall, Tokens
 
 
 class Interceptor(Protocol):
@@ -54,42 +53,3 @@ class Interceptor(Protocol):
     def select(self, bounds: Sequence[int]) -> Self:
         """The same for other rows, such as the pictures of the rows: segment `i` has `bounds[i]` to `bounds[i + 1]`."""
         ...
-
-
-class NoGraft:
-    """The trunk without a graft."""
-
-    def __init__(self, training: bool = False) -> None:
-        self.training = training
-
-    def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
-        """The projection itself."""
-        return projection(x)
-
-    def norm(self, site: str, module: nn.Module, x: Tensor) -> Tensor:
-        """The normalisation itself."""
-        return module(x)  # type: ignore[no-any-return]
-
-    def embedding(self, site: str, module: nn.Module, ids: Tensor) -> Tensor:
-        """The embedding itself."""
-        return module(ids)  # type: ignore[no-any-return]
-
-    def attention(self, site: str, call: AttentionCall) -> Tensor:
-        """Attention to the memory alone."""
-        return attend(call)
-
-    def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
-        """The output, unchanged."""
-        return output
-
-    def of(self, stack: str, tokens: Tokens) -> Self:
-        """Itself: nothing acts at its sites."""
-        return self
-
-    def expand(self, copies: int) -> Self:
-        """Itself: no segments to repeat."""
-        return self
-
-    def select(self, bounds: Sequence[int]) -> Self:
-        """Itself: no segments."""
-        return self

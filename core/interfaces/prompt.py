@@ -1,4 +1,4 @@
-"""PromptGenerator: visual tokens to a visual prompt.
+"""PromptGenerator: makes tokens that join those of a text: of media, of the text's states, or of nothing but itself.
 
 A component's `build(options, shape: PromptShape) -> PromptGenerator`; its options subclass `PromptOptions`. It is a
 plain module, built on the meta device and called functionally: its parameters are parts of the graft, with owners.
@@ -6,11 +6,13 @@ plain module, built on the meta device and called functionally: its parameters a
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
 from multigraft.core.types.part import Initial
 from multigraft.core.types.token_layout import TokenLayout
+from multigraft.core.types.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,20 @@ class VisualTokens:
 
 
 class PromptGenerator(nn.Module, ABC):
-    """Makes a visual prompt that the backbone reads as tokens."""
+    """Makes a prompt that the backbone reads as tokens."""
 
-    needs_text = False
-    """Whether `text_state` must be given."""
+    needs: frozenset[Literal["media", "text"]] = frozenset({"media"})
+    """What it is made of. Without media it is made for every row; one that needs nothing is prompt tuning, and is
+    counted as text: it has places in the text, and the norm of the embedding where the family has one."""
 
     @abstractmethod
-    def forward(self, visual: VisualTokens, text_state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Prompt `(rows, prompts, width)` and its mask `(rows, prompts)`, True where attended to.
+    def forward(self, media: VisualTokens | None, text: Tokens | None) -> Tokens:
+        """The prompt, `(rows, prompts, width)`, and its mask. What it does not need is None; one that needs nothing
+        gives one row, for all.
 
-        `text_state` is `(rows, width)`, or None where `needs_text` is False.
+        Args:
+            media: encoded media of one kind, of the rows that have any.
+            text: states of the stack that it joins, where it joins it, of the same rows.
         """
 
     def most_tokens(self) -> int | None:

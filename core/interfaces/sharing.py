@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from multigraft.core.types.owner import place_of
 from multigraft.core.types.part import Initial, Part
 from multigraft.core.types.site import Site
 
@@ -71,3 +70,10 @@ class Sharing(ABC):
             parts: those of an adapter at a site, parameters of a prompt generator, or trained trunk tensors.
         """
         return None
+
+
+def place_of(site: Site, part: Part) -> str:
+    """The site scope that a part asks for: the name of its site, layer or stack, or `model`."""
+    if part.scope == "layer" and site.layer is not None:
+        return f"{site.stack}.{site.layer}"
+    return {"site": site.name, "model": "model"}.get(part.scope, site.stack)

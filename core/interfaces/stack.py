@@ -5,15 +5,17 @@ biases are worked out for a stretch of layers that run over the same tokens, and
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.types.tokens import KeyValues, Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.interceptor import Interceptor
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,12 @@ class Layer(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: "Interceptor"
     ) -> tuple[Tensor, LayerCache | None]:
         """States `(rows, tokens, width)` to the same, and the grown cache; None where none was given."""
 
     def __call__(
-        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: "Interceptor"
     ) -> tuple[Tensor, LayerCache | None]:
         """As `forward`, with the module's hooks."""
         result: tuple[Tensor, LayerCache | None] = super().__call__(x, shared, cache, intercept)
@@ -126,22 +128,32 @@ class Stack(nn.Module, ABC):
     layers: nn.ModuleList
 
     @abstractmethod
-    def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
+    def embed(self, ids: Tensor, positions: Tensor, intercept: "Interceptor") -> Tensor:
         """Ids `(rows, tokens)` at positions `(rows or 1, tokens)` to states `(rows, tokens, width)`."""
 
     @abstractmethod
     def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
         """Masks and position biases of tokens that come behind `past`; worked out anew after an insertion."""
 
-    def join(self, tokens: Tokens, inserted: Tokens, front: bool) -> Tokens:
-        """The tokens with others in front or behind, which get no positions."""
-        return joined(tokens, replace(inserted, positions=_nowhere(inserted)), front)
+    def join(self, tokens: Tokens, inserted: Tokens, front: bool, as_text: bool) -> Tokens:
+        """The tokens with others in front or behind, which have places only where they are counted as text."""
+        count, positions = inserted.states.shape[1], tokens.positions
+        if not as_text or positions is None:
+            return joined(tokens, replace(inserted, positions=_nowhere(inserted)), front)
+        first = 0 if front else positions.amax(1, keepdim=True) + 1
+        own = torch.arange(count, device=positions.device)[None] + first
+        moved = torch.where(positions < 0, positions, positions + count) if front else positions
+        return joined(replace(tokens, positions=moved), replace(inserted, positions=own), front)
 
-    def enter(self, x: Tensor, intercept: Interceptor) -> Tensor:
+    def as_words(self, states: Tensor, intercept: "Interceptor") -> Tensor:
+        """What is done to embedded words, for tokens that are counted as text: `(rows, tokens, width)`."""
+        return states
+
+    def enter(self, x: Tensor, intercept: "Interceptor") -> Tensor:
         """What is done to embedded text and inserted tokens before the first layer."""
         return x
 
-    def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
+    def finish(self, x: Tensor, intercept: "Interceptor") -> Tensor:
         """What is done behind the last layer."""
         return x
 
@@ -186,5 +198,9 @@ class Insert:
     layer: int | Literal["embedding"]
     """`embedding` is right behind the embedding, before `Stack.enter`."""
     place: Literal["front", "back"]
-    make: Callable[[Tokens, Sequence[Tokens]], Tokens]
-    """Makes them when the layer is reached, of the stack's states there and the last states of the stacks that ran."""
+    make: Callable[[Tokens], Tokens]
+    """Makes them when the layer is reached, of the text: of the stack's own states there, or the last states of the
+    stack that read the text where this one does not."""
+    as_text: bool = False
+    """Whether they are counted as text, such as a learned prompt: they take places in it, and right behind the
+    embedding they are treated as embedded words are."""

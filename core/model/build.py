@@ -20,8 +20,9 @@ from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.model.model import Model
+from multigraft.core.model.prompting import PlacedPrompt
 from multigraft.core.options.base import Options
-from multigraft.core.options.options import SiteSelector
+from multigraft.core.options.options import PromptOptions, SiteSelector
 from multigraft.core.recipe.method_names import method_name
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
@@ -87,7 +88,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
     for number, method in enumerate(_methods(recipe, registry, trunk)):
         with below("graft", "adapters", number):
             add_method(graft, method)
-    prompt = _add_prompt(graft, recipe, registry, trunk)
+    prompts = _add_prompts(graft, recipe, registry, trunk)
     objectives: dict[str, Objective] = {}
     for name in graft.tasks:
         with below("tasks", name, "objective"):
@@ -101,10 +102,8 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
-    return Model(
-        trunk.backbone, trunk.encoder, graft, objectives, heads, prompt, _entrance(recipe, trunk.backbone),
-        recipe.train.precision, recipe.train.checkpointing,
-    )  # fmt: skip
+    train = recipe.train
+    return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompts, train.precision, train.checkpointing)
 
 
 def allocate(model: Model, device: torch.device) -> None:
@@ -218,36 +217,44 @@ def _sharing(registry: Registry, options: Options, recipe: Recipe) -> Sharing:
     return rule
 
 
-def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> GraftModule[nn.Module] | None:
-    options, encoder, backbone = recipe.trunk.prompt, trunk.encoder, trunk.backbone
-    if options is None or encoder is None:
-        return None
+def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:
+    return [_add_prompt(graft, recipe, registry, trunk, number) for number in range(len(recipe.trunk.prompt))]
+
+
+def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> PlacedPrompt:
+    options, encoder, backbone = recipe.trunk.prompt[number], trunk.encoder, trunk.backbone
     shape = PromptShape(
-        encoder.width, encoder.tokens, backbone.width, backbone.norm, backbone.word_table(), encoder.layout()
+        encoder.width if encoder else 0,
+        encoder.tokens if encoder else 0,
+        backbone.width,
+        backbone.norm,
+        backbone.word_table(),
+        encoder.layout() if encoder else None,
     )
-    with torch.device("meta"), below("trunk", "prompt"):
+    place = ("trunk", "prompt", number)
+    with torch.device("meta"), below(*place):
         generator: PromptGenerator = registry.build("prompt_generators", options, shape=shape)
     parts = ModuleParts(generator.initial, generator.frozen)
-    with below("trunk", "prompt", "sharing"):
-        return add_module(graft, "prompt", generator, parts, _sharing(registry, options.sharing, recipe))
+    with below(*place, "sharing"):
+        name = f"prompt-{number}" if number else "prompt"
+        module = add_module(graft, name, generator, parts, _sharing(registry, options.sharing, recipe))
+    with below(*place):
+        return PlacedPrompt(module, _entrance(options, backbone))
 
 
-def _entrance(recipe: Recipe, backbone: Backbone) -> Entrance:
-    """Where the recipe lets the visual prompt in.
+def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:
+    """Where a recipe lets a prompt in.
 
     Raises:
         OptionError: there is no such stack or layer.
     """
-    own, options = backbone.entrance, recipe.trunk.prompt
-    if options is None:
-        return own
+    own = backbone.entrance
     stack = options.stack or own.stack
     if stack not in backbone.stacks:
-        hint = did_you_mean(stack, backbone.stacks)
-        raise OptionError(("trunk", "prompt", "stack"), f"this backbone has no stack {stack!r}", hint)
+        raise OptionError(("stack",), f"this backbone has no stack {stack!r}", did_you_mean(stack, backbone.stacks))
     layers = len(backbone.stacks[stack].layers)
     if isinstance(options.layer, int) and options.layer >= layers:
-        raise OptionError(("trunk", "prompt", "layer"), f"the {stack} has the layers 0 to {layers - 1}")
+        raise OptionError(("layer",), f"the {stack} has the layers 0 to {layers - 1}")
     return Entrance(stack, options.place or own.place, options.layer)
 
 

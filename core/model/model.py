@@ -12,13 +12,12 @@ from torch.nn.utils.rnn import pad_sequence
 from multigraft.core.graft.attachment import Graft, GraftModule
 from multigraft.core.graft.graft_interceptor import GraftInterceptor
 from multigraft.core.graft.plan import make_interceptor
-from multigraft.core.interfaces.backbone import Backbone, Entrance
+from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.objective import Objective, TaskBatch
-from multigraft.core.interfaces.prompt import PromptGenerator
 from multigraft.core.model.outputs import SegmentOutputs
-from multigraft.core.model.prompting import MediaPrompter
+from multigraft.core.model.prompting import PlacedPrompt, Prompter
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.batch import IGNORED, Batch
@@ -36,7 +35,7 @@ class Model:
     """A frozen trunk with its graft, and the tasks' objectives.
 
     Args:
-        entrance: where the visual prompt joins the backbone's tokens, if not where the backbone says.
+        prompts: what joins the backbone's tokens, and where.
         precision: what passes are computed in, in training and in scoring alike.
         checkpointing: whether layers are computed again in the backward pass instead of keeping what is between.
     """
@@ -48,16 +47,14 @@ class Model:
         graft: Graft,
         objectives: Mapping[str, Objective],
         heads: Mapping[str, GraftModule[nn.Module]],
-        prompt: GraftModule[nn.Module] | None,
-        entrance: Entrance | None = None,
+        prompts: Sequence[PlacedPrompt] = (),
         precision: Literal["fp32", "bf16"] = "fp32",
         checkpointing: bool = False,
     ) -> None:
         self.backbone, self.encoder, self.graft = backbone, encoder, graft
         self.objectives, self.heads, self.precision = dict(objectives), dict(heads), precision
         self.checkpointing = checkpointing
-        entrance = entrance or backbone.entrance
-        self.media_prompter = MediaPrompter(encoder, prompt, graft, entrance) if encoder and prompt else None
+        self.prompter = Prompter(prompts, encoder, graft)
 
     def computing(self, device: torch.device) -> AbstractContextManager[object]:
         """The context that passes run in: autocast for bf16."""
@@ -65,20 +62,14 @@ class Model:
 
     @property
     def most_prompt_tokens(self) -> int:
-        """Tokens of a row's visual prompt, at most; 0 where its generator does not say."""
-        generator = self._prompt_generator
-        return (generator.most_tokens() or 0) if generator else 0
+        """Tokens that join a row's text, at most; those of a generator that does not say are left out."""
+        return sum(generator.most_tokens() or 0 for generator in self.prompter.generators)
 
     @property
     def most_images(self) -> int | None:
         """Images of a sample, at most; None where there is no limit."""
-        generator = self._prompt_generator
-        return generator.most_images() if generator else None
-
-    @property
-    def _prompt_generator(self) -> PromptGenerator | None:
-        module = self.media_prompter.prompt.module if self.media_prompter else None
-        return module if isinstance(module, PromptGenerator) else None
+        limits = [generator.most_images() for generator in self.prompter.generators]
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def losses(
         self, batch: Batch, training: bool, generator: Generator | None = None, unlearned: Collection[str] = ()
@@ -153,7 +144,7 @@ class Model:
         Args:
             at_sites: what acts at the backbone's sites, if not `intercept`, by which the prompt is made.
         """
-        inserts = self.media_prompter.inserts(batch, intercept) if self.media_prompter else ()
+        inserts = self.prompter.inserts(batch, intercept)
         texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
         return Passes(self.backbone, texts, at_sites or intercept, inserts, checkpoint=self.checkpointing)
 

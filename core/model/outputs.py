@@ -12,19 +12,19 @@ from multigraft.core.graft.attachment import GraftModule
 from multigraft.core.graft.bank import Bank
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk import decoding as decode
-from multigraft.core.trunk.continuation import Continuation
-from multigraft.core.trunk.passes import Passes
 from multigraft.core.types.batch import Segment
 from multigraft.core.types.tokens import Tokens
 
 if TYPE_CHECKING:
     from multigraft.core.graft.graft_interceptor import GraftInterceptor
+    from multigraft.core.trunk.continuation import Continuation
+    from multigraft.core.trunk.passes import Passes
 
 
 class SegmentOutputs:
     """What one segment's rows give: states, logits, answers. The batch's passes are made when first asked for."""
 
-    def __init__(self, passes: Passes, segment: Segment, bank: Bank, head: GraftModule[nn.Module] | None) -> None:
+    def __init__(self, passes: "Passes", segment: Segment, bank: Bank, head: GraftModule[nn.Module] | None) -> None:
         self._passes, self._segment, self._bank, self._head = passes, segment, bank, head
         self._backbone = passes.backbone
 
@@ -70,7 +70,7 @@ class SegmentOutputs:
         return self._passes.intercept.narrow(self._segment)  # type: ignore[attr-defined, no-any-return]
 
     @cached_property
-    def _beginning(self) -> Continuation:
+    def _beginning(self) -> "Continuation":
         begin = self._passes.beginning
         rows = torch.arange(self._segment.start, self._segment.stop, device=begin.hidden.device)
         return begin.narrow(rows)

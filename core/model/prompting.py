@@ -1,8 +1,8 @@
-"""From a batch's media to its visual prompt: encode, arrange by row, generate, and set the rows side by side."""
+"""From a batch to the prompts that join its texts: encode media, arrange by row, generate, set rows side by side."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -12,66 +12,114 @@ from multigraft.core.graft.attachment import Graft, GraftModule, merged_segments
 from multigraft.core.graft.graft_interceptor import GraftInterceptor
 from multigraft.core.interfaces.backbone import Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.interfaces.interceptor import NoGraft
-from multigraft.core.interfaces.prompt import VisualTokens
+from multigraft.core.interfaces.no_graft import NoGraft
+from multigraft.core.interfaces.prompt import PromptGenerator, VisualTokens
 from multigraft.core.interfaces.stack import Insert
 from multigraft.core.types.batch import Batch, Segment, Visual
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.core.types.tokens import Tokens
 
 
-class MediaPrompter:
-    """The visual side of a model."""
+@dataclass(frozen=True)
+class PlacedPrompt:
+    """A prompt generator and where its tokens join a backbone's."""
 
-    def __init__(
-        self, encoder: VisualEncoder, prompt: GraftModule[nn.Module], graft: Graft, entrance: Entrance
-    ) -> None:
-        self.encoder, self.prompt, self.graft, self.entrance = encoder, prompt, graft, entrance
-        self._encoder_is_grafted = any(site.name in graft.sites for site in encoder.sites())
-        self._encoder_is_trained = any(parameter.requires_grad for parameter in encoder.parameters())
+    module: GraftModule[nn.Module]
+    entrance: Entrance
+
+    @property
+    def generator(self) -> PromptGenerator:
+        """The module, on the meta device."""
+        assert isinstance(self.module.module, PromptGenerator)
+        return self.module.module
+
+
+class Prompter:
+    """All prompts of a model, and the encoder whose tokens they read."""
+
+    def __init__(self, prompts: Sequence[PlacedPrompt], encoder: VisualEncoder | None, graft: Graft) -> None:
+        self.prompts, self.encoder, self.graft = tuple(prompts), encoder, graft
+        sites, parameters = (encoder.sites(), list(encoder.parameters())) if encoder else ((), [])
+        self._encoder_is_grafted = any(site.name in graft.sites for site in sites)
+        self._encoder_is_trained = any(each.requires_grad for each in parameters)
+
+    @property
+    def generators(self) -> list[PromptGenerator]:
+        """The prompt generators, on the meta device."""
+        return [prompt.generator for prompt in self.prompts]
 
     def inserts(self, batch: Batch, intercept: GraftInterceptor) -> tuple[Insert, ...]:
-        """What joins the backbone's tokens; nothing without media."""
-        prompt, mask = self(batch, intercept)
-        if prompt is None:
-            return ()
-        entrance, made = self.entrance, Tokens(prompt, mask)
-        return (Insert(entrance.stack, entrance.layer, entrance.place, lambda states, ran: made),)
+        """What joins the backbone's tokens; a prompt of media joins nothing where no row has any."""
+        encoded = [self._visual_tokens(visual, intercept) for visual in batch.visuals] if self.encoder else []
+        found = (self._insert(prompt, batch, encoded, intercept) for prompt in self.prompts)
+        return tuple(insert for insert in found if insert is not None)
 
-    def __call__(self, batch: Batch, intercept: GraftInterceptor) -> tuple[Tensor | None, Tensor | None]:
-        """Prompt `(rows, prompts, width)` and its mask, each row's own prompts first; None without media."""
-        rows = len(batch.samples)
-        made = [_spread(visual, *self._generate(visual, intercept), rows) for visual in batch.visuals]
-        if not made:
-            return None, None
-        return _compact(torch.cat([prompt for prompt, _ in made], 1), torch.cat([mask for _, mask in made], 1))
+    def _insert(
+        self, prompt: PlacedPrompt, batch: Batch, encoded: Sequence[VisualTokens], intercept: GraftInterceptor
+    ) -> Insert | None:
+        needs, entrance = prompt.generator.needs, prompt.entrance
+        if "media" in needs and not encoded:
+            return None
 
-    def _generate(self, visual: Visual, intercept: GraftInterceptor) -> tuple[Tensor, Tensor]:
-        tokens = arrange(visual, self._encode(visual, intercept), self.encoder.layout())
-        if visual.features is not None:
-            tokens = replace(tokens, tokens=tokens.tokens.float())
-        pieces = []
-        segments = subset(intercept.segments, visual.rows.tolist())
-        for segment in merged_segments(self.prompt.identity, segments):
-            part = replace(
-                tokens,
-                tokens=tokens.tokens[segment.rows],
-                mask=tokens.mask[segment.rows],
-                times=tokens.times[segment.rows],
+        def make(text: Tokens | None) -> Tokens:
+            if "media" in needs:
+                return self._of_media(prompt, batch, encoded, text, intercept)
+            return self._of_rows(prompt, intercept.segments, text)
+
+        as_text = not needs
+        if "text" in needs:
+            return Insert(entrance.stack, entrance.layer, entrance.place, make, as_text)
+        made = make(None)
+        return Insert(entrance.stack, entrance.layer, entrance.place, lambda text: made, as_text)
+
+    def _of_media(
+        self,
+        prompt: PlacedPrompt,
+        batch: Batch,
+        encoded: Sequence[VisualTokens],
+        text: Tokens | None,
+        intercept: GraftInterceptor,
+    ) -> Tokens:
+        """The prompts of all kinds of media side by side, each row's own first."""
+        rows, made = len(batch.samples), []
+        for visual, tokens in zip(batch.visuals, encoded, strict=True):
+            segments = subset(intercept.segments, visual.rows.tolist())
+            own = text and _of_rows(text, visual.rows)
+            made.append(_spread(visual, self._of_rows(prompt, segments, own, tokens), rows))
+        states = torch.cat([each.states for each in made], 1)
+        return _compact(states, torch.cat([_mask(each) for each in made], 1))
+
+    def _of_rows(
+        self, prompt: PlacedPrompt, segments: Sequence[Segment], text: Tokens | None, media: VisualTokens | None = None
+    ) -> Tokens:
+        """A prompt with the values that the rows' owners hold."""
+        module, pieces = prompt.module, []
+        for segment in merged_segments(module.identity, segments):
+            own = media and replace(
+                media,
+                tokens=media.tokens[segment.rows],
+                mask=media.mask[segment.rows],
+                times=media.times[segment.rows],
             )
-            values = self.prompt.values(self.graft.bank, segment.task)
-            pieces.append(functional_call(self.prompt.module, values, (part, None)))
-        return torch.cat([prompt for prompt, _ in pieces]), torch.cat([mask for _, mask in pieces])
+            values = module.values(self.graft.bank, segment.task)
+            made = functional_call(module.module, values, (own, text and _of_rows(text, segment.rows)))
+            pieces.append(_for_rows(made, segment.stop - segment.start))
+        return Tokens(torch.cat([each.states for each in pieces]), torch.cat([_mask(each) for each in pieces]))
 
-    def _encode(self, visual: Visual, intercept: GraftInterceptor) -> Tensor:
+    def _visual_tokens(self, visual: Visual, intercept: GraftInterceptor) -> VisualTokens:
+        assert self.encoder is not None
+        tokens = arrange(visual, self._encode(self.encoder, visual, intercept), self.encoder.layout())
+        return replace(tokens, tokens=tokens.tokens.float()) if visual.features is not None else tokens
+
+    def _encode(self, encoder: VisualEncoder, visual: Visual, intercept: GraftInterceptor) -> Tensor:
         if visual.features is not None:
             return visual.features
         if visual.pixels is None:
             raise ValueError("media without pixels or features")
         if not self._encoder_is_grafted:
             with torch.set_grad_enabled(torch.is_grad_enabled() and self._encoder_is_trained):
-                return self.encoder(visual.pixels, NoGraft())  # type: ignore[no-any-return]
-        return self.encoder(visual.pixels, intercept.select(_pictures(visual, intercept.bounds)))  # type: ignore[no-any-return]
+                return encoder(visual.pixels, NoGraft())  # type: ignore[no-any-return]
+        return encoder(visual.pixels, intercept.select(_pictures(visual, intercept.bounds)))  # type: ignore[no-any-return]
 
 
 def _pictures(visual: Visual, bounds: Sequence[int]) -> list[int]:
@@ -104,17 +152,37 @@ def subset(segments: Sequence[Segment], rows: Sequence[int]) -> list[Segment]:
     return picked
 
 
-def _spread(visual: Visual, prompt: Tensor, mask: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+def _of_rows(tokens: Tokens, rows: Tensor | slice) -> Tokens:
+    mask, positions = tokens.mask, tokens.positions
+    return Tokens(tokens.states[rows], None if mask is None else mask[rows], positions)
+
+
+def _for_rows(made: Tokens, rows: int) -> Tokens:
+    """One row for all, or a row each."""
+    if made.states.shape[0] == rows:
+        return made
+    return Tokens(made.states.expand(rows, -1, -1), None if made.mask is None else made.mask.expand(rows, -1))
+
+
+def _mask(tokens: Tokens) -> Tensor:
+    if tokens.mask is not None:
+        return tokens.mask
+    return torch.ones(tokens.states.shape[:2], dtype=torch.bool, device=tokens.states.device)
+
+
+def _spread(visual: Visual, made: Tokens, rows: int) -> Tokens:
+    """The prompts of the rows that have such media among all rows."""
     if len(visual.rows) == rows:
-        return prompt, mask
-    whole = prompt.new_zeros(rows, *prompt.shape[1:]).index_copy(0, visual.rows, prompt)
-    return whole, mask.new_zeros(rows, mask.shape[1]).index_copy(0, visual.rows, mask)
+        return made
+    states, mask = made.states, _mask(made)
+    whole = states.new_zeros(rows, *states.shape[1:]).index_copy(0, visual.rows, states)
+    return Tokens(whole, mask.new_zeros(rows, mask.shape[1]).index_copy(0, visual.rows, mask))
 
 
-def _compact(prompt: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def _compact(prompt: Tensor, mask: Tensor) -> Tokens:
     """Drop columns that are padding in every row, after moving each row's own prompts to its front."""
     longest = int(mask.sum(1).max())
     if longest == mask.shape[1]:
-        return prompt, mask
+        return Tokens(prompt, mask)
     order = mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :longest]
-    return prompt.gather(1, order[:, :, None].expand(-1, -1, prompt.shape[2])), mask.gather(1, order)
+    return Tokens(prompt.gather(1, order[:, :, None].expand(-1, -1, prompt.shape[2])), mask.gather(1, order))

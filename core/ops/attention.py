@@ -1,28 +1,11 @@
 """Scaled dot-product attention whose memory may have fewer heads or rows than the query."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout as drop
 from torch.nn.functional import scaled_dot_product_attention
 
-from multigraft.core.types.tokens import KeyValues
-
-
-@dataclass(frozen=True)
-class AttentionCall:
-    """One attention of a trunk."""
-
-    query: Tensor
-    """`(rows, heads, queries, head width)`."""
-    memory: KeyValues
-    """Its heads divide the query's, and its rows too: a row of it is read by neighbouring rows of the query."""
-    mask: Tensor | None = None
-    """Bool (True where attended to) or numbers added to the scores; `(rows of memory, heads, queries, keys)`."""
-    scale: float | None = None
-    """1 / sqrt(head width) if left out."""
-    dropout: float = 0.0
+from multigraft.core.types.tokens import AttentionCall
 
 
 def attend(call: AttentionCall) -> Tensor:

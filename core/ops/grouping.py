@@ -1,6 +1,7 @@
 """Several operands over the same stretches of rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -36,3 +37,29 @@ def map(function: Callable[..., Tensor], *operands: Operand) -> Operand:  # noqa
         return function(*operands)
     values, bounds = aligned(operands)
     return Grouped(tuple(function(*each) for each in zip(*values, strict=True)), bounds)
+
+
+def by_owner(
+    parts: Mapping[str, Operand], others: Sequence[Operand] = ()
+) -> list[tuple[int, int, dict[str, Tensor]]] | None:
+    """Stretches of rows that share the owners of all parts and `others`: first row, last row, the parts' tensors.
+
+    None where all rows do.
+    """
+    grouped = [operand for operand in (*parts.values(), *others) if isinstance(operand, Grouped)]
+    if not grouped:
+        return None
+    bounds = sorted({bound for operand in grouped for bound in operand.bounds})
+    return [
+        (start, stop, {name: at(operand, start) for name, operand in parts.items()}) for start, stop in pairwise(bounds)
+    ]
+
+
+def at(operand: Operand, row: int) -> Tensor:
+    """The tensor of a row."""
+    return operand.at(row) if isinstance(operand, Grouped) else operand
+
+
+def rebound(operand: Operand, places: Mapping[int, int]) -> Operand:
+    """The operand for rows whose bounds have moved."""
+    return operand.rebound(places) if isinstance(operand, Grouped) else operand

@@ -1,6 +1,6 @@
 """Options that plugins extend: one base class for each kind of component that a recipe configures."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -22,6 +22,9 @@ class BackboneOptions(Options):
 
 class PromptOptions(Options):
     """Base of the options of a prompt generator."""
+
+    reads_media: ClassVar[bool] = True
+    """Whether the generator is made of media, and so needs an encoder."""
 
     sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
     """Which tasks share the prompt generator."""

@@ -3,7 +3,14 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered
@@ -30,13 +37,25 @@ class Trunk(Section):
     """Visual encoder; none for text-only runs."""
     backbone: Annotated[BackboneOptions, Registered("backbones")]
     """Language model."""
-    prompt: Annotated[PromptOptions, Registered("prompt_generators")] | None = None
-    """Prompt generator; none for text-only runs."""
+    prompt: list[Annotated[PromptOptions, Registered("prompt_generators")]] = Field([])
+    """Prompt generators, one or a list; none that reads media for text-only runs."""
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [] if value is None else [value]
+
+    @field_serializer("prompt", mode="wrap")
+    def _one_as_written(self, prompts: list[PromptOptions], write: SerializerFunctionWrapHandler) -> Any:
+        written = write(prompts)
+        return written[0] if len(written) == 1 else written or None
 
     @model_validator(mode="after")
     def _encoder_and_prompt_together(self) -> "Trunk":
-        if (self.encoder is None) != (self.prompt is None):
-            raise ValueError("an encoder needs a prompt generator and the other way round: give both or neither")
+        if (self.encoder is None) == any(prompt.reads_media for prompt in self.prompt):
+            raise ValueError(
+                "an encoder needs a prompt generator that reads media and the other way round: give both or neither"
+            )
         return self
 
 

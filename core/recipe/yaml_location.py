@@ -38,6 +38,8 @@ def descend(root: Node, location: Sequence[str | int]) -> Place:
     unresolved: list[str] = []
     for item in location:
         found = child(node, item)
+        if found is None and item == 0 and not isinstance(node, SequenceNode):
+            continue  # the only item of a list may be written without one
         if found is None:
             unresolved.append(str(item))
             continue

@@ -9,10 +9,9 @@ import torch
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.bank import check_scope
-from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.interfaces.sharing import Sharing, place_of
 from multigraft.core.options.base import Options
 from multigraft.core.types.initial import zeros
-from multigraft.core.types.owner import place_of
 from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
 

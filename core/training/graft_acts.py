@@ -7,7 +7,8 @@ import torch
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.graft_interceptor import GraftInterceptor
 from multigraft.core.graft.plan import make_interceptor
-from multigraft.core.interfaces.interceptor import Interceptor, NoGraft
+from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.model.model import Model
 from multigraft.core.types.batch import Batch
 

@@ -6,18 +6,21 @@ log-probability / length ** penalty, the end token counted in the length.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.options.options import Decoding
-from multigraft.core.trunk.continuation import Continuation
 from multigraft.core.types.batch import IGNORED
+
+if TYPE_CHECKING:
+    from multigraft.core.trunk.continuation import Continuation
 
 
 @torch.no_grad()
-def greedy(begin: Continuation, intercept: Interceptor, decoding: Decoding) -> Tensor:
+def greedy(begin: "Continuation", intercept: Interceptor, decoding: Decoding) -> Tensor:
     """The likeliest token at each step: ids `(rows, tokens)`, `IGNORED` after the end token."""
     at, end = begin, begin.backbone.end
     done = torch.zeros(begin.hidden.shape[0], dtype=torch.bool, device=begin.hidden.device)
@@ -49,7 +52,7 @@ class _Beams:
 
 
 @torch.no_grad()
-def beam(begin: Continuation, intercept: Interceptor, decoding: Decoding) -> Tensor:
+def beam(begin: "Continuation", intercept: Interceptor, decoding: Decoding) -> Tensor:
     """The best finished hypothesis of each row: ids `(rows, tokens)`, `IGNORED` after the end token."""
     width, rows = decoding.beams, begin.hidden.shape[0]
     wide = intercept.expand(width)
@@ -67,7 +70,7 @@ def beam(begin: Continuation, intercept: Interceptor, decoding: Decoding) -> Ten
 
 
 @torch.no_grad()
-def score(begin: Continuation, intercept: Interceptor, candidates: Sequence[Sequence[str]]) -> Tensor:
+def score(begin: "Continuation", intercept: Interceptor, candidates: Sequence[Sequence[str]]) -> Tensor:
     """Sum of the log-probabilities of each candidate's tokens: `(rows, most candidates)`, -inf where there is none."""
     backbone, most = begin.backbone, max(len(texts) for texts in candidates)
     filled = [[*texts, *([""] * (most - len(texts)))] for texts in candidates]
@@ -82,7 +85,7 @@ def score(begin: Continuation, intercept: Interceptor, candidates: Sequence[Sequ
     return sums.masked_fill(torch.tensor(missing, device=sums.device), -torch.inf).view(-1, most)
 
 
-def _predicting(begin: Continuation, intercept: Interceptor, targets: Tensor, copies: int) -> Tensor:
+def _predicting(begin: "Continuation", intercept: Interceptor, targets: Tensor, copies: int) -> Tensor:
     """States that predict the target tokens, `(rows * copies, tokens, width)`, where a row has `copies` targets."""
     rows = torch.arange(begin.hidden.shape[0], device=targets.device).repeat_interleave(copies)
     at, wide = begin.select(rows), intercept.expand(copies)

@@ -109,7 +109,7 @@ class Passes:
             self.intercept,
             memory=memory,
             inserts=self._inserts,
-            ran=[output.tokens for output in self._outputs.values()],
+            text=None if "text" in stack.reads or memory is None else memory,
             taps=self._taps.get(name, ()),
             cache=StackCache.empty(len(stack.layers)) if beginning else None,
             checkpoint=self._checkpoint,

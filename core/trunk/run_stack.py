@@ -48,7 +48,7 @@ def run_stack(
     *,
     memory: Tokens | None = None,
     inserts: Sequence[Insert] = (),
-    ran: Sequence[Tokens] = (),
+    text: Tokens | None = None,
     taps: Collection[At] = (),
     cache: StackCache | None = None,
     checkpoint: bool = False,
@@ -56,14 +56,13 @@ def run_stack(
     """Run embedded tokens through all layers.
 
     Args:
-        memory: what cross-attention reads.
         inserts: what joins the tokens on their way; nothing joins where the cache holds tokens already.
-        ran: last states of the stacks before this one, for the inserts.
+        text: what inserts are told is the text, if not this stack's own tokens.
         taps: layers whose incoming states are wanted.
         cache: caches to go on from, or empty ones to fill.
         checkpoint: whether layers are computed again in the backward pass instead of keeping what is between.
     """
-    way = _Way(stack, tokens, intercept, memory, inserts if cache is None or cache.is_empty else (), ran)
+    way = _Way(stack, tokens, intercept, memory, inserts if cache is None or cache.is_empty else (), text)
     way.insert("embedding")
     way.states(stack.enter(way.tokens.states, intercept))
     grown: list[LayerCache | None] = []
@@ -94,9 +93,9 @@ class _Way:
         intercept: Interceptor,
         memory: Tokens | None,
         inserts: Sequence[Insert],
-        ran: Sequence[Tokens],
+        text: Tokens | None,
     ) -> None:
-        self.stack, self.tokens, self.memory, self._ran = stack, tokens, memory, ran
+        self.stack, self.tokens, self.memory, self._text = stack, tokens, memory, text
         self.own = slice(0, tokens.states.shape[1])
         self._inserts = [insert for insert in inserts if insert.stack == stack.name]
         self._plain, self._positions = intercept, tokens.positions
@@ -113,9 +112,12 @@ class _Way:
         for insert in self._inserts:
             if insert.layer != at:
                 continue
-            made = insert.make(self.tokens, self._ran)
-            made = replace(made, states=made.states.to(self.tokens.states.dtype))
-            self.tokens = self.stack.join(self.tokens, made, insert.place == "front")
+            made = insert.make(self._text or self.tokens)
+            states = made.states.to(self.tokens.states.dtype)
+            if insert.as_text and at == "embedding":
+                states = self.stack.as_words(states, self._plain)
+            made = replace(made, states=states)
+            self.tokens = self.stack.join(self.tokens, made, insert.place == "front", insert.as_text)
             if insert.place == "front":
                 count = made.states.shape[1]
                 self.own = slice(self.own.start + count, self.own.stop + count)

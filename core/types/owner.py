@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from multigraft.core.types.part import Part
-from multigraft.core.types.site import Site
-
 SHARED = "shared"
 
 
@@ -15,10 +12,3 @@ class Owner:
 
     task_scope: str
     site_scope: str
-
-
-def place_of(site: Site, part: Part) -> str:
-    """The site scope that a part asks for: the name of its site, layer or stack, or `model`."""
-    if part.scope == "layer" and site.layer is not None:
-        return f"{site.stack}.{site.layer}"
-    return {"site": site.name, "model": "model"}.get(part.scope, site.stack)

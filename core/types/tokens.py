@@ -29,3 +29,18 @@ class KeyValues:
     def select(self, rows: Tensor) -> "KeyValues":
         """Those of the given rows `(new rows,)`."""
         return KeyValues(self.key[rows], self.value[rows])
+
+
+@dataclass(frozen=True)
+class AttentionCall:
+    """One attention of a trunk."""
+
+    query: Tensor
+    """`(rows, heads, queries, head width)`."""
+    memory: KeyValues
+    """Its heads divide the query's, and its rows too: a row of it is read by neighbouring rows of the query."""
+    mask: Tensor | None = None
+    """Bool (True where attended to) or numbers added to the scores; `(rows of memory, heads, queries, keys)`."""
+    scale: float | None = None
+    """1 / sqrt(head width) if left out."""
+    dropout: float = 0.0

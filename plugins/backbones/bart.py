@@ -94,8 +94,11 @@ class BartStack(Stack):
         """Words and positions, normed."""
         places = self.module.embed_positions
         placed = embedding(positions + places.offset, places.weight)
-        x = intercept.embedding("words", self.module.embed_tokens, ids) + placed
-        x = intercept.norm(f"{self.name}.embedding-norm", self.module.layernorm_embedding, x)
+        return self.as_words(intercept.embedding("words", self.module.embed_tokens, ids) + placed, intercept)
+
+    def as_words(self, states: Tensor, intercept: Interceptor) -> Tensor:
+        """The embedding norm: a learned prompt has it, and no positions (VL-Adapter's prompt tuning)."""
+        x = intercept.norm(f"{self.name}.embedding-norm", self.module.layernorm_embedding, states)
         return dropout(x, self.config.dropout, intercept.training)
 
     def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:

@@ -14,6 +14,7 @@ from multigraft import Initial, MultigraftError, PromptGenerator, PromptShape, T
 from multigraft.init import normal, ones, zeros
 from multigraft.plugins.prompts.options import LinearOptions
 from multigraft.plugins.prompts.pooling import Pooled, plan_pooling, pool_frames, pool_tokens
+from multigraft.stacks import Tokens
 
 _STD = 0.02
 _log = logging.getLogger(__name__)
@@ -56,13 +57,14 @@ class LinearPrompt(PromptGenerator):
                 options.tokens,
             )
 
-    def forward(self, visual: VisualTokens, text_state: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, media: VisualTokens | None, text: Tokens | None) -> Tokens:
         """Visual tokens to `(rows, prompts, width)` and mask `(rows, prompts)`; of each picture class and register
         tokens first, if they are kept, then its cells row by row.
 
         Raises:
             MultigraftError: a sample has more images than the recipe allows.
         """
+        visual = _given(media)
         if visual.kind == "image" and visual.tokens.shape[1] > self.options.images:
             raise MultigraftError(
                 f"a sample has {visual.tokens.shape[1]} images, and `trunk.prompt.images` is {self.options.images}"
@@ -75,7 +77,7 @@ class LinearPrompt(PromptGenerator):
             orders = torch.zeros_like(orders)
         x = x + self.image_order(orders)[:, None, :]
         x = x + self._object_codes(visual.kind, pictures, count, x.device)
-        return x.flatten(1, 2), pooled.mask[:, :, None].expand(rows, pictures, count).flatten(1)
+        return Tokens(x.flatten(1, 2), pooled.mask[:, :, None].expand(rows, pictures, count).flatten(1))
 
     def most_tokens(self) -> int:
         """Tokens of the most images or of the most frames."""
@@ -140,6 +142,12 @@ class LinearPrompt(PromptGenerator):
             return self.object_order(numbers)  # type: ignore[no-any-return]
         table = self.word_table.value
         return table[table.shape[0] - 1 - numbers]
+
+
+def _given(media: VisualTokens | None) -> VisualTokens:
+    if media is None:
+        raise ValueError("this prompt is made of media")
+    return media
 
 
 def _boxes(grid: tuple[int, int], device: torch.device) -> Tensor:

@@ -1,6 +1,6 @@
 """Options of the built-in prompt generators."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,3 +31,16 @@ class LinearOptions(PromptOptions):
     `grid`, class and register tokens have no box, and tokens that form no grid after pooling the zero box."""
     position: Literal["trained", "random", "words"] = "trained"
     """Code of a token's place: a trained table, a frozen random one, or the last rows of the word table (reference)."""
+
+
+class LearnedOptions(PromptOptions):
+    """Prompt tuning: trained tokens that every text gets, in front of it if nothing else is said; no media."""
+
+    reads_media: ClassVar[bool] = False
+    tokens: int = Field(20, ge=1, le=65_536)
+    """Tokens of the prompt."""
+    hidden: int | None = Field(None, ge=1, le=2**20)
+    """Width between two linear layers with a tanh that make the tokens from a table of the backbone's width; without
+    it they are trained themselves."""
+    place: Literal["front", "back"] | None = "front"
+    """In front of the tokens or behind them."""

@@ -13,6 +13,7 @@ from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.prompt import PromptShape
 from multigraft.core.model.model import Model
+from multigraft.core.model.prompting import PlacedPrompt
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.decoding import greedy
 from multigraft.core.types.annotation import Annotation
@@ -102,7 +103,7 @@ def model(arrays):
     objectives = {
         task: Generation(GenerationOptions(kind="generation", reduction=REDUCTIONS[task])) for task in REDUCTIONS
     }
-    return Model(trunk, encoder, graft, objectives, {}, prompt)
+    return Model(trunk, encoder, graft, objectives, {}, [PlacedPrompt(prompt, trunk.entrance)])
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.decoding import beam, greedy, score
 from multigraft.core.trunk.passes import Passes, Texts

@@ -10,7 +10,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.stack import Insert
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.tokens import Tokens
@@ -81,7 +81,7 @@ def test_steps_with_caches_equal_one_pass(backbone, text):
 
 def test_a_visual_prompt_behind_padding_does_not_see_the_padding(backbone):
     prompt = Tokens(torch.randn(1, 3, 16, dtype=torch.float64))
-    behind = [Insert("encoder", "embedding", "back", lambda states, ran: prompt)]
+    behind = [Insert("encoder", "embedding", "back", lambda text: prompt)]
     short, padded = torch.tensor([[4, 7, 9]]), torch.tensor([[4, 7, 9, 1, 1]])
     mask = torch.tensor([[1, 1, 1, 0, 0]]).bool()
     alone = passes(backbone, (short, torch.ones(1, 3).bool()), inserts=behind).output("encoder").tokens.states

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.plugins.encoders import open_clip_encoder, timm_encoder
 from multigraft.plugins.encoders.grid import FrozenEncoder
 from multigraft.plugins.encoders.options import OpenClipOptions, TimmOptions

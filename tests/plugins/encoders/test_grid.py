@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.types.transform import Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
 

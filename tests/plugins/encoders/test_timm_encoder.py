@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.core.types.transform import Transform
 from multigraft.plugins.encoders.options import TimmOptions

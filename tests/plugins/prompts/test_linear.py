@@ -54,7 +54,8 @@ VIT = TokenLayout(1 + 49, 1, (7, 7))
 
 
 def test_the_class_token_stands_beside_the_pooled_grid():
-    output, mask = copying(VIT, tokens=36)(pictures(VIT), None)
+    made = copying(VIT, tokens=36)(pictures(VIT), None)
+    output, mask = made.states, made.mask
     cells = output[0, 1:].view(6, 6, 2)
     assert output.shape == (1, 37, 2)
     assert mask.shape == (1, 37)
@@ -64,7 +65,8 @@ def test_the_class_token_stands_beside_the_pooled_grid():
 
 
 def test_it_is_left_out_where_the_recipe_says_so():
-    output, _ = copying(VIT, tokens=36, class_token="drop")(pictures(VIT), None)
+    made = copying(VIT, tokens=36, class_token="drop")(pictures(VIT), None)
+    output = made.states
     assert output.shape == (1, 36, 2)
     assert output.max() == 6
 
@@ -73,8 +75,8 @@ def test_it_is_left_out_where_the_recipe_says_so():
 @pytest.mark.parametrize("tokens", [36, 49, 64])
 def test_every_box_lies_where_its_cells_are(front, tokens):
     layout = TokenLayout(front + 49, front, (7, 7))
-    boxes = seeing(layout, tokens=tokens)(pictures(layout), None)[0][0]
-    cells = copying(layout, tokens=tokens, pool="mean")(pictures(layout), None)[0][0]
+    boxes = seeing(layout, tokens=tokens)(pictures(layout), None).states[0]
+    cells = copying(layout, tokens=tokens, pool="mean")(pictures(layout), None).states[0]
     middles = torch.stack([boxes[front:, 2:4].mean(1), boxes[front:, :2].mean(1)], 1) * 7 - 0.5
     torch.testing.assert_close(middles, cells[front:], atol=0.51, rtol=0)
     assert boxes[front:, 4].sum() == pytest.approx(1)
@@ -83,8 +85,8 @@ def test_every_box_lies_where_its_cells_are(front, tokens):
 
 def test_grids_that_are_no_square_keep_their_proportions():
     layout = TokenLayout(1 + 8 * 12, 1, (8, 12))
-    boxes = seeing(layout, tokens=24)(pictures(layout), None)[0][0, 1:]
-    cells = copying(layout, tokens=24, pool="mean")(pictures(layout), None)[0][0, 1:]
+    boxes = seeing(layout, tokens=24)(pictures(layout), None).states[0, 1:]
+    cells = copying(layout, tokens=24, pool="mean")(pictures(layout), None).states[0, 1:]
     torch.testing.assert_close(boxes[:, 2:4].mean(1) * 8 - 0.5, cells[:, 0])
     torch.testing.assert_close(boxes[:, :2].mean(1) * 12 - 0.5, cells[:, 1])
     assert boxes[0].tolist() == pytest.approx([0, 1 / 6, 0, 1 / 4, 1 / 24])
@@ -92,13 +94,14 @@ def test_grids_that_are_no_square_keep_their_proportions():
 
 def test_a_small_grid_stays_as_it_is():
     layout = TokenLayout(6, 0, (2, 3))
-    boxes = seeing(layout)(pictures(layout), None)[0][0]
+    boxes = seeing(layout)(pictures(layout), None).states[0]
     assert boxes[:, 0].tolist() == pytest.approx([0, 1 / 3, 2 / 3] * 2)
     assert boxes[:, 2].tolist() == [0, 0, 0, 0.5, 0.5, 0.5]
 
 
 def test_frames_keep_their_class_tokens_too():
-    output, _ = copying(VIT, frame_tokens=4)(pictures(VIT, "video", 3), None)
+    made = copying(VIT, frame_tokens=4)(pictures(VIT, "video", 3), None)
+    output = made.states
     assert output[0, :, 0].tolist() == [100, 3, 3, 6, 6] * 3
 
 
@@ -109,7 +112,7 @@ def test_places_are_counted_with_the_class_token(layout, places):
 
 def test_tokens_that_are_no_grid_get_no_boxes_and_it_is_said(caplog):
     prompt = seeing(VIT, tokens=10)
-    boxes = prompt(pictures(VIT), None)[0][0]
+    boxes = prompt(pictures(VIT), None).states[0]
     assert boxes.shape == (11, BOX)
     assert not boxes.any()
     assert "7 x 7 cells are no grid when pooled to 10" in caplog.text

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +25,34 @@ class Piece:
     use: "SiteUse | None"
 
 
+class Sites(Protocol):
+    """The sites of a batch where any graft acts."""
+
+    def get(self, site: str) -> tuple[Piece, ...] | None:
+        """The pieces of a site, which are all rows; None where nothing acts."""
+        ...
+
+
+class _Rebound:
+    """Sites for rows whose bounds have moved, each worked out when it is first reached."""
+
+    def __init__(self, sites: Sites, places: Mapping[int, int]) -> None:
+        self._sites, self._places = sites, places
+        self._moved: dict[str, tuple[Piece, ...] | None] = {}
+
+    def get(self, site: str) -> tuple[Piece, ...] | None:
+        """The pieces of a site; None where nothing acts."""
+        if site not in self._moved:
+            pieces = self._sites.get(site)
+            self._moved[site] = None if pieces is None else tuple(_moved(pieces, self._places))
+        return self._moved[site]
+
+
 @dataclass(frozen=True)
 class GraftInterceptor:
     """Adapters, overlays and prefixes of the grafts of a batch."""
 
-    sites: Mapping[str, tuple[Piece, ...]]
-    """The sites where any graft acts; the pieces of a site are all rows."""
+    sites: Sites
     segments: tuple[Segment, ...]
     training: bool
     seen: set[str]
@@ -120,13 +142,12 @@ class GraftInterceptor:
 
     def _rebound(self, bounds: Sequence[int]) -> Self:
         places = dict(zip(self.bounds, bounds, strict=True))
-        sites = {name: tuple(_moved(pieces, places)) for name, pieces in self.sites.items()}
         segments = tuple(
             replace(segment, start=start, stop=stop)
             for segment, start, stop in zip(self.segments, bounds, bounds[1:], strict=False)
             if start < stop
         )
-        return replace(self, sites=sites, segments=segments, mask=None)
+        return replace(self, sites=_Rebound(self.sites, places), segments=segments, mask=None)
 
     def _by_graft(
         self, pieces: tuple[Piece, ...], run: "Callable[[SiteUse | None, Tensor, Tensor | None], Tensor]", x: Tensor

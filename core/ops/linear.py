@@ -1,5 +1,6 @@
 """Linear maps over one owner or many."""
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -28,7 +29,8 @@ def linear(x: Tensor, weight: Operand, bias: Operand | None = None) -> Tensor:
     x, *parts = computed(x, *weights, *(biases[0] if biases else ()))
     if torch.compiler.is_compiling():
         return _in_pieces(x, parts, bounds)
-    return _GroupedLinear.apply(x, bounds, *parts)  # type: ignore[no-any-return]
+    node = _StackedLinear if _small_and_even(weights[0], bounds) else _GroupedLinear
+    return node.apply(x, bounds, *parts)  # type: ignore[no-any-return]
 
 
 def low_rank(x: Tensor, down: Operand, up: Operand) -> Tensor:
@@ -44,6 +46,45 @@ def _in_pieces(x: Tensor, parts: list[Tensor], bounds: tuple[int, ...]) -> Tenso
         for n in range(count)
     ]
     return torch.cat(pieces)
+
+
+_SMALL = 8192
+"""Numbers of a weight up to which copying it costs less than a call: measured in benchmarks/owners."""
+
+
+def _small_and_even(weight: Tensor, bounds: tuple[int, ...]) -> bool:
+    """Whether one product over a stack of the owners' weights pays."""
+    rows = bounds[1] - bounds[0]
+    return weight.numel() <= _SMALL and all(stop - start == rows for start, stop in pairwise(bounds))
+
+
+class _StackedLinear(torch.autograd.Function):
+    """For owners with equally many rows: one product over the stack of their weights."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, bounds: tuple[int, ...], *parts: Tensor) -> Tensor:
+        count = len(bounds) - 1
+        flat, stacked = x.reshape(count, -1, x.shape[-1]), torch.stack(parts[:count])
+        if len(parts) > count:
+            output = torch.baddbmm(torch.stack(parts[count:])[:, None], flat, stacked.transpose(1, 2))
+        else:
+            output = torch.bmm(flat, stacked.transpose(1, 2))
+        ctx.save_for_backward(flat, stacked)
+        ctx.shape = x.shape
+        return output.view(*x.shape[:-1], output.shape[-1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        flat, stacked = ctx.saved_tensors
+        count, wanted = len(stacked), ctx.needs_input_grad
+        came = gradients[0].reshape(count, -1, gradients[0].shape[-1])
+        of_x = torch.bmm(came, stacked).view(ctx.shape) if wanted[0] else None
+        of_parts: list[Tensor | None] = [None] * (len(wanted) - 2)
+        if any(wanted[2 : 2 + count]):
+            of_parts[:count] = torch.bmm(came.transpose(1, 2), flat).unbind(0)
+        if any(wanted[2 + count :]):
+            of_parts[count:] = came.sum(1).unbind(0)
+        return (of_x, None, *of_parts)
 
 
 class _GroupedLinear(torch.autograd.Function):

@@ -4,6 +4,7 @@ from multigraft.core.interfaces.backbone import Entrance, Longest
 from multigraft.core.interfaces.projection import Projection
 from multigraft.core.interfaces.stack import Layer, LayerCache, LayerInputs, Seen, Stack, joined
 from multigraft.core.trunk.masks import memory_mask, self_attention_mask
+from multigraft.core.trunk.run_stack import run_stack
 from multigraft.core.types.arranged import Arranged, StackInput
 from multigraft.core.types.tokens import AttentionCall, KeyValues, Tokens
 
@@ -23,5 +24,6 @@ __all__ = [
     "Tokens",
     "joined",
     "memory_mask",
+    "run_stack",
     "self_attention_mask",
 ]

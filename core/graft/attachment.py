@@ -1,7 +1,7 @@
 """Attachments: a method's parts at a site, or a module's parameters, with the owner of each for every task."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from torch import Tensor, nn
@@ -86,7 +86,7 @@ def merged_segments(identity: Callable[[str], object], segments: Sequence[Segmen
     for segment in segments:
         last = joined[-1] if joined else None
         if last and last.stop == segment.start and identity(last.task) == identity(segment.task):
-            joined[-1] = Segment(last.task, last.start, segment.stop)
+            joined[-1] = replace(last, stop=segment.stop)
         else:
             joined.append(segment)
     return joined

@@ -1,6 +1,6 @@
 """The graft of one batch at the sites of the trunk: made once a batch, handed down through the trunk."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -62,6 +62,10 @@ class GraftInterceptor:
     probabilities: dict[str, Tensor] | None = None
     """Those, `(rows, heads, queries, keys)`, with gradients; the prefixes' columns come first."""
     mask: Tensor | None = None
+
+    def acts_at(self, sites: Iterable[str]) -> bool:
+        """Whether a graft acts at one of these sites, or its probabilities are kept."""
+        return any(self.sites.get(site) is not None or site in self.probe for site in sites)
 
     def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
         """A projection with its overlays and adapters: `(rows, tokens, width_in)` to `(rows, tokens, width_out)`."""

@@ -24,10 +24,14 @@ class VisualEncoder(nn.Module, ABC):
     """Tokens of one picture."""
     origin: str = ""
     """Where the weights came from, in a recipe's words; a hub's revision as its commit: `hub:NAME@COMMIT`."""
+    checkpointing: bool = False
+    """Whether layers that adapters act in are computed again in the backward pass; set by the recipe's model."""
 
     @abstractmethod
     def forward(self, pixels: Tensor, intercept: Interceptor) -> Tensor:
-        """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`."""
+        """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`.
+
+        Rows of `intercept` are pictures here. An encoder without sites has no use for it."""
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -39,5 +43,5 @@ class VisualEncoder(nn.Module, ABC):
         return TokenLayout.unsaid(self.tokens)
 
     def sites(self) -> tuple[Site, ...]:
-        """Where adapters may act inside the encoder."""
+        """Where adapters may act inside the encoder; they do where a recipe names its stack."""
         return ()

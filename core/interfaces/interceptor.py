@@ -4,7 +4,7 @@ A trunk calls these at its sites instead of its own modules. The object is made 
 segments, and is handed down as an argument: never module state, so recomputation and beams see the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, Self
 
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ class Interceptor(Protocol):
     @property
     def training(self) -> bool:
         """Whether dropout acts."""
+        ...
+
+    def acts_at(self, sites: Iterable[str]) -> bool:
+        """Whether anything acts at one of these sites, so that a trunk must run them one by one."""
         ...
 
     def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """NoGraft: the interceptor of a trunk at whose sites nothing acts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 from torch import Tensor, nn
@@ -15,6 +15,10 @@ class NoGraft:
 
     def __init__(self, training: bool = False) -> None:
         self.training = training
+
+    def acts_at(self, sites: Iterable[str]) -> bool:
+        """Nothing does."""
+        return False
 
     def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
         """The projection itself."""

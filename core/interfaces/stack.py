@@ -121,7 +121,7 @@ class Stack(nn.Module, ABC):
 
     name: str
     """Its name in sites and recipes."""
-    reads: Literal["text", "target", "text+target"]
+    reads: Literal["text", "target", "text+target", "media"]
     """What its tokens are."""
     memory: str | None = None
     """The stack whose last states its cross-attention reads."""

@@ -88,6 +88,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
     for number, method in enumerate(_methods(recipe, registry, trunk)):
         with below("graft", "adapters", number):
             add_method(graft, method)
+    _refuse_stored_features(graft, recipe, trunk.encoder)
     prompts = _add_prompts(graft, recipe, registry, trunk)
     objectives: dict[str, Objective] = {}
     for name in graft.tasks:
@@ -104,6 +105,20 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         )
     train = recipe.train
     return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompts, train.precision, train.checkpointing)
+
+
+def _refuse_stored_features(graft: Graft, recipe: Recipe, encoder: VisualEncoder | None) -> None:
+    """Features are stored once, of the plain encoder.
+
+    Raises:
+        OptionError: adapters act in the encoder.
+    """
+    if recipe.data.features and encoder and any(site.name in graft.sites for site in encoder.sites()):
+        raise OptionError(
+            ("data", "features"),
+            "stored features are those of the encoder without adapters, and adapters of this recipe act in it",
+            "say `features: false`, or name no stack of the encoder in `sites`",
+        )
 
 
 def allocate(model: Model, device: torch.device) -> None:
@@ -167,7 +182,7 @@ def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) 
     own = ("graft", "adapters", number, "sharing")
     with below(*(own if options.sharing else ("graft", "sharing"))):
         sharing = _sharing(registry, options.sharing or recipe.graft.sharing, recipe)
-    chosen = tuple(select(_candidates(trunk, adapter), _wanted(options.sites)))
+    chosen = tuple(select(_candidates(trunk, adapter, options.sites), _wanted(options.sites)))
     return Method(method_name(options), adapter, chosen, sharing)
 
 
@@ -180,13 +195,13 @@ def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int)
     except OptionError as error:
         yield error
         return
-    for location, message, hint in _unmatched(_candidates(trunk, adapter), options.sites):
+    for location, message, hint in _unmatched(_candidates(trunk, adapter, options.sites), options.sites):
         yield OptionError(("graft", "adapters", number, *location), message, hint)
 
 
-def _candidates(trunk: Trunk, adapter: Adapter | Prefix) -> list[Site]:
-    """The sites of backbone and encoder that an adapter may act on."""
-    sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder else ())
+def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -> list[Site]:
+    """The sites that an adapter may act on: those of the backbone, and where it names stacks the encoder's too."""
+    sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder and wanted.stack else ())
     kinds = adapter.kinds if isinstance(adapter, Adapter) else ("attention",)
     return [site for site in sites if site.kind in kinds]
 

@@ -54,6 +54,8 @@ class Model:
         self.backbone, self.encoder, self.graft = backbone, encoder, graft
         self.objectives, self.heads, self.precision = dict(objectives), dict(heads), precision
         self.checkpointing = checkpointing
+        if encoder is not None:
+            encoder.checkpointing = checkpointing
         self.prompter = Prompter(prompts, encoder, graft)
 
     def computing(self, device: torch.device) -> AbstractContextManager[object]:
@@ -142,9 +144,9 @@ class Model:
         """Texts and visual prompt on their way through the backbone.
 
         Args:
-            at_sites: what acts at the backbone's sites, if not `intercept`, by which the prompt is made.
+            at_sites: what acts at the trunk's sites, if not `intercept`, by which the prompt is made.
         """
-        inserts = self.prompter.inserts(batch, intercept)
+        inserts = self.prompter.inserts(batch, intercept, at_sites)
         texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
         return Passes(self.backbone, texts, at_sites or intercept, inserts, checkpoint=self.checkpointing)
 

@@ -12,6 +12,7 @@ from multigraft.core.graft.attachment import Graft, GraftModule, merged_segments
 from multigraft.core.graft.graft_interceptor import GraftInterceptor
 from multigraft.core.interfaces.backbone import Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.prompt import PromptGenerator, VisualTokens
 from multigraft.core.interfaces.stack import Insert
@@ -39,18 +40,24 @@ class Prompter:
 
     def __init__(self, prompts: Sequence[PlacedPrompt], encoder: VisualEncoder | None, graft: Graft) -> None:
         self.prompts, self.encoder, self.graft = tuple(prompts), encoder, graft
-        sites, parameters = (encoder.sites(), list(encoder.parameters())) if encoder else ((), [])
-        self._encoder_is_grafted = any(site.name in graft.sites for site in sites)
-        self._encoder_is_trained = any(each.requires_grad for each in parameters)
+        self._encoder_sites = [site.name for site in encoder.sites()] if encoder else []
+        self._encoder_is_trained = encoder is not None and any(each.requires_grad for each in encoder.parameters())
 
     @property
     def generators(self) -> list[PromptGenerator]:
         """The prompt generators, on the meta device."""
         return [prompt.generator for prompt in self.prompts]
 
-    def inserts(self, batch: Batch, intercept: GraftInterceptor) -> tuple[Insert, ...]:
-        """What joins the backbone's tokens; a prompt of media joins nothing where no row has any."""
-        encoded = [self._visual_tokens(visual, intercept) for visual in batch.visuals] if self.encoder else []
+    def inserts(
+        self, batch: Batch, intercept: GraftInterceptor, at_sites: Interceptor | None = None
+    ) -> tuple[Insert, ...]:
+        """What joins the backbone's tokens; a prompt of media joins nothing where no row has any.
+
+        Args:
+            at_sites: what acts at the encoder's sites, if not `intercept`, by which the prompts are made.
+        """
+        acting = at_sites or intercept
+        encoded = [self._visual_tokens(each, intercept.bounds, acting) for each in batch.visuals] if self.encoder else []
         found = (self._insert(prompt, batch, encoded, intercept) for prompt in self.prompts)
         return tuple(insert for insert in found if insert is not None)
 
@@ -106,20 +113,22 @@ class Prompter:
             pieces.append(_for_rows(made, segment.stop - segment.start))
         return Tokens(torch.cat([each.states for each in pieces]), torch.cat([_mask(each) for each in pieces]))
 
-    def _visual_tokens(self, visual: Visual, intercept: GraftInterceptor) -> VisualTokens:
+    def _visual_tokens(self, visual: Visual, bounds: Sequence[int], at_sites: Interceptor) -> VisualTokens:
         assert self.encoder is not None
-        tokens = arrange(visual, self._encode(self.encoder, visual, intercept), self.encoder.layout())
+        tokens = arrange(visual, self._encode(self.encoder, visual, bounds, at_sites), self.encoder.layout())
         return replace(tokens, tokens=tokens.tokens.float()) if visual.features is not None else tokens
 
-    def _encode(self, encoder: VisualEncoder, visual: Visual, intercept: GraftInterceptor) -> Tensor:
+    def _encode(
+        self, encoder: VisualEncoder, visual: Visual, bounds: Sequence[int], at_sites: Interceptor
+    ) -> Tensor:
         if visual.features is not None:
             return visual.features
         if visual.pixels is None:
             raise ValueError("media without pixels or features")
-        if not self._encoder_is_grafted:
+        if not at_sites.acts_at(self._encoder_sites):
             with torch.set_grad_enabled(torch.is_grad_enabled() and self._encoder_is_trained):
                 return encoder(visual.pixels, NoGraft())  # type: ignore[no-any-return]
-        return encoder(visual.pixels, intercept.select(_pictures(visual, intercept.bounds)))  # type: ignore[no-any-return]
+        return encoder(visual.pixels, at_sites.select(_pictures(visual, bounds)))  # type: ignore[no-any-return]
 
 
 def _pictures(visual: Visual, bounds: Sequence[int]) -> list[int]:
@@ -147,7 +156,7 @@ def subset(segments: Sequence[Segment], rows: Sequence[int]) -> list[Segment]:
     for segment in segments:
         count = sum(segment.start <= row < segment.stop for row in rows)
         if count:
-            picked.append(Segment(segment.task, start, start + count))
+            picked.append(replace(segment, start=start, stop=start + count))
             start += count
     return picked
 

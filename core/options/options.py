@@ -37,10 +37,11 @@ class PromptOptions(Options):
 
 
 class SiteSelector(Section):
-    """Which sites; a list left out means all."""
+    """Which sites of the trunk; a list left out means all of the language model."""
 
     stack: list[str] | None = Field(None, min_length=1)
-    """`encoder`, `decoder`."""
+    """`encoder`, `decoder`, `vision`; if left out, all of the language model, and none of the visual encoder, where
+    adapters act only if its stack is named."""
     layer: list[Annotated[int, Field(ge=0)]] | None = Field(None, min_length=1)
     """Layers, counted from 0."""
     block: list[str] | None = Field(None, min_length=1)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from multigraft import Interceptor, MultigraftError, TokenLayout, Transform, VisualEncoder
+from multigraft import Interceptor, MultigraftError, NoGraft, Site, TokenLayout, Transform, VisualEncoder
 from multigraft.plugins.encoders.fold import fold_batch_norms
+from multigraft.plugins.encoders.vision_stack import VisionStack
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,19 @@ class Trunk(nn.Module, ABC):
     def forward(self, x: Tensor) -> Grid:
         """Normalised float pictures `(pictures, 3, size, size)` to their grid."""
 
+    def stack(self) -> VisionStack | None:
+        """Its blocks, where adapters can reach them."""
+        return None
+
+    def grid(self, states: Tensor) -> Grid:
+        """The last states of its stack, `(pictures, tokens, width)`, as `forward` gives them."""
+        raise NotImplementedError
+
 
 class FrozenEncoder(VisualEncoder):
     """Normalises uint8 pictures, runs a trunk that gives a `Grid`, pools, and lays the cells out as tokens.
+
+    Where adapters act inside, the trunk's blocks are run one by one; else the trunk runs as its library wrote it.
 
     Args:
         name: what the trunk computes, apart from its weights; goes into the fingerprint.
@@ -84,13 +95,15 @@ class FrozenEncoder(VisualEncoder):
         self.register_buffer("shift", -mean / std, persistent=False)
         self.eval()
         fold_batch_norms(trunk.model)
+        self.stack = trunk.stack()
+        self._names = [site.name for site in self.sites()]
         self.requires_grad_(False).to(memory_format=torch.channels_last)
         self._layout, self.width = self._shape()
         self.tokens = self._layout.tokens
 
     def forward(self, pixels: Tensor, intercept: Interceptor) -> Tensor:
         """uint8 pictures `(pictures, 3, size, size)` to float tokens `(pictures, tokens, width)`."""
-        grid = self._grid(pixels)
+        grid = self._grid(pixels, intercept)
         tokens = grid.cells.flatten(2).transpose(1, 2)
         return torch.cat([grid.prefix, tokens], 1) if self.class_token else tokens
 
@@ -109,9 +122,16 @@ class FrozenEncoder(VisualEncoder):
         """The prefix, where it is kept, and the cells row by row."""
         return self._layout
 
-    def _grid(self, pixels: Tensor) -> Grid:
-        x = pixels.to(self.scale.dtype, memory_format=torch.channels_last)
-        grid: Grid = self.trunk(x * self.scale + self.shift)
+    def sites(self) -> tuple[Site, ...]:
+        """Those of the stack `vision`; none where the trunk is no vision transformer whose blocks can be run."""
+        return self.stack.sites() if self.stack is not None else ()
+
+    def _grid(self, pixels: Tensor, intercept: Interceptor) -> Grid:
+        x = pixels.to(self.scale.dtype, memory_format=torch.channels_last) * self.scale + self.shift
+        if self.stack is not None and intercept.acts_at(self._names):
+            grid = self.trunk.grid(self.stack.run(x, intercept, self.checkpointing))
+        else:
+            grid = self.trunk(x)
         cells = grid.cells if self.pool is None else adaptive_avg_pool2d(grid.cells, self.pool)
         return Grid(grid.prefix if self.class_token else grid.prefix[:, :0], cells)
 
@@ -119,7 +139,7 @@ class FrozenEncoder(VisualEncoder):
         size = self.transform.size
         try:
             with torch.no_grad():
-                grid = self._grid(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+                grid = self._grid(torch.zeros(1, 3, size, size, dtype=torch.uint8), NoGraft())
         except (AssertionError, RuntimeError, ValueError) as error:
             raise MultigraftError(
                 f"{self.name}: pictures of {size} x {size} pixels cannot be encoded ({error}); choose another `size`"

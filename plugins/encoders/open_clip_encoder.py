@@ -8,10 +8,12 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from multigraft import MultigraftError, OptionError, Transform
-from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells
+from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
+from multigraft.plugins.encoders.open_clip_stack import open_clip_stack
 from multigraft.plugins.encoders.open_clip_weights import load_tower
 from multigraft.plugins.encoders.options import OpenClipOptions
 from multigraft.plugins.encoders.timm_encoder import TimmTrunk
+from multigraft.plugins.encoders.vision_stack import VisionStack
 
 _FITS: dict[str, Literal["stretch", "crop", "pad"]] = {"shortest": "crop", "squash": "stretch", "longest": "pad"}
 
@@ -42,6 +44,14 @@ class TransformerTrunk(Trunk):
             x, indices=1, normalize_intermediates=self.norm, intermediates_only=True, output_extra_tokens=True
         )
         return Grid(states["image_intermediates_prefix"][0], states["image_intermediates"][0])
+
+    def stack(self) -> VisionStack | None:
+        """The tower's blocks."""
+        return open_clip_stack(self.model, self.norm)
+
+    def grid(self, states: Tensor) -> Grid:
+        """A class token and a grid."""
+        return grid_of_sequence(states, 1, self.model.grid_size)
 
 
 def build(options: OpenClipOptions) -> FrozenEncoder:

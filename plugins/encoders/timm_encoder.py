@@ -7,7 +7,9 @@ from torch import Tensor
 from multigraft import MultigraftError, Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
 from multigraft.plugins.encoders.options import TimmOptions
+from multigraft.plugins.encoders.timm_stack import timm_stack
 from multigraft.plugins.encoders.timm_weights import load_model
+from multigraft.plugins.encoders.vision_stack import VisionStack
 
 _FITS: dict[str, Literal["stretch", "crop", "pad"]] = {"center": "crop", "squash": "stretch", "border": "pad"}
 
@@ -36,8 +38,16 @@ class TimmTrunk(Trunk):
         if not isinstance(features, Tensor):
             raise ValueError("its last features are no single grid")
         if features.ndim == 3:
-            return grid_of_sequence(features, self.prefix, self.sides)
+            return self.grid(features)
         return grid_of_cells(features.permute(0, 3, 1, 2) if self.channels_last else features)
+
+    def stack(self) -> VisionStack | None:
+        """The blocks of a plain vision transformer."""
+        return timm_stack(self.model)
+
+    def grid(self, states: Tensor) -> Grid:
+        """A sequence of tokens as a grid."""
+        return grid_of_sequence(states, self.prefix, self.sides)
 
 
 def build(options: TimmOptions) -> FrozenEncoder:

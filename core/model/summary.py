@@ -1,5 +1,6 @@
 """What a recipe would build: its parameters, who owns them, and the memory they take. On the meta device."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,6 +11,7 @@ from multigraft.core.graft.listing import SiteRow, site_rows
 from multigraft.core.model.build import Trunk, build_model, build_trunk, count
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
+from multigraft.core.types.site import Site
 
 _FP32 = 4
 _OPTIMIZED = 4
@@ -54,8 +56,8 @@ def summarize_model(recipe: Recipe, registry: Registry, trunk: Trunk | None = No
     trunk = trunk or build_trunk(recipe, registry, on_meta_device=True)
     model = build_model(recipe, registry, trunk)
     table = count(model)
-    memory = _memory(recipe, trunk, table)
     sites, owners = site_rows(model.graft), _owner_rows(model.graft.bank)
+    memory = _memory(recipe, trunk, table, {row.stack for row in sites}, model.most_images or 1)
     return ModelSummary(table, sites, owners, memory, model.most_prompt_tokens, model.most_images)
 
 
@@ -70,18 +72,30 @@ def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:
     )
 
 
-def _memory(recipe: Recipe, trunk: Trunk, table: ParameterTable) -> dict[str, int]:
+def _memory(
+    recipe: Recipe, trunk: Trunk, table: ParameterTable, grafted: Collection[str], images: int
+) -> dict[str, int]:
     graft = table.trainable * _FP32 * _OPTIMIZED
     frozen = table.total_with_encoder * _FP32 - table.trainable * _FP32
-    rough = _activations(recipe, trunk)
+    rough = _activations(recipe, trunk, grafted, images)
     return {"trunk": frozen, "graft": graft, "activations": rough, "total": frozen + graft + rough}
 
 
-def _activations(recipe: Recipe, trunk: Trunk) -> int:
-    """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1)."""
-    layers = len({(site.stack, site.layer) for site in trunk.backbone.sites() if site.layer is not None})
+def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: int) -> int:
+    """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1).
+
+    An encoder keeps its own where its stack is among those `grafted`.
+    """
     text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
     prompts = trunk.encoder.tokens if trunk.encoder else 0
     rows = recipe.train.micro_batch or recipe.train.batch
     wide = 1 if recipe.train.precision == "bf16" else 2
-    return 34 * wide * rows * (text + prompts) * trunk.backbone.width * layers
+    kept = (text + prompts) * trunk.backbone.width * _layers(trunk.backbone.sites())
+    if trunk.encoder:
+        inside = [site for site in trunk.encoder.sites() if site.stack in grafted]
+        kept += images * trunk.encoder.tokens * trunk.encoder.width * _layers(inside)
+    return 34 * wide * rows * kept
+
+
+def _layers(sites: Iterable[Site]) -> int:
+    return len({(site.stack, site.layer) for site in sites if site.layer is not None})

@@ -1,7 +1,7 @@
 """What sharing rules cost against one shared adapter: forward and backward of seven tasks, processor time, one thread.
 
-`python benchmarks/owners/run.py PIECE ...` measures pieces that have no file yet and writes PIECE.json beside this file;
-without names it measures all. `python benchmarks/owners/run.py --table` prints what is there.
+`python benchmarks/owners/run.py PIECE ...` measures pieces that have no file yet and writes PIECE.json beside this
+file; without names it measures all. `python benchmarks/owners/run.py --table` prints what is there.
 """
 
 import json

@@ -57,7 +57,9 @@ class Prompter:
             at_sites: what acts at the encoder's sites, if not `intercept`, by which the prompts are made.
         """
         acting = at_sites or intercept
-        encoded = [self._visual_tokens(each, intercept.bounds, acting) for each in batch.visuals] if self.encoder else []
+        encoded = (
+            [self._visual_tokens(each, intercept.bounds, acting) for each in batch.visuals] if self.encoder else []
+        )
         found = (self._insert(prompt, batch, encoded, intercept) for prompt in self.prompts)
         return tuple(insert for insert in found if insert is not None)
 
@@ -118,9 +120,7 @@ class Prompter:
         tokens = arrange(visual, self._encode(self.encoder, visual, bounds, at_sites), self.encoder.layout())
         return replace(tokens, tokens=tokens.tokens.float()) if visual.features is not None else tokens
 
-    def _encode(
-        self, encoder: VisualEncoder, visual: Visual, bounds: Sequence[int], at_sites: Interceptor
-    ) -> Tensor:
+    def _encode(self, encoder: VisualEncoder, visual: Visual, bounds: Sequence[int], at_sites: Interceptor) -> Tensor:
         if visual.features is not None:
             return visual.features
         if visual.pixels is None:

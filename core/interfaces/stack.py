@@ -46,15 +46,15 @@ class Seen:
     positions: Tensor | None
     """`(rows or 1, tokens)`."""
     shift: Tensor | None = None
-    """`(rows or 1, 1)`, by how much insertions have moved the places of the text; None for not at all."""
+    """`(rows or 1, 1)`, by how much insertions have moved the place of the next token; None for not at all."""
 
     def select(self, rows: Tensor) -> "Seen":
         """Of the given rows."""
-        several = {
+        places = {
             name: value[rows] if value is not None and value.shape[0] > 1 else value
-            for name, value in (("mask", self.mask), ("positions", self.positions), ("shift", self.shift))
+            for name, value in (("positions", self.positions), ("shift", self.shift))
         }
-        return Seen(self.tokens, **several)
+        return Seen(self.tokens, None if self.mask is None else self.mask[rows], **places)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.stack import StackCache
 from multigraft.core.trunk.run_stack import run_stack
+from multigraft.core.types.batch import IGNORED
 from multigraft.core.types.tokens import Tokens
 
 
@@ -35,6 +37,14 @@ class Continuation:
         return output.states, replace(
             self, hidden=output.states[:, -1], cache=output.cache, position=self.position + count
         )
+
+    def predicting(self, targets: Tensor, intercept: Interceptor) -> Tensor:
+        """States that predict targets `(rows, tokens)`, `IGNORED` at padding: `(rows, tokens, width)`."""
+        states = self.hidden[:, None]
+        if targets.shape[1] == 1:
+            return states
+        read = targets[:, :-1].masked_fill(targets[:, :-1] == IGNORED, self.backbone.pad)
+        return torch.cat([states, self.extend(read, intercept)[0]], 1)
 
     def logits(self, intercept: Interceptor) -> Tensor:
         """Of the next token, `(rows, vocabulary)`."""

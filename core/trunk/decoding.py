@@ -88,12 +88,7 @@ def score(begin: "Continuation", intercept: Interceptor, candidates: Sequence[Se
 def _predicting(begin: "Continuation", intercept: Interceptor, targets: Tensor, copies: int) -> Tensor:
     """States that predict the target tokens, `(rows * copies, tokens, width)`, where a row has `copies` targets."""
     rows = torch.arange(begin.hidden.shape[0], device=targets.device).repeat_interleave(copies)
-    at, wide = begin.select(rows), intercept.expand(copies)
-    states = at.hidden[:, None]
-    if targets.shape[1] > 1:
-        read = targets[:, :-1].masked_fill(targets[:, :-1] == IGNORED, begin.backbone.pad)
-        states = torch.cat([states, at.extend(read, wide)[0]], 1)
-    return states
+    return begin.select(rows).predicting(targets, intercept.expand(copies))
 
 
 def _begin(rows: int, decoding: Decoding, device: torch.device) -> _Beams:

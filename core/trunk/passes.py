@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from multigraft.core.interfaces.backbone import Backbone
@@ -50,8 +51,12 @@ class Passes:
         self._outputs: dict[tuple[str, bool], StackOutput] = {}
 
     def output(self, stack: str, beginning: bool = False) -> StackOutput:
-        """What a stack gives; with `beginning`, of what is read before the first target token is decoded."""
-        key = stack, beginning and stack == self.backbone.predicts
+        """What a stack gives; with `beginning`, of what is read before the first target token is decoded.
+
+        Tokens that join the predicting stack behind stand before the targets: then it gives its beginning alone, and
+        the targets are read as a continuation of it.
+        """
+        key = stack, stack == self.backbone.predicts and (beginning or self._joined_behind)
         if key not in self._outputs:
             self._outputs[key] = self._run(*key)
         return self._outputs[key]
@@ -61,6 +66,8 @@ class Passes:
         places = self._whole.places
         if self.backbone.predicts is None or places is None:
             raise ValueError("this backbone predicts no targets")
+        if self._joined_behind:
+            return self.beginning.predicting(self.texts.targets, self.intercept)
         return _at(self.output(self.backbone.predicts).states, places)
 
     def summary(self) -> Tensor:
@@ -81,10 +88,14 @@ class Passes:
         name = self.backbone.predicts
         output, places = self.output(name, beginning=True), self._begun.places
         positions = self._begun.inputs[name].positions
-        last = positions[:, -1:] if positions.shape[0] == 1 else positions.gather(1, places)
+        rows = max(positions.shape[0], places.shape[0])
+        last = positions.expand(rows, -1).gather(1, places.expand(rows, -1))
         assert output.cache is not None
-        hidden = _at(output.states, places)[:, 0]
-        return Continuation(self.backbone, hidden, output.cache, last + 1, self._memory(name))
+        return Continuation(self.backbone, _first_hidden(output, places), output.cache, last + 1, self._memory(name))
+
+    @property
+    def _joined_behind(self) -> bool:
+        return any(insert.stack == self.backbone.predicts and insert.place == "back" for insert in self._inserts)
 
     @cached_property
     def _whole(self) -> Arranged:
@@ -121,3 +132,17 @@ def _at(states: Tensor, places: Tensor) -> Tensor:
     if places.shape[0] == 1:
         return states[:, places[0]] if places.shape[1] != states.shape[1] else states
     return states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
+
+
+def _first_hidden(output: StackOutput, places: Tensor) -> Tensor:
+    """States that predict the first target token, `(rows, width)`: of each row's last token that joined behind, and at
+    its place `(rows or 1, 1)` where none did."""
+    hidden = _at(output.states, places)[:, 0]
+    behind, mask = output.tokens.states[:, output.own.stop :], output.tokens.mask
+    if behind.shape[1] == 0:
+        return hidden
+    if mask is None:
+        return behind[:, -1]
+    counted = torch.arange(1, behind.shape[1] + 1, device=behind.device)
+    last = (mask[:, output.own.stop :] * counted).amax(1, keepdim=True)
+    return torch.where(last > 0, _at(behind, (last - 1).clamp(min=0))[:, 0], hidden)

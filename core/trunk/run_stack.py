@@ -98,7 +98,7 @@ class _Way:
         self.stack, self.tokens, self.memory, self._text = stack, tokens, memory, text
         self.own = slice(0, tokens.states.shape[1])
         self._inserts = [insert for insert in inserts if insert.stack == stack.name]
-        self._plain, self._positions = intercept, tokens.positions
+        self._plain, self._given = intercept, tokens
         self._at: tuple[LayerInputs, Interceptor] | None = None
         self._past: Seen | None = None
         self.seen: Seen | None = None
@@ -127,8 +127,8 @@ class _Way:
         """Masks and the like for the next layer, anew only where tokens or past have changed."""
         if self._at is None or past is not self._past:
             self._past = past
-            if past is not None and past.shift is not None and self._positions is not None:
-                self.tokens = replace(self.tokens, positions=self._positions + past.shift)
+            if past is not None and past.shift is not None and self._given.positions is not None:
+                self.tokens = replace(self.tokens, positions=self._given.positions + past.shift)
             shared = self.stack.shared(self.tokens, self.memory, past)
             self._at = shared, self._plain.of(self.stack.name, self.tokens)
             self.seen = self._now_seen(past)
@@ -146,10 +146,16 @@ class _Way:
         return Seen(past.tokens + states.shape[1], mask, positions, past.shift)
 
     def _shift(self) -> Tensor | None:
-        if self.tokens.positions is None or self._positions is None or not self._inserts:
-            return None
-        moved = self.tokens.positions[:, self.own] - self._positions
-        return moved[:, :1]
+        now, given = _last_place(self.tokens), _last_place(self._given)
+        return None if now is None or given is None or not self._inserts else now - given
+
+
+def _last_place(tokens: Tokens) -> Tensor | None:
+    """`(rows or 1, 1)`, behind which further tokens stand; None where the stack knows no positions."""
+    positions = tokens.positions
+    if positions is not None and tokens.mask is not None:
+        positions = positions.masked_fill(~tokens.mask, -1)
+    return None if positions is None else positions.amax(1, keepdim=True)
 
 
 class _Recomputed:

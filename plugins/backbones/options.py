@@ -43,6 +43,10 @@ class T5Options(PretrainedOptions):
     """T5 (Raffel et al. 2020) and its relatives with the same architecture."""
 
 
+class DecoderOptions(PretrainedOptions):
+    """A decoder-only model with Llama's layers: Llama, Mistral or Qwen2, as its config says; if random, a Llama."""
+
+
 class SaplingOptions(BackboneOptions):
     """A BART of 3.4 M parameters that comes with multigraft; for quickstarts and tests."""
 

@@ -15,18 +15,19 @@ class TextCodec:
     Args:
         tokenizer: any transformers tokenizer.
         begin: ids before every text.
-        end: id behind every text.
+        end: id behind every text; None for none.
         pad: id that fills up.
     """
 
-    def __init__(self, tokenizer: Any, begin: Sequence[int], end: int, pad: int) -> None:
-        self.tokenizer, self.begin, self.end, self.pad = tokenizer, list(begin), end, pad
+    def __init__(self, tokenizer: Any, begin: Sequence[int], end: int | None, pad: int) -> None:
+        self.tokenizer, self.begin, self.pad = tokenizer, list(begin), pad
+        self.end = [] if end is None else [end]
 
     def encode(self, texts: Sequence[str], limit: int | None, fill: int) -> Tensor:
         """Ids `(texts, tokens)`, filled up at the end; a text longer than `limit` loses its last tokens."""
         rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        room = None if limit is None else max(limit - len(self.begin) - 1, 0)
-        framed = [torch.tensor([*self.begin, *row[:room], self.end]) for row in rows]
+        room = None if limit is None else max(limit - len(self.begin) - len(self.end), 0)
+        framed = [torch.tensor([*self.begin, *row[:room], *self.end]) for row in rows]
         return torch.nn.utils.rnn.pad_sequence(framed, batch_first=True, padding_value=fill)
 
     def inputs(self, texts: Sequence[str], limit: int | None) -> tuple[Tensor, Tensor]:

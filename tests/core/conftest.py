@@ -40,6 +40,14 @@ BART = {
         "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "dropout": 0.0,
     },
 }  # fmt: skip
+DECODER = {
+    "kind": "decoder",
+    "weights": "random",
+    "architecture": {
+        "vocab_size": 5000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "intermediate_size": 24, "max_position_embeddings": 500,
+    },
+}  # fmt: skip
 TASKS = {
     "vqa": {"kind": "visual-question-answering", "data": ["none.tar"]},
     "statements": {"kind": "two-image-statements", "data": ["none.tar"]},
@@ -145,7 +153,7 @@ def batch_of():
 @pytest.fixture(scope="session")
 def tiny():
     """The tables above, for tests that choose from them."""
-    return SimpleNamespace(T5=T5, BART=BART, TASKS=TASKS, SHARING=SHARING)
+    return SimpleNamespace(T5=T5, BART=BART, DECODER=DECODER, TASKS=TASKS, SHARING=SHARING)
 
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220)}

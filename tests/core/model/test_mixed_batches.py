@@ -11,7 +11,7 @@ from multigraft.core.model.model import task_rows
 from multigraft.core.options.options import Decoding
 
 RULES = ["single", "half-shared", "half-shared down", "per-task", "groups", "hypernetwork"]
-BACKBONES = ["T5", "BART"]
+BACKBONES = ["T5", "BART", "DECODER"]
 
 
 @pytest.fixture(params=BACKBONES)
@@ -36,8 +36,8 @@ def test_training_loss_alone_and_in_a_mixed_batch(rule, backbone, tiny, tiny_mod
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_training_gradients_alone_and_in_a_mixed_batch(rule, tiny, tiny_model, samples, batch_of):
-    model = tiny_model(tiny.SHARING[rule])
+def test_training_gradients_alone_and_in_a_mixed_batch(rule, backbone, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule], backbone)
     trained = model.graft.bank.trained()
 
     def gradients(some):
@@ -67,8 +67,8 @@ def test_outputs_alone_and_in_a_mixed_batch(rule, beams, backbone, tiny, tiny_mo
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_candidate_scores_alone_and_in_a_mixed_batch(rule, tiny, tiny_model, samples, batch_of):
-    model = tiny_model(tiny.SHARING[rule])
+def test_candidate_scores_alone_and_in_a_mixed_batch(rule, backbone, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING[rule], backbone)
     outputs = model.run(batch_of(model, samples), training=False)
     scores = torch.cat([each.score([["red", "a box"], ["true"]]) for each in outputs.values()])
     assert scores[1::2, 1].isneginf().all()

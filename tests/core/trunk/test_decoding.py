@@ -2,57 +2,19 @@
 
 import pytest
 import torch
-from transformers import (
-    BartConfig,
-    BartForConditionalGeneration,
-    ByT5Tokenizer,
-    T5Config,
-    T5ForConditionalGeneration,
-)
 
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.decoding import beam, greedy, score
 from multigraft.core.trunk.passes import Passes, Texts
-from multigraft.plugins.backbones.bart import BartBackbone
-from multigraft.plugins.backbones.t5 import T5Backbone
 
 VOCABULARY, PAD, END = 14, 0, 1
 MOST = 9
-SPECIAL = {"pad_token_id": PAD, "eos_token_id": END, "decoder_start_token_id": 2, "vocab_size": VOCABULARY}
-BART = {
-    "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2, "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "max_position_embeddings": 30,
-    "bos_token_id": 3, "forced_eos_token_id": None,
-}  # fmt: skip
-T5 = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2}
 
 
-def loud(model, seed):
-    """Large random weights, the end token's among them, so that outputs differ and end at different lengths."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.5)
-        model.get_input_embeddings().weight[END] *= 3
-    return model.double().eval()
-
-
-def bart(seed):
-    return BartBackbone(
-        loud(BartForConditionalGeneration(BartConfig(**SPECIAL, **BART)), seed), ByT5Tokenizer(), "bart"
-    )
-
-
-def t5(seed):
-    model = T5ForConditionalGeneration(T5Config(**SPECIAL, **T5))
-    return T5Backbone(loud(model, seed), ByT5Tokenizer())
-
-
-@pytest.fixture(params=["bart", "t5"])
-def backbone(request):
-    return {"bart": bart, "t5": t5}[request.param]
+@pytest.fixture(params=["bart", "t5", "decoder"])
+def backbone(request, families):
+    return getattr(families, request.param)
 
 
 def texts(seed):
@@ -69,16 +31,12 @@ def begin(model, ids, mask):
 
 
 def theirs(backbone, ids, mask, **options):
-    """What transformers generates, without the start token."""
-    generated = backbone.model.generate(
-        input_ids=ids,
-        attention_mask=mask.long(),
-        max_new_tokens=MOST,
-        do_sample=False,
-        early_stopping=False,
-        **options,
-    )
-    return cut(generated[:, 1:])
+    """What transformers generates, without what was read before the first new token."""
+    options |= {"max_new_tokens": MOST, "do_sample": False, "early_stopping": False}
+    if len(backbone.stacks) == 1:
+        rows = [(row[kept][None], kept.sum()) for row, kept in zip(ids, mask, strict=True)]
+        return [cut(backbone.model.generate(input_ids=row, **options)[:, length:])[0] for row, length in rows]
+    return cut(backbone.model.generate(input_ids=ids, attention_mask=mask.long(), **options)[:, 1:])
 
 
 def cut(ids):
@@ -116,18 +74,24 @@ def test_one_beam_is_greedy_where_it_may_choose_its_length(backbone):
 
 def test_candidates_are_scored_by_teacher_forcing(backbone):
     model = backbone(0)
-    model.text.tokenizer = Letters()
+    for codec in (model.text, getattr(model, "target", model.text)):
+        codec.tokenizer = Letters()
     ids, mask = texts(0)
     ids, mask = ids[:2], mask[:2]
     scores = score(begin(model, ids, mask), NoGraft(), [["abc", "d"], ["b"]])
     for row, candidate, number in ((0, "abc", 0), (0, "d", 1), (1, "b", 0)):
         labels = model.tokenize_targets([candidate])
-        logits = model.model(
-            input_ids=ids[row : row + 1], attention_mask=mask[row : row + 1].long(), labels=labels
-        ).logits
+        logits = forced(model, ids[row][mask[row]][None], labels)
         expected = logits.float().log_softmax(-1)[0].gather(1, labels[0][:, None]).sum()
         torch.testing.assert_close(scores[row, number], expected)
     assert scores[1, 1].isneginf()
+
+
+def forced(backbone, ids, labels):
+    """Logits of transformers that predict the labels `(1, tokens)` of an unpadded text."""
+    if len(backbone.stacks) > 1:
+        return backbone.model(input_ids=ids, labels=labels).logits
+    return backbone.model(input_ids=torch.cat([ids, labels], 1)).logits[:, ids.shape[1] - 1 : -1]
 
 
 class Letters:

@@ -1,0 +1,241 @@
+"""Decoder-only language models in Llama's form: pre-norm, rotary positions, grouped-query attention, SwiGLU.
+
+Llama (Touvron et al. 2023), Mistral (Jiang et al. 2023) and Qwen2 (Yang et al. 2024) have the same modules by the same
+names. One stack reads the text and, right behind it, the target.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from multigraft import IGNORED, Backbone, Interceptor, MultigraftError, Site
+from multigraft.plugins.backbones import loading
+from multigraft.plugins.backbones.attention import Attention, grown
+from multigraft.plugins.backbones.decoder_model import build_model, refuse_config, special_ids
+from multigraft.plugins.backbones.options import DecoderOptions
+from multigraft.plugins.backbones.rotary import RotaryInputs, rotated
+from multigraft.plugins.backbones.sites import (
+    attention_sites,
+    block_site,
+    linear_site,
+    norm_site,
+    projections,
+    word_sites,
+)
+from multigraft.plugins.backbones.text import TextCodec
+from multigraft.stacks import (
+    Arranged,
+    Entrance,
+    Layer,
+    LayerCache,
+    LayerInputs,
+    Longest,
+    Projection,
+    Seen,
+    Stack,
+    StackInput,
+    Tokens,
+    joined,
+    self_attention_mask,
+)
+
+
+class DecoderLayer(Layer):
+    """Self-attention and feed-forward; a norm before each."""
+
+    def __init__(self, block: Any, at: str, config: Any) -> None:
+        super().__init__()
+        self.block, self.at = block, at
+        self._attention = Attention(
+            f"{at}.self-attention",
+            projections(block.self_attn, _NAMES),
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            dropout=config.attention_dropout,
+        )
+        self._ways = {name: Projection(module) for name, module in projections(block.mlp, _WAYS).items()}
+
+    def forward(
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+    ) -> tuple[Tensor, LayerCache | None]:
+        """`(rows, tokens, width)` to the same; keys are cached as they were turned."""
+        site = f"{self.at}.self-attention"
+        normed = intercept.norm(f"{site}.norm", self.block.input_layernorm, x)
+        new = self._attention.key_values(normed, intercept)
+        pair, cache = grown(cache, replace(new, key=rotated(new.key, shared)))
+        query = rotated(self._attention.query(normed, intercept), shared)
+        x = x + intercept.block(site, normed, self._attention.mix(query, pair, shared.mask, intercept))
+        return self._feed_forward(x, intercept), cache
+
+    def _feed_forward(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        site = f"{self.at}.feed-forward"
+        normed = intercept.norm(f"{site}.norm", self.block.post_attention_layernorm, x)
+        gate, up = (intercept.linear(f"{site}.{name}", self._ways[name], normed) for name in ("gate", "up"))
+        output = intercept.linear(f"{site}.down", self._ways["down"], self.block.mlp.act_fn(gate) * up)
+        return x + intercept.block(site, normed, output)
+
+
+class DecoderStack(Stack):
+    """The layers of a decoder-only model."""
+
+    name = "decoder"
+    reads = "text+target"
+
+    def __init__(self, module: Any, config: Any) -> None:
+        super().__init__()
+        self.module = module
+        self.window: int | None = getattr(config, "sliding_window", None)
+        self.layers = nn.ModuleList(
+            DecoderLayer(block, f"decoder.{number}", config) for number, block in enumerate(module.layers)
+        )
+
+    def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
+        """Words; positions act in attention."""
+        return intercept.embedding("words", self.module.embed_tokens, ids)
+
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+        """The causal mask and the angles of the tokens' positions.
+
+        Raises:
+            MultigraftError: there are more tokens than attention looks back in the model.
+        """
+        positions = _placed(tokens)
+        count = tokens.states.shape[1] + (past.tokens if past else 0)
+        if self.window is not None and count > self.window:
+            raise MultigraftError(f"{count} tokens, and the backbone's attention has a sliding window of {self.window}")
+        cos, sin = self.module.rotary_emb(tokens.states, positions)
+        return RotaryInputs(self_attention_mask(tokens, past, causal=True), cos=cos[:, None], sin=sin[:, None])
+
+    def join(self, tokens: Tokens, inserted: Tokens, front: bool) -> Tokens:
+        """Inserted tokens take places: in front from 0 on, and the row's own stand behind them; else behind these."""
+        own, real = _placed(tokens), _real(inserted)
+        places = (real.cumsum(1) - 1).clamp(min=0)
+        if front:
+            tokens = replace(tokens, positions=own + real.sum(1, keepdim=True))
+        else:
+            places = places + own.masked_fill(~_real(tokens), -1).amax(1, keepdim=True) + 1
+        return joined(tokens, replace(inserted, positions=places), front)
+
+    def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        """The last norm."""
+        return intercept.norm("decoder.final-norm", self.module.norm, x)
+
+
+class DecoderBackbone(Backbone):
+    """A frozen decoder-only model with its tokenizer."""
+
+    model: Any
+    """The transformers model; type checkers do not know its modules."""
+    predicts = "decoder"
+    entrance = Entrance("decoder", "front")
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        super().__init__()
+        config = model.config
+        refuse_config(config)
+        self.model, self.config, self.width = model, config, config.hidden_size
+        self.norm = type(model.model.norm)
+        begin, self.end, self.pad = special_ids(config, tokenizer)
+        self.text = TextCodec(tokenizer, [begin], None, self.pad)
+        self.target = TextCodec(tokenizer, [], self.end, self.pad)
+        self.stack = DecoderStack(model.model, config)
+        most = min(config.max_position_embeddings, self.stack.window or config.max_position_embeddings)
+        self.longest = Longest(most, most, most)
+        self._head = Projection(model.lm_head)
+        loading.freeze(self)
+
+    @property
+    def stacks(self) -> Mapping[str, Stack]:
+        """`decoder` reads the text and the target."""
+        return {"decoder": self.stack}
+
+    def word_table(self) -> Tensor:
+        """`(vocabulary, width)`."""
+        return self.model.model.embed_tokens.weight  # type: ignore[no-any-return]
+
+    def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
+        """Ids and mask `(texts, tokens)`, with the begin token and without an end."""
+        return self.text.inputs(texts, limit)
+
+    def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:
+        """Ids `(texts, tokens)`, with the end token and without a begin."""
+        return self.target.encode(texts, limit, IGNORED)
+
+    def detokenize(self, ids: Tensor) -> list[str]:
+        """Texts without special tokens."""
+        return self.target.decode(ids)
+
+    def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
+        """A row's real text tokens and, right behind them, its targets without their last token."""
+        ids, real, last = text_ids, text_mask, text_mask.sum(1, keepdim=True) - 1
+        places = last
+        if target_ids is not None:
+            ids = torch.cat([text_ids, target_ids[:, :-1]], 1)
+            real = torch.cat([text_mask, target_ids[:, 1:] != IGNORED], 1)
+            places = last + torch.arange(target_ids.shape[1], device=last.device)
+        order = (~real).to(torch.uint8).argsort(dim=1, stable=True)
+        ids, real = ids.gather(1, order), real.gather(1, order)
+        positions = torch.arange(ids.shape[1], device=ids.device)[None]
+        return Arranged({"decoder": StackInput(ids.masked_fill(~real, self.pad), real, positions)}, places)
+
+    def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
+        """The output layer."""
+        return intercept.linear("head", self._head, hidden)
+
+    def fingerprint(self) -> str:
+        """Name and hash of the weights."""
+        return loading.fingerprint(self.config.model_type, self.model)
+
+    def sites(self) -> tuple[Site, ...]:
+        """Blocks, projections, attentions and norms."""
+        return tuple(self._sites())
+
+    def _sites(self) -> Iterator[Site]:
+        yield from word_sites(self.config.vocab_size, self.width, "model.embed_tokens", "lm_head")
+        for number in range(len(self.stack.layers)):
+            yield from self._layer_sites(number, f"model.layers.{number}")
+        yield norm_site("decoder", None, None, "final-norm", self.width, "model.norm")
+
+    def _layer_sites(self, number: int, at: str) -> Iterator[Site]:
+        width, inner, config = self.width, self.config.intermediate_size, self.config
+        yield norm_site("decoder", number, "self-attention", "norm", width, f"{at}.input_layernorm")
+        yield from attention_sites(
+            "decoder", number, "self-attention", width, f"{at}.self_attn", _NAMES, config.num_attention_heads,
+            config.num_key_value_heads, self.model.model.layers[number].self_attn.head_dim,
+        )  # fmt: skip
+        yield norm_site("decoder", number, "feed-forward", "norm", width, f"{at}.post_attention_layernorm")
+        yield block_site("decoder", number, "feed-forward", width, f"{at}.mlp")
+        for name, own in _WAYS.items():
+            across = (inner, width) if name == "down" else (width, inner)
+            yield linear_site("decoder", number, "feed-forward", name, *across, f"{at}.mlp.{own}")
+
+
+_NAMES = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}
+_WAYS = {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"}
+
+
+def _placed(tokens: Tokens) -> Tensor:
+    """`(rows or 1, tokens)`, the tokens' places."""
+    if tokens.positions is None:
+        raise ValueError("rotary attention needs the positions of its tokens")
+    return tokens.positions
+
+
+def _real(tokens: Tokens) -> Tensor:
+    """`(rows, tokens)`, True where there is a token."""
+    if tokens.mask is not None:
+        return tokens.mask
+    return torch.ones(tokens.states.shape[:2], dtype=torch.bool, device=tokens.states.device)
+
+
+def build(options: DecoderOptions) -> DecoderBackbone:
+    """The backbone of a recipe; random weights without a tokenizer have sapling's, of 5000 words."""
+    from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
+
+    model, origin = build_model(options)
+    backbone = DecoderBackbone(model, loading.load_tokenizer(options, sapling_tokenizer))
+    backbone.origin = origin
+    return backbone

@@ -1,0 +1,79 @@
+"""Which decoder-only models are taken, and what their configs and tokenizers say."""
+
+from typing import Any
+
+from multigraft import OptionError, did_you_mean, weight_source
+from multigraft.plugins.backbones import loading
+from multigraft.plugins.backbones.options import DecoderOptions
+
+MODELS = {
+    "llama": ("LlamaForCausalLM", "LlamaConfig"),
+    "mistral": ("MistralForCausalLM", "MistralConfig"),
+    "qwen2": ("Qwen2ForCausalLM", "Qwen2Config"),
+}
+"""Classes of transformers by model type: those whose layers are Llama's, module by module."""
+_STEADY = ("default", "linear", "llama3", "yarn")
+"""Kinds of rotary frequencies that do not depend on the length of a batch."""
+
+
+def build_model(options: DecoderOptions) -> loading.Loaded:
+    """The model of a recipe; with random weights a Llama, if `architecture` names no other `model_type`.
+
+    Raises:
+        OptionError: it is of a type that is not taken, or cannot be loaded.
+    """
+    import transformers
+
+    location, kind = _model_type(options)
+    if kind not in MODELS:
+        hint = did_you_mean(kind, MODELS)
+        raise OptionError(location, f"no model of the type {kind!r}: {', '.join(MODELS)} are taken", hint)
+    fields = {name: value for name, value in options.architecture.items() if name != "model_type"}
+    classes = (getattr(transformers, name) for name in MODELS[kind])
+    return loading.load_model(options.model_copy(update={"architecture": fields}), *classes)
+
+
+def _model_type(options: DecoderOptions) -> tuple[tuple[str, ...], str]:
+    """Where the type is said, and what it is."""
+    if weight_source(options.weights, ("hub", "path", "random")).scheme == "random":
+        return ("architecture", "model_type"), str(options.architecture.get("model_type", "llama"))
+    from transformers import PreTrainedConfig
+
+    try:
+        found, _ = PreTrainedConfig.get_config_dict(loading.find_folder(options.weights).path)
+    except (OSError, ValueError) as error:
+        raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
+    return ("weights",), str(found.get("model_type", ""))
+
+
+def refuse_config(config: Any) -> None:
+    """Raise where the layers would not do what the model does.
+
+    Raises:
+        OptionError: its rotary frequencies change with the length of a batch.
+    """
+    kind = config.rope_parameters["rope_type"]
+    if kind not in _STEADY:
+        message = f"rotary frequencies of the kind {kind!r} change with the length of a batch"
+        raise OptionError(("architecture", "rope_parameters"), message, f"one of {', '.join(_STEADY)}")
+
+
+def special_ids(config: Any, tokenizer: Any) -> tuple[int, int, int]:
+    """Ids that begin a text, end a target and fill up.
+
+    The tokenizer says what begins, the config what ends, as in `generate`; the end fills up where nothing else does.
+
+    Raises:
+        OptionError: nothing begins a text, or nothing ends a target.
+    """
+    begin = _first("begin a text", tokenizer.bos_token_id, config.bos_token_id)
+    end = _first("end a target", config.eos_token_id, tokenizer.eos_token_id)
+    return begin, end, _first("fill up", config.pad_token_id, tokenizer.pad_token_id, end)
+
+
+def _first(what: str, *ids: int | list[int] | None) -> int:
+    """The first that there is; of several ends the first."""
+    for found in ids:
+        if found is not None and found != []:
+            return found[0] if isinstance(found, list) else found
+    raise OptionError(("tokenizer",), f"neither the tokenizer nor the model's config has a token to {what} with")

@@ -209,8 +209,8 @@ class DecoderBackbone(Backbone):
         yield norm_site("decoder", number, "feed-forward", "norm", width, f"{at}.post_attention_layernorm")
         yield block_site("decoder", number, "feed-forward", width, f"{at}.mlp")
         for name, own in _WAYS.items():
-            across = (inner, width) if name == "down" else (width, inner)
-            yield linear_site("decoder", number, "feed-forward", name, *across, f"{at}.mlp.{own}")
+            read, made = (inner, width) if name == "down" else (width, inner)
+            yield linear_site("decoder", number, "feed-forward", name, read, made, f"{at}.mlp.{own}")
 
 
 _NAMES = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}

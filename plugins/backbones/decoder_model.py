@@ -27,7 +27,7 @@ def build_model(options: DecoderOptions) -> loading.Loaded:
     location, kind = _model_type(options)
     if kind not in MODELS:
         hint = did_you_mean(kind, MODELS)
-        raise OptionError(location, f"no model of the type {kind!r}: {', '.join(MODELS)} are taken", hint)
+        raise OptionError(location, f"no decoder-only model of the type {kind!r} is taken", hint)
     fields = {name: value for name, value in options.architecture.items() if name != "model_type"}
     classes = (getattr(transformers, name) for name in MODELS[kind])
     return loading.load_model(options.model_copy(update={"architecture": fields}), *classes)

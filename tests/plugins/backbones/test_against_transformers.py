@@ -6,6 +6,8 @@ from transformers import (
     BartConfig,
     BartForConditionalGeneration,
     ByT5Tokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
     T5Config,
     T5ForConditionalGeneration,
 )
@@ -15,6 +17,7 @@ from multigraft.core.interfaces.stack import Insert
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.tokens import Tokens
 from multigraft.plugins.backbones.bart import BartBackbone
+from multigraft.plugins.backbones.decoder import DecoderBackbone
 from multigraft.plugins.backbones.t5 import T5Backbone
 
 SMALL_BART = {
@@ -23,6 +26,11 @@ SMALL_BART = {
 }  # fmt: skip
 SMALL_T5 = {"vocab_size": 60, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2,
             "decoder_start_token_id": 0}  # fmt: skip
+
+SMALL_LLAMA = {
+    "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "intermediate_size": 24, "head_dim": 6,
+}  # fmt: skip
 
 
 def bart() -> BartBackbone:
@@ -36,15 +44,26 @@ def t5(**changes: object) -> T5Backbone:
     return T5Backbone(T5ForConditionalGeneration(T5Config(**SMALL_T5, **changes)).eval(), ByT5Tokenizer())
 
 
-BACKBONES = {
+def decoder() -> DecoderBackbone:
+    torch.manual_seed(0)
+    return DecoderBackbone(LlamaForCausalLM(LlamaConfig(**SMALL_LLAMA)).eval(), ByT5Tokenizer())
+
+
+ENCODER_DECODERS = {
     "bart": bart,
     "t5": t5,
     "t5 gated, untied": lambda: t5(feed_forward_proj="gated-gelu", tie_word_embeddings=False),
 }
+BACKBONES = ENCODER_DECODERS | {"decoder": decoder}
 
 
 @pytest.fixture(params=BACKBONES)
 def backbone(request):
+    return BACKBONES[request.param]().double()
+
+
+@pytest.fixture(params=ENCODER_DECODERS)
+def encoder_decoder(request):
     return BACKBONES[request.param]().double()
 
 
@@ -61,11 +80,11 @@ def passes(backbone, text, targets=None, intercept=None, **options):
     return Passes(backbone, texts, intercept or NoGraft(), **options)
 
 
-def test_logits_under_teacher_forcing(backbone, text):
+def test_logits_under_teacher_forcing(encoder_decoder, text):
     ids, mask = text
     targets = torch.tensor([[5, 6, 7], [9, 2, -100]])
-    ours = backbone.output(passes(backbone, text, targets).target_states(), NoGraft())
-    theirs = backbone.model(input_ids=ids, attention_mask=mask.long(), labels=targets).logits
+    ours = encoder_decoder.output(passes(encoder_decoder, text, targets).target_states(), NoGraft())
+    theirs = encoder_decoder.model(input_ids=ids, attention_mask=mask.long(), labels=targets).logits
     kept = targets != -100
     torch.testing.assert_close(ours[kept], theirs[kept])
 
@@ -79,13 +98,13 @@ def test_steps_with_caches_equal_one_pass(backbone, text):
         _, at = at.extend(targets[:, position : position + 1], intercept)
 
 
-def test_a_visual_prompt_behind_padding_does_not_see_the_padding(backbone):
+def test_a_visual_prompt_behind_padding_does_not_see_the_padding(encoder_decoder):
     prompt = Tokens(torch.randn(1, 3, 16, dtype=torch.float64))
     behind = [Insert("encoder", "embedding", "back", lambda text: prompt)]
     short, padded = torch.tensor([[4, 7, 9]]), torch.tensor([[4, 7, 9, 1, 1]])
     mask = torch.tensor([[1, 1, 1, 0, 0]]).bool()
-    alone = passes(backbone, (short, torch.ones(1, 3).bool()), inserts=behind).output("encoder").tokens.states
-    beside = passes(backbone, (padded, mask), inserts=behind).output("encoder").tokens.states
+    alone = passes(encoder_decoder, (short, torch.ones(1, 3).bool()), inserts=behind).output("encoder").tokens.states
+    beside = passes(encoder_decoder, (padded, mask), inserts=behind).output("encoder").tokens.states
     torch.testing.assert_close(alone[:, :3], beside[:, :3])
     torch.testing.assert_close(alone[:, 3:], beside[:, 5:])
 

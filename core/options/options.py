@@ -29,7 +29,7 @@ class PromptOptions(Options):
     sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
     """Which tasks share the prompt generator."""
     stack: str | None = None
-    """The stack whose tokens the prompt joins; if left out, the first that reads text."""
+    """The stack whose tokens the prompt joins; if left out, the one by which the backbone lets prompts in."""
     layer: Annotated[int, Field(ge=0)] | Literal["embedding"] = "embedding"
     """The layer before which it joins them, counted from 0; `embedding` is right behind the embedding."""
     place: Literal["front", "back"] | None = None

@@ -64,9 +64,9 @@ def run_stack(
     """
     way = _Way(stack, tokens, intercept, memory, inserts if cache is None or cache.is_empty else (), text)
     way.insert("embedding")
-    way.states(stack.enter(way.tokens.states, intercept))
+    kept: dict[At, Tokens] = {"embedding": way.tokens} if "embedding" in taps else {}
+    way.states(stack.enter(way.tokens.states, intercept.of(stack.name, way.tokens)))
     grown: list[LayerCache | None] = []
-    kept: dict[At, Tokens] = {}
     seen: list[Seen | None] = []
     for number, layer in enumerate(stack.layers):
         way.insert(number)
@@ -79,7 +79,7 @@ def run_stack(
         way.states(x)
         grown.append(own)
         seen.append(way.seen)
-    way.states(stack.finish(way.tokens.states, intercept))
+    way.states(stack.finish(way.tokens.states, intercept.of(stack.name, way.tokens)))
     return StackOutput(way.tokens, way.own, _cache(cache, grown, seen), kept)
 
 

@@ -109,7 +109,7 @@ class DecoderStack(Stack):
         cos, sin = self.module.rotary_emb(tokens.states, positions)
         return RotaryInputs(self_attention_mask(tokens, past, causal=True), cos=cos[:, None], sin=sin[:, None])
 
-    def join(self, tokens: Tokens, inserted: Tokens, front: bool) -> Tokens:
+    def join(self, tokens: Tokens, inserted: Tokens, front: bool, as_text: bool) -> Tokens:
         """Inserted tokens take places: in front from 0 on, and the row's own stand behind them; else behind these."""
         own, real = _placed(tokens), _real(inserted)
         places = (real.cumsum(1) - 1).clamp(min=0)

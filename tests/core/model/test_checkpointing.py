@@ -1,4 +1,4 @@
-"""`train.checkpointing`: layers are computed again in the backward pass, with the same gradients and fewer bytes kept."""
+"""`train.checkpointing`: layers are computed again in the backward pass; equal gradients, fewer bytes kept."""
 
 import pytest
 import torch

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.stack import Insert
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.decoding import beam, greedy, score
@@ -34,7 +34,7 @@ def run(backbone, stack, layer, place):
     """All rows at once."""
     made = Tokens(*prompts())
     texts = Texts(padded(TEXTS, 0), padded([[1] * len(text) for text in TEXTS], 0).bool(), padded(TARGETS, -100))
-    return Passes(backbone, texts, NoGraft(), [Insert(stack, layer, place, lambda states, ran: made)])
+    return Passes(backbone, texts, NoGraft(), [Insert(stack, layer, place, lambda text: made)])
 
 
 def order(tokens, causal):
@@ -219,7 +219,7 @@ def test_a_single_row_with_padding_among_its_prompts_has_several_beams(families)
     states, mask = prompts()
     made = Tokens(states[:1], mask[:1])
     texts = Texts(torch.tensor(TEXTS[:1]), torch.ones(1, 4).bool(), torch.tensor(TARGETS[:1]))
-    begin = Passes(backbone, texts, NoGraft(), [Insert("decoder", 1, "front", lambda states, ran: made)]).beginning
+    begin = Passes(backbone, texts, NoGraft(), [Insert("decoder", 1, "front", lambda text: made)]).beginning
     options = Decoding(beams=3, max_tokens=MOST)
     alone = beam(begin, NoGraft(), options)
     beside = beam(run(backbone, "decoder", 1, "front").beginning, NoGraft(), options)

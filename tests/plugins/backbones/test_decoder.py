@@ -12,7 +12,7 @@ from transformers import (
 )
 
 from multigraft import MultigraftError, OptionError
-from multigraft.core.interfaces.interceptor import NoGraft
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.plugins.backbones.decoder import DecoderBackbone, build
 from multigraft.plugins.backbones.options import DecoderOptions

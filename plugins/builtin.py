@@ -41,13 +41,14 @@ def register_visual_encoders() -> Iterable[Component]:
 
 @hookimpl
 def register_backbones() -> Iterable[Component]:
-    """BART, T5, decoder-only models, and sapling, a small BART that comes along."""
+    """BART, T5, BERT, decoder-only models, and sapling, a small BART that comes along."""
     return _components(
         "backbones",
         {
             "bart": ("BartOptions", "bart:build"),
             "t5": ("T5Options", "t5:build"),
             "decoder": ("DecoderOptions", "decoder:build"),
+            "bert": ("BertOptions", "bert:build"),
             "sapling": ("SaplingOptions", "sapling:build"),
         },
     )

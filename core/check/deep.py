@@ -12,7 +12,14 @@ from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
 from multigraft.core.graft.attach import Method
 from multigraft.core.interfaces.sharing import Sharing
-from multigraft.core.model.build import Trunk, build_backbone, build_encoder, build_method, method_errors
+from multigraft.core.model.build import (
+    Trunk,
+    build_backbone,
+    build_encoder,
+    build_method,
+    build_objective,
+    method_errors,
+)
 from multigraft.core.model.devices import check_device
 from multigraft.core.model.summary import summarize_model
 from multigraft.core.recipe.components import Location, walk
@@ -137,6 +144,17 @@ def adapters(subject: Subject) -> Iterator[Problem]:
                 methods[number] = build_method(recipe, registry, subject.trunk, number)
     yield from _unused_rule(subject)
     yield from _unused_values(subject, methods)
+    yield from tries.problems
+
+
+def tasks(subject: Subject) -> Iterator[Problem]:
+    """Each task's objective can work over the backbone, in training, generating and scoring candidates."""
+    tries = _Tries(subject)
+    if subject.trunk is None:
+        return
+    for name in subject.recipe.tasks:
+        with tries.at():
+            build_objective(subject.recipe, subject.registry, subject.trunk.backbone, name)
     yield from tries.problems
 
 

@@ -18,7 +18,9 @@ _SHAPE_CHECKS = (
     "loggers", "unused",
 )  # fmt: skip
 _DEEP = "multigraft.core.check.deep"
-_DEEP_CHECKS = ("trunk", "shards", "adapters", "components", "limits", "controls", "device", "graft", "prompt_room")
+_DEEP_CHECKS = (
+    "trunk", "shards", "adapters", "tasks", "components", "limits", "controls", "device", "graft", "prompt_room",
+)  # fmt: skip
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
 _ANNOTATIONS = "multigraft.core.check.annotations"

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from torch import Generator, Tensor, nn
 
+from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.options.options import Decoding
 from multigraft.core.types.batch import Sample
 from multigraft.core.types.part import Initial
@@ -84,6 +85,11 @@ class Objective(ABC):
 
     def make_head(self, width: int) -> Head | None:
         """A trained head over the backbone's states, if the objective needs one."""
+        return None
+
+    def refuse_backbone(self, backbone: Backbone) -> str | None:
+        """Why it cannot work over this backbone, such as one that predicts no targets; None where it can. Said by
+        `check`."""
         return None
 
     def refuse(self, targets: Sequence[str]) -> str | None:

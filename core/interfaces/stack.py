@@ -63,6 +63,8 @@ class StackCache:
 
     layers: tuple[LayerCache, ...]
     seen: tuple[Seen | None, ...]
+    marked: bool = False
+    """Whether an insert has marked the tokens that it holds."""
 
     @classmethod
     def empty(cls, layers: int) -> "StackCache":
@@ -76,11 +78,11 @@ class StackCache:
 
     def select(self, rows: Tensor) -> "StackCache":
         """With the tokens so far of the given rows, which read the same memory as those they replace."""
-        return StackCache(tuple(layer.select(rows) for layer in self.layers), self._seen(rows))
+        return StackCache(tuple(layer.select(rows) for layer in self.layers), self._seen(rows), self.marked)
 
     def narrow(self, rows: Tensor) -> "StackCache":
         """Of the given rows alone."""
-        return StackCache(tuple(layer.narrow(rows) for layer in self.layers), self._seen(rows))
+        return StackCache(tuple(layer.narrow(rows) for layer in self.layers), self._seen(rows), self.marked)
 
     def _seen(self, rows: Tensor) -> tuple[Seen | None, ...]:
         kept = {id(seen): seen and seen.select(rows) for seen in self.seen}
@@ -204,3 +206,6 @@ class Insert:
     as_text: bool = False
     """Whether they are counted as text, such as a learned prompt: they take places in it, and right behind the
     embedding they are treated as embedded words are."""
+    mark: Callable[[Tensor], Tensor] | None = None
+    """What is done to the stack's states there, `(rows, tokens, width)`, once the others are made: adding a modality's
+    embedding, say. Tokens that would be decoded behind marked ones are refused."""

@@ -90,10 +90,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
             add_method(graft, method)
     _refuse_stored_features(graft, recipe, trunk.encoder)
     prompts = _add_prompts(graft, recipe, registry, trunk)
-    objectives: dict[str, Objective] = {}
-    for name in graft.tasks:
-        with below("tasks", name, "objective"):
-            objectives[name] = registry.build("objectives", recipe.tasks[name].objective)
+    objectives = {name: build_objective(recipe, registry, trunk.backbone, name) for name in graft.tasks}
     heads = {
         name: head
         for name, objective in objectives.items()
@@ -197,6 +194,19 @@ def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int)
         return
     for location, message, hint in _unmatched(_candidates(trunk, adapter, options.sites), options.sites):
         yield OptionError(("graft", "adapters", number, *location), message, hint)
+
+
+def build_objective(recipe: Recipe, registry: Registry, backbone: Backbone, task: str) -> Objective:
+    """The objective of a task.
+
+    Raises:
+        OptionError: it cannot be built, or cannot work over the backbone.
+    """
+    with below("tasks", task, "objective"):
+        objective: Objective = registry.build("objectives", recipe.tasks[task].objective)
+        if refusal := objective.refuse_backbone(backbone):
+            raise OptionError((), refusal)
+    return objective
 
 
 def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -> list[Site]:

@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.stack import Insert, StackCache
@@ -62,10 +63,14 @@ class Passes:
         return self._outputs[key]
 
     def target_states(self) -> Tensor:
-        """States that predict the target tokens, `(rows, target tokens, width)`."""
+        """States that predict the target tokens, `(rows, target tokens, width)`.
+
+        Raises:
+            MultigraftError: the backbone predicts none.
+        """
         places = self._whole.places
         if self.backbone.predicts is None or places is None:
-            raise ValueError("this backbone predicts no targets")
+            raise MultigraftError("this backbone predicts no targets")
         if self._joined_behind:
             return self.beginning.predicting(self.texts.targets, self.intercept)
         return _at(self.output(self.backbone.predicts).states, places)
@@ -82,9 +87,13 @@ class Passes:
 
     @cached_property
     def beginning(self) -> Continuation:
-        """Where decoding begins."""
+        """Where decoding begins.
+
+        Raises:
+            MultigraftError: the backbone predicts no targets.
+        """
         if self.backbone.predicts is None or self._begun.places is None:
-            raise ValueError("this backbone predicts no targets")
+            raise MultigraftError("this backbone predicts no targets")
         name = self.backbone.predicts
         output, places = self.output(name, beginning=True), self._begun.places
         positions = self._begun.inputs[name].positions

@@ -62,7 +62,7 @@ def run_stack(
         cache: caches to go on from, or empty ones to fill.
         checkpoint: whether layers are computed again in the backward pass instead of keeping what is between.
     """
-    way = _Way(stack, tokens, intercept, memory, inserts if cache is None or cache.is_empty else (), text)
+    way = _Way(stack, tokens, intercept, memory, _joining(stack, inserts, cache), text)
     way.insert("embedding")
     kept: dict[At, Tokens] = {"embedding": way.tokens} if "embedding" in taps else {}
     way.states(stack.enter(way.tokens.states, intercept.of(stack.name, way.tokens)))
@@ -72,15 +72,27 @@ def run_stack(
         way.insert(number)
         if number in taps:
             kept[number] = way.tokens
-        past = None if cache is None else cache.seen[number]
-        shared, at = way.shared(past)
+        shared, at = way.shared(None if cache is None else cache.seen[number])
         run = _Recomputed(layer) if checkpoint and torch.is_grad_enabled() else layer
         x, own = run(way.tokens.states, shared, None if cache is None else cache.layers[number], at)
         way.states(x)
         grown.append(own)
         seen.append(way.seen)
     way.states(stack.finish(way.tokens.states, intercept.of(stack.name, way.tokens)))
-    return StackOutput(way.tokens, way.own, _cache(cache, grown, seen), kept)
+    return StackOutput(way.tokens, way.own, _cache(cache, grown, seen, way.marked), kept)
+
+
+def _joining(stack: Stack, inserts: Sequence[Insert], cache: StackCache | None) -> Sequence[Insert]:
+    """The inserts that join now: none where tokens come behind those of a cache.
+
+    Raises:
+        ValueError: the cache holds marked tokens, and those that come behind them would not be marked.
+    """
+    if cache is None or cache.is_empty:
+        return inserts
+    if cache.marked:
+        raise ValueError(f"an insert has marked the states of the stack {stack.name!r}: no token can be decoded there")
+    return ()
 
 
 class _Way:
@@ -102,6 +114,7 @@ class _Way:
         self._at: tuple[LayerInputs, Interceptor] | None = None
         self._past: Seen | None = None
         self.seen: Seen | None = None
+        self.marked = False
 
     def states(self, x: Tensor) -> None:
         """Go on with these."""
@@ -117,6 +130,9 @@ class _Way:
             if insert.as_text and at == "embedding":
                 states = self.stack.as_words(states, self._plain)
             made = replace(made, states=states)
+            if insert.mark is not None:
+                self.states(insert.mark(self.tokens.states).to(self.tokens.states.dtype))
+                self.marked = True
             self.tokens = self.stack.join(self.tokens, made, insert.place == "front", insert.as_text)
             if insert.place == "front":
                 count = made.states.shape[1]
@@ -174,8 +190,8 @@ class _Recomputed:
 
 
 def _cache(
-    given: StackCache | None, layers: Sequence[LayerCache | None], seen: Sequence[Seen | None]
+    given: StackCache | None, layers: Sequence[LayerCache | None], seen: Sequence[Seen | None], marked: bool
 ) -> StackCache | None:
     if given is None:
         return None
-    return StackCache(tuple(layer or LayerCache() for layer in layers), tuple(seen))
+    return StackCache(tuple(layer or LayerCache() for layer in layers), tuple(seen), marked)

@@ -1,9 +1,10 @@
-"""Bottleneck adapter: output + Up(GELU(Down(output))) (Houlsby et al. 2019; placement as in VL-Adapter, section 3)."""
+"""Bottleneck adapter: output + Up(f(Down(output))) (Houlsby et al. 2019; placement as in VL-Adapter, section 3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from torch import Tensor
-from torch.nn.functional import gelu
+from torch.nn.functional import gelu, relu, silu
 
 from multigraft import Adapter, Part, Site, SiteCall
 from multigraft.init import normal, zeros
@@ -11,15 +12,18 @@ from multigraft.ops import Operand, linear
 from multigraft.plugins.adapters.options import BottleneckOptions
 
 _DEFAULT_REDUCTION = 8
+_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu-tanh": partial(gelu, approximate="tanh"), "relu": relu, "silu": silu,
+}  # fmt: skip
 
 
 class Bottleneck(Adapter):
-    """Serial, with tanh-GELU, biases and a skip of its own; `2 d b + b + d` numbers a site."""
+    """Serial, with an activation, biases and a skip of its own; `2 d b + b + d` numbers a site."""
 
     grouped = True
 
     def __init__(self, options: BottleneckOptions) -> None:
-        self.options = options
+        self.options, self.activation = options, _ACTIVATIONS[options.activation]
 
     def parts(self, site: Site) -> Sequence[Part]:
         """`down.weight` (bottleneck, width), `up.weight` (width, bottleneck) and their biases."""
@@ -34,7 +38,7 @@ class Bottleneck(Adapter):
 
     def after(self, call: SiteCall, parts: Mapping[str, Operand]) -> Tensor:
         """`(rows, tokens, width)` to the same."""
-        hidden = gelu(linear(call.output, parts["down.weight"], parts["down.bias"]), approximate="tanh")
+        hidden = self.activation(linear(call.output, parts["down.weight"], parts["down.bias"]))
         return call.output + linear(hidden, parts["up.weight"], parts["up.bias"])
 
     def bottleneck_width(self, site: Site) -> int:

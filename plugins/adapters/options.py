@@ -14,6 +14,8 @@ class BottleneckOptions(AdapterOptions):
     """Width of the block divided by the width of the bottleneck; 8 if neither this nor `width` is given."""
     width: int | None = Field(None, ge=1, le=2**20)
     """Width of the bottleneck."""
+    activation: Literal["gelu-tanh", "relu", "silu"] = "gelu-tanh"
+    """What is between the two matrices; `gelu-tanh` is GELU by its tanh formula, as in VL-Adapter."""
     start: Literal["normal", "identity"] = "normal"
     """`normal`: both matrices N(0, 0.02), as in VL-Adapter; `identity`: the up matrix is zero."""
 

@@ -157,7 +157,7 @@ def build(options: BartOptions) -> BartBackbone:
 
     from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
-    model, origin = loading.load_model(options, BartForConditionalGeneration, BartConfig)
+    model, origin, _ = loading.load_model(options, BartForConditionalGeneration, BartConfig)
     backbone = BartBackbone(model, loading.load_tokenizer(options, sapling_tokenizer), "bart")
     backbone.origin = origin
     return backbone

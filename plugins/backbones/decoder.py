@@ -235,7 +235,7 @@ def build(options: DecoderOptions) -> DecoderBackbone:
     """The backbone of a recipe; random weights without a tokenizer have sapling's, of 5000 words."""
     from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
-    model, origin = build_model(options)
-    backbone = DecoderBackbone(model, loading.load_tokenizer(options, sapling_tokenizer))
-    backbone.origin = origin
+    loaded = build_model(options)
+    backbone = DecoderBackbone(loaded.model, loading.load_tokenizer(options, sapling_tokenizer))
+    backbone.origin = loaded.origin
     return backbone

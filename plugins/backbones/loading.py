@@ -1,6 +1,7 @@
 """Transformers models and tokenizers from a hub id, a folder or a config; random weights from a seed."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from multigraft.plugins.pretrained.hub import fetch
 _TEXTS = ("*.json", "*.txt", "*.model")
 """Config, index of weights, tokenizer."""
 _SAFE = ("model.safetensors", "model-*.safetensors")
+_SHOWN = 5
+"""Names of weights in a message, at most."""
 _PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin")
 
 
@@ -23,6 +26,17 @@ class Loaded(NamedTuple):
 
     model: Any
     origin: str
+    lacking: frozenset[str] = frozenset()
+    """Weights of spare modules that the folder does not have; they are zero."""
+
+
+class Spare(NamedTuple):
+    """Weights that a model and a folder need not have in common, by the beginnings of their names."""
+
+    lacking: tuple[str, ...] = ()
+    """Modules that a folder may have no weight of."""
+    unneeded: tuple[str, ...] = ()
+    """What a folder may have beside the model's weights."""
 
 
 class Folder(NamedTuple):
@@ -32,11 +46,14 @@ class Folder(NamedTuple):
     origin: str
 
 
-def load_model(options: PretrainedOptions, model_class: Any, config_class: Any) -> Loaded:
+_NOTHING = Spare()
+
+
+def load_model(options: PretrainedOptions, model_class: Any, config_class: Any, spare: Spare = _NOTHING) -> Loaded:
     """The model of a recipe; on the meta device no weights are read.
 
     Raises:
-        MultigraftError: the weights cannot be found or read.
+        MultigraftError: the weights cannot be found or read, or the model has others that would be random.
     """
     source = weight_source(options.weights, ("hub", "path", "random"))
     on_meta = torch.get_default_device().type == "meta"
@@ -51,12 +68,49 @@ def load_model(options: PretrainedOptions, model_class: Any, config_class: Any) 
         if on_meta:
             return Loaded(random_model(model_class, config, options.seed), place.origin)
         place, safe = _with_weights(options)
-        return Loaded(
-            model_class.from_pretrained(place.path, config=config, use_safetensors=safe, dtype=torch.float32),
-            place.origin,
-        )
+        with torch.random.fork_rng(devices=[]):
+            model, found = model_class.from_pretrained(
+                place.path, config=config, use_safetensors=safe, dtype=torch.float32, output_loading_info=True
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
+    _tell_unneeded(options, found["unexpected_keys"], spare)
+    return Loaded(model, place.origin, _lacking(options, model, set(found["missing_keys"]), spare))
+
+
+def _tell_unneeded(options: PretrainedOptions, names: Iterable[str], spare: Spare) -> None:
+    """Warn of weights that the model has no place for."""
+    strange = sorted(name for name in names if not name.startswith(spare.unneeded))
+    if strange:
+        warnings.warn(f"weights {options.weights} have what this model leaves out: {_listed(strange)}", stacklevel=2)
+
+
+def _lacking(options: PretrainedOptions, model: nn.Module, missing: set[str], spare: Spare) -> frozenset[str]:
+    """What is missing, if it is the whole of spare modules; it is set to zero instead of being random.
+
+    Raises:
+        OptionError: something else is missing.
+    """
+    own = dict(model.named_parameters(remove_duplicate=False))
+    whole = tuple(start for start in spare.lacking if missing.issuperset(_untied(model, start)))
+    wrong = sorted(name for name in missing if not name.startswith(whole))
+    if wrong:
+        message = f"weights {options.weights} lack what this model needs: {_listed(wrong)}"
+        raise OptionError(("weights",), message, "they are another architecture's, or damaged")
+    with torch.no_grad():
+        for name in missing:
+            own[name].zero_()
+    return frozenset(missing)
+
+
+def _untied(model: nn.Module, start: str) -> set[str]:
+    """Parameters below a name, but for those that are another module's too."""
+    return {name for name, _ in model.named_parameters() if name.startswith(start)}
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def _with_weights(options: PretrainedOptions) -> tuple[Folder, bool]:

@@ -47,6 +47,13 @@ class DecoderOptions(PretrainedOptions):
     """A decoder-only model with Llama's layers: Llama, Mistral or Qwen2, as its config says; if random, a Llama."""
 
 
+class BertOptions(PretrainedOptions):
+    """BERT (Devlin et al. 2019); it reads texts and predicts no targets, so tasks need an objective with a head.
+
+    Weights may lack the masked-language-model head. A pooler and a next-sentence head are left out.
+    """
+
+
 class SaplingOptions(BackboneOptions):
     """A BART of 3.4 M parameters that comes with multigraft; for quickstarts and tests."""
 

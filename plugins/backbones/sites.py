@@ -1,7 +1,6 @@
 """Short forms for declaring a backbone's sites."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from torch import nn
 
@@ -51,6 +50,6 @@ def attention_sites(
     yield Site(stack, layer, block, "attention", "memory", width, heads * wide, module, heads, kept, wide)
 
 
-def projections(module: Any, names: Mapping[str, str]) -> dict[str, nn.Module]:
+def projections(module: nn.Module, names: Mapping[str, str]) -> dict[str, nn.Module]:
     """The modules of an attention by our names."""
-    return {name: getattr(module, own) for name, own in names.items()}
+    return {name: module.get_submodule(own) for name, own in names.items()}

@@ -202,7 +202,7 @@ def build(options: T5Options) -> T5Backbone:
     """The backbone of a recipe; random weights without a tokenizer read bytes (ByT5)."""
     from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
 
-    model, origin = loading.load_model(options, T5ForConditionalGeneration, T5Config)
+    model, origin, _ = loading.load_model(options, T5ForConditionalGeneration, T5Config)
     backbone = T5Backbone(model, loading.load_tokenizer(options, ByT5Tokenizer))
     backbone.origin = origin
     return backbone

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from multigraft import IGNORED, Decoding, MultigraftError, Objective, TaskBatch, TaskOutputs
+from multigraft import IGNORED, Backbone, Decoding, MultigraftError, Objective, TaskBatch, TaskOutputs
 from multigraft.plugins.objectives.options import GenerationOptions
 
 
@@ -13,6 +13,12 @@ class Generation(Objective):
 
     def __init__(self, options: GenerationOptions) -> None:
         self.options = options
+
+    def refuse_backbone(self, backbone: Backbone) -> str | None:
+        """One that predicts no targets."""
+        if backbone.predicts is not None:
+            return None
+        return "this backbone predicts no targets, by which it trains and answers; take `classification`"
 
     def denominator(self, rows: TaskBatch) -> float:
         """Tokens, samples, or the sum of weights."""

@@ -40,6 +40,8 @@ def test_every_built_in_conforms(registration):
         ("sharing", {"kind": "groups", "groups": {"pictures": ["vqa", "captions"], "rest": ["videos"]}}),
         ("sharing", {"kind": "half-shared", "shared": ["down.*"]}),
         ("adapters", {"kind": "bottleneck", "start": "identity", "width": 3}),
+        ("adapters", {"kind": "bottleneck", "activation": "relu"}),
+        ("adapters", {"kind": "bottleneck", "activation": "silu"}),
         ("samplers", {"kind": "temperature", "value": 5}),
     ],
 )

@@ -55,8 +55,8 @@ def test_a_prompt_that_enters_before_a_layer(backbone, place, train, tmp_path):
 @pytest.mark.parametrize(
     ("override", "location", "message"),
     [
-        ("trunk.prompt.stack=encoder", ("trunk", "prompt", "stack"), "this backbone has no stack 'encoder'"),
-        ("trunk.prompt.layer=2", ("trunk", "prompt", "layer"), "the decoder has the layers 0 to 1"),
+        ("trunk.prompt.stack=encoder", ("trunk", "prompt", 0, "stack"), "this backbone has no stack 'encoder'"),
+        ("trunk.prompt.layer=2", ("trunk", "prompt", 0, "layer"), "the decoder has the layers 0 to 1"),
     ],
 )
 def test_a_stack_or_a_layer_that_is_not_there_is_refused(override, location, message, train, tmp_path):

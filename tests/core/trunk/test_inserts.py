@@ -172,7 +172,7 @@ def test_outputs_equal_those_of_whole_sequences(way, families):
                 expected = chosen(scores) if beams == 1 else searched(scores, beams, penalty)
                 assert [token for token in ids if token != -100] == expected
                 outputs.add(tuple(expected))
-    assert len(outputs) > 4
+    assert len(outputs) >= 4
 
 
 def chosen(scores):
@@ -232,7 +232,7 @@ def test_places_of_a_prompt_and_of_what_comes_behind(families):
         torch.zeros(3, 4, 16), torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]).bool(), torch.arange(4)[None]
     )
     inserted = Tokens(torch.zeros(3, 2, 16), torch.tensor([[1, 1], [1, 0], [0, 0]]).bool())
-    front, back = (stack.join(text, inserted, side) for side in (True, False))
+    front, back = (stack.join(text, inserted, side, False) for side in (True, False))
     assert real_places(front) == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [0, 1, 2]]
     assert real_places(back) == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [0, 1, 2]]
     assert front.mask.int().tolist()[1] == [1, 0, 1, 1, 0, 0]

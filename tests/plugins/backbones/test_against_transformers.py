@@ -98,6 +98,14 @@ def test_steps_with_caches_equal_one_pass(backbone, text):
         _, at = at.extend(targets[:, position : position + 1], intercept)
 
 
+def test_tokens_behind_marked_ones_are_refused(backbone, text):
+    prompt = Tokens(torch.zeros(2, 1, 16, dtype=torch.float64))
+    marking = Insert("decoder", 1, "front", lambda text: prompt, mark=lambda states: states + 1)
+    at = passes(backbone, text, inserts=[marking]).beginning.select(torch.tensor([1, 0]))
+    with pytest.raises(ValueError, match="marked the states of the stack 'decoder': no token can be decoded there"):
+        at.extend(torch.tensor([[5], [6]]), NoGraft())
+
+
 def test_a_visual_prompt_behind_padding_does_not_see_the_padding(encoder_decoder):
     prompt = Tokens(torch.randn(1, 3, 16, dtype=torch.float64))
     behind = [Insert("encoder", "embedding", "back", lambda text: prompt)]
@@ -109,45 +117,10 @@ def test_a_visual_prompt_behind_padding_does_not_see_the_padding(encoder_decoder
     torch.testing.assert_close(alone[:, 3:], beside[:, 5:])
 
 
-def test_every_site_is_called_and_names_a_module(backbone, text):
-    class Recorder(NoGraft):
-        def __init__(self):
-            super().__init__()
-            self.seen = set()
-
-        def linear(self, site, projection, x):
-            self.seen.add(site)
-            assert projection.module is backbone.model.get_submodule(sites[site].module)
-            assert projection.weight.shape == (sites[site].width_out, sites[site].width_in)
-            return super().linear(site, projection, x)
-
-        def embedding(self, site, module, ids):
-            self.seen.add(site)
-            assert module.weight is backbone.model.get_submodule(sites[site].module).weight
-            return super().embedding(site, module, ids)
-
-        def attention(self, site, call):
-            self.seen.add(site)
-            own = sites[site]
-            assert (call.query.shape[1], call.memory.key.shape[1]) == (own.heads, own.memory_heads)
-            assert call.query.shape[3] == call.memory.value.shape[3] == own.head_width
-            return super().attention(site, call)
-
-        def norm(self, site, module, x):
-            self.seen.add(site)
-            assert module is backbone.model.get_submodule(sites[site].module)
-            return super().norm(site, module, x)
-
-        def block(self, site, x, output):
-            self.seen.add(site)
-            assert output.shape[-1] == sites[site].width_out
-            return super().block(site, x, output)
-
-    sites = {site.name: site for site in backbone.sites()}
-    intercept = Recorder()
+def test_every_site_is_called_and_names_a_module(backbone, text, recorder):
+    intercept = recorder(backbone)
     backbone.output(passes(backbone, text, intercept=intercept).target_states(), intercept)
-    assert intercept.seen == set(sites)
-    assert len(sites) == len(backbone.sites())
+    assert sorted(intercept.seen) == sorted(site.name for site in backbone.sites())
 
 
 def test_texts_survive_the_tokenizer():

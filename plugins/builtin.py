@@ -64,8 +64,17 @@ def register_prompt_generators() -> Iterable[Component]:
 
 @hookimpl
 def register_adapters() -> Iterable[Component]:
-    """Bottleneck adapters."""
-    return _components("adapters", {"bottleneck": ("BottleneckOptions", "bottleneck:build")})
+    """Bottlenecks, low-rank updates, scales and prefixes."""
+    return _components(
+        "adapters",
+        {
+            "bottleneck": ("BottleneckOptions", "bottleneck:build"),
+            "compacter": ("CompacterOptions", "compacter:build"),
+            "lora": ("LoraOptions", "lora:build"),
+            "ia3": ("Ia3Options", "ia3:build"),
+            "prefix": ("PrefixOptions", "prefix:build"),
+        },
+    )
 
 
 @hookimpl

@@ -30,8 +30,8 @@ GROUPS = {
     "PromptShape VisualTokens TokenLayout Transform Media Span Annotation Record ScoredAnswer "
     "TextPair Piece Answer Prediction",
     "Options":
-    "Options Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
-    "AdapterOptions SamplerOptions TaskOptions Decoding WeightSource weight_source",
+    "Options Section Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
+    "AdapterOptions SiteSelector SamplerOptions TaskOptions Decoding WeightSource weight_source",
     "Errors and their texts":
     "MultigraftError OptionError RecipeError ComponentError BadSample did_you_mean nearest_name",
     "Files and data":

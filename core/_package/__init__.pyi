@@ -42,6 +42,7 @@ from .core.library import predict as predict
 from .core.library import train as train
 from .core.locking import next_writer as next_writer
 from .core.options.base import Options as Options
+from .core.options.base import Section as Section
 from .core.options.component_field import Registered as Registered
 from .core.options.names import GroupName as GroupName
 from .core.options.names import Refers as Refers
@@ -52,6 +53,7 @@ from .core.options.options import Decoding as Decoding
 from .core.options.options import EncoderOptions as EncoderOptions
 from .core.options.options import PromptOptions as PromptOptions
 from .core.options.options import SamplerOptions as SamplerOptions
+from .core.options.options import SiteSelector as SiteSelector
 from .core.options.options import TaskOptions as TaskOptions
 from .core.options.options import WeightSource as WeightSource
 from .core.options.options import weight_source as weight_source

@@ -1,7 +1,7 @@
 """From declared methods and sharing rules to a graft: which tensors exist and who owns them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -10,11 +10,12 @@ from torch import nn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import Attachment, Graft, GraftModule, Hypernetwork
 from multigraft.core.graft.bank import Key
+from multigraft.core.graft.scope import widened
 from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.interfaces.sharing import PartGenerator, Sharing
 from multigraft.core.types.initial import copy_of
 from multigraft.core.types.owner import SHARED, Owner
-from multigraft.core.types.part import Initial, Part
+from multigraft.core.types.part import Initial, Part, Scope
 from multigraft.core.types.site import Site
 
 
@@ -27,10 +28,16 @@ class Method:
     """None where the site's own tensors are trained."""
     sites: tuple[Site, ...]
     sharing: Sharing
+    scope: Mapping[str, Scope] = field(default_factory=dict)
+    """Wider scopes of its parts, by patterns of their names."""
 
     def parts(self, site: Site) -> tuple[Part, ...]:
-        """What it declares at a site."""
-        return tuple(self.adapter.parts(site)) if self.adapter else ()
+        """What it declares at a site, with the scopes widened.
+
+        Raises:
+            OptionError: a scope is narrower than the adapter's own.
+        """
+        return tuple(widened(part, self.scope) for part in self.adapter.parts(site)) if self.adapter else ()
 
 
 def add_method(graft: Graft, method: Method) -> None:
@@ -180,10 +187,11 @@ def _refuse_generated(place: str, site: Site, parts: Sequence[Part], sharing: Sh
 
 
 def _generators(method: Method, declared: Mapping[Site, Sequence[Part]]) -> dict[str, PartGenerator]:
-    """The hypernetwork of each stack that has one."""
+    """The hypernetwork of each stack that has one; a part that several sites have in common is stored."""
     wanted: dict[str, list[tuple[Site, Part]]] = {}
     for site, parts in declared.items():
-        wanted.setdefault(site.stack, []).extend((site, part) for part in parts if part.trained and not part.owner)
+        own = [part for part in parts if part.trained and not part.owner and part.scope == "site"]
+        wanted.setdefault(site.stack, []).extend((site, part) for part in own)
     with torch.device("meta"):
         found = {stack: method.sharing.generator(asked) for stack, asked in wanted.items() if asked}
     return {stack: generator for stack, generator in found.items() if generator is not None}

@@ -78,7 +78,7 @@ class Bank:
         if known.part.shape != part.shape:
             raise MultigraftError(
                 f"{key.text}: one owner for shapes {known.part.shape} and {part.shape}; "
-                "the sharing rule's site scope is too wide"
+                "the scope of the part, or the sharing rule's site scope, is too wide"
             )
         return self._slots.setdefault(key, len(self._slots))
 

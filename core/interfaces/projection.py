@@ -1,5 +1,6 @@
 """Projection: a linear map of the trunk, however its module stores it."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -38,6 +39,26 @@ class Projection:
         """`(width_out,)`; None where there is none."""
         bias: Tensor | None = getattr(self.module, self._names[1], None)
         return bias if bias is None or self._rows is None else bias[self._rows]
+
+    @property
+    def stored(self) -> tuple[object, ...]:
+        """Weight and bias as the module keeps them, which may be no plain tensors; the bias is left out if None."""
+        found = (getattr(self.module, name, None) for name in self._names)
+        return tuple(each for each in found if each is not None)
+
+    def replace(self, weight: Tensor, bias: Tensor | None) -> None:
+        """Write a weight `(width_out, width_in)` and a bias over the module's own, in place.
+
+        Raises:
+            ValueError: a bias is given and there is none, or the other way round.
+        """
+        own = self.bias
+        if (own is None) != (bias is None):
+            raise ValueError("a projection keeps its bias, or has none as before")
+        with torch.no_grad():
+            self.weight.copy_(weight)
+            if own is not None and bias is not None:
+                own.copy_(bias)
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """`(rows, tokens, width_in)` to `(rows, tokens, width_out)`, with another bias in place of its own if given."""

@@ -12,6 +12,7 @@ from multigraft.core.graft.attach import Method, ModuleParts, add_method, add_mo
 from multigraft.core.graft.attachment import Graft, GraftModule
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
+from multigraft.core.graft.scope import unknown_patterns, widened
 from multigraft.core.graft.select import select
 from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.interfaces.backbone import Backbone, Entrance
@@ -170,7 +171,7 @@ def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) 
     """The adapter at a place in the recipe's list, with its sites and its sharing rule.
 
     Raises:
-        OptionError: it cannot be built, or a value of its `sites` matches no site.
+        OptionError: it cannot be built, or a value of its `sites` or its `scope` matches nothing.
     """
     options = recipe.graft.adapters[number]
     for error in method_errors(recipe, registry, trunk, number):
@@ -180,20 +181,32 @@ def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) 
     with below(*(own if options.sharing else ("graft", "sharing"))):
         sharing = _sharing(registry, options.sharing or recipe.graft.sharing, recipe)
     chosen = tuple(select(_candidates(trunk, adapter, options.sites), _wanted(options.sites)))
-    return Method(method_name(options), adapter, chosen, sharing)
+    return Method(method_name(options), adapter, chosen, sharing, options.scope)
 
 
 def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Iterator[OptionError]:
-    """What is wrong with an adapter and with each value of its `sites`."""
+    """What is wrong with an adapter, with each value of its `sites` and with its `scope`."""
     options = recipe.graft.adapters[number]
+    place = "graft", "adapters", number
     try:
-        with below("graft", "adapters", number):
+        with below(*place):
             adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
     except OptionError as error:
         yield error
         return
-    for location, message, hint in _unmatched(_candidates(trunk, adapter, options.sites), options.sites):
-        yield OptionError(("graft", "adapters", number, *location), message, hint)
+    candidates = _candidates(trunk, adapter, options.sites)
+    for location, message, hint in _unmatched(candidates, options.sites):
+        yield OptionError((*place, *location), message, hint)
+    try:
+        with below(*place):
+            declared = [part for site in select(candidates, _wanted(options.sites)) for part in adapter.parts(site)]
+            for part in declared:
+                widened(part, options.scope)
+    except OptionError as error:
+        yield error
+        return
+    for unknown in unknown_patterns(options.scope, [part.name for part in declared]) if declared else ():
+        yield OptionError((*place, *unknown.location), unknown.message, unknown.hint)
 
 
 def build_objective(recipe: Recipe, registry: Registry, backbone: Backbone, task: str) -> Objective:

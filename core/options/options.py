@@ -50,6 +50,9 @@ class SiteSelector(Section):
     """Within a block: `query`, `key`, `value`, `output`, `up`, `gate`, `down`."""
 
 
+WiderScope = Literal["layer", "stack", "model"]
+
+
 class SamplerOptions(Options):
     """Base of the options of a sampler."""
 
@@ -63,6 +66,9 @@ class AdapterOptions(Options):
     """Where it acts."""
     sharing: Annotated[Options, Registered("sharing")] | None = None
     """Which tasks share it; the graft's rule if left out."""
+    scope: dict[str, WiderScope] = as_written({})
+    """Over which of its sites a part is one tensor, by names or patterns of parts; the last that fits a part counts. A
+    part left out has the scope that the adapter gives it, which can be widened and not narrowed."""
 
 
 class Decoding(Section):

@@ -10,6 +10,10 @@ Initial = Callable[[tuple[int, ...], Generator], Tensor]
 """Makes the start value of a part from its shape and a seeded generator."""
 
 
+Scope = Literal["site", "layer", "stack", "model"]
+"""Over which of a method's sites a part is one tensor, from narrow to wide."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A tensor of an adapter: its name within the method, its shape and its start value.
@@ -22,7 +26,7 @@ class Part:
     shape: tuple[int, ...]
     initial: Initial
     trained: bool = True
-    scope: Literal["site", "layer", "stack", "model"] = "site"
-    """Over which of the method's sites it is one tensor; a sharing rule may widen it."""
+    scope: Scope = "site"
+    """Over which of the method's sites it is one tensor; a recipe or a sharing rule may widen it."""
     owner: str | None = None
     """A task scope of its own, which the sharing rule leaves alone."""

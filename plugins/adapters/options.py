@@ -4,15 +4,19 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from multigraft import AdapterOptions
+from multigraft import AdapterOptions, Section, SiteSelector
+
+_WIDEST = 2**20
+Inner = Literal["query", "key", "value", "output", "up", "gate", "down"]
+"""Projections within a block."""
 
 
 class BottleneckOptions(AdapterOptions):
     """Down, nonlinearity, up, with a skip of its own; serial after blocks."""
 
-    reduction: int | None = Field(None, ge=1, le=2**20)
+    reduction: int | None = Field(None, ge=1, le=_WIDEST)
     """Width of the block divided by the width of the bottleneck; 8 if neither this nor `width` is given."""
-    width: int | None = Field(None, ge=1, le=2**20)
+    width: int | None = Field(None, ge=1, le=_WIDEST)
     """Width of the bottleneck."""
     activation: Literal["gelu-tanh", "relu", "silu"] = "gelu-tanh"
     """What is between the two matrices; `gelu-tanh` is GELU by its tanh formula, as in VL-Adapter."""
@@ -24,3 +28,64 @@ class BottleneckOptions(AdapterOptions):
         if self.reduction and self.width:
             raise ValueError("give `reduction` or `width`, not both")
         return self
+
+
+class CompacterOptions(AdapterOptions):
+    """A bottleneck whose two matrices are sums of Kronecker products (Mahabadi et al. 2021)."""
+
+    reduction: int | None = Field(None, ge=1, le=_WIDEST)
+    """Width of the block divided by the width of the bottleneck; 8 if neither this nor `width` is given."""
+    width: int | None = Field(None, ge=1, le=_WIDEST)
+    """Width of the bottleneck."""
+    hypercomplex_division: int = Field(2, ge=1, le=64)
+    """Kronecker products in a sum, `n` in the paper; it divides both widths. 2 as in VL-Adapter, 4 in the paper."""
+    rank: int | None = Field(None, ge=1, le=_WIDEST)
+    """Rank of the factors, each then made of a left and a right one; full if left out. 1 in the paper."""
+    shared_rule: bool = False
+    """Whether down and up of all sites have one rule, as in the paper; otherwise each linear has its own."""
+
+    @model_validator(mode="after")
+    def _one_width(self) -> "CompacterOptions":
+        if self.reduction and self.width:
+            raise ValueError("give `reduction` or `width`, not both")
+        return self
+
+
+class LoraOptions(AdapterOptions):
+    """Low-rank updates of projections (Hu et al. 2022)."""
+
+    sites: SiteSelector = SiteSelector(inner=["query", "value"])
+    """Where it acts; if left out, on all query and value projections."""
+    rank: int = Field(8, ge=1, le=_WIDEST)
+    """Width between the two matrices."""
+    alpha: float = Field(16.0, gt=0)
+    """The update is multiplied by alpha / rank."""
+    scaling: Literal["rank", "sqrt-rank"] = "rank"
+    """What `alpha` is divided by: the rank, or its square root (rank-stabilised, Kalajdzievski 2023)."""
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    """Of what the update reads, in training."""
+
+
+class Ia3Options(AdapterOptions):
+    """Vectors that scale activations (Liu et al. 2022)."""
+
+    sites: SiteSelector = SiteSelector(inner=["key", "value", "down"])
+    """Where it acts; if left out, on key, value and the second linear of the feed-forward."""
+    scale_input: list[Inner] = Field(["down"])
+    """Projections whose input is scaled; of all others the output is. `feedforward_modules` in peft."""
+
+
+class Reparametrisation(Section):
+    """The two-layer network that makes a prefix."""
+
+    hidden: int = Field(512, ge=1, le=_WIDEST)
+    """Width between its two layers."""
+
+
+class PrefixOptions(AdapterOptions):
+    """Trained keys and values in front of what attention reads (Li and Liang 2021)."""
+
+    tokens: int = Field(10, ge=1, le=4096)
+    """Keys and values at each attention."""
+    reparametrised: Reparametrisation | None = None
+    """A table and a two-layer network that make them, as in the paper; if left out they are trained themselves."""

@@ -103,7 +103,7 @@ def test_the_gate_s_quickstart_is_a_recipe():
 def folder(tmp_path_factory):
     """A folder with the README's examples, and the shards that one of them has packed."""
     folder = tmp_path_factory.mktemp("readme")
-    for name in ("pack.py", "lora.py"):
+    for name in ("pack.py", "ssf.py"):
         (folder / name).write_text(example(name))
     (folder / "colours.yaml").write_text(fenced(README, "yaml")[0])
     run(folder, block_with("pack.py")[0])
@@ -150,11 +150,11 @@ def test_the_quickstart_from_python(folder, picture_file):
 
 
 def test_the_plugin(folder):
-    doctor, train = block_with("lora.py")
+    doctor, train = block_with("ssf.py")
     assert run(folder, doctor).stdout.endswith("3 plugins, 0 findings\n")
     run(folder, train)
-    assert "lora.up.weight" in (folder / "runs/lora/results.json").read_text()
+    assert "scale-and-shift.shift" in (folder / "runs/ssf/results.json").read_text()
 
 
 def test_the_plugin_has_about_twenty_lines():
-    assert len([line for line in example("lora.py").splitlines() if line.strip()]) <= 25
+    assert len([line for line in example("ssf.py").splitlines() if line.strip()]) <= 25

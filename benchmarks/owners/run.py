@@ -15,7 +15,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 
-from multigraft.core.model.build import allocate, build_model, build_trunk
+from multigraft.core.model.build import allocate, build_model
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import load_registry
 from multigraft.core.types.annotation import Annotation

@@ -12,16 +12,11 @@ from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
 from multigraft.core.graft.attach import Method
 from multigraft.core.interfaces.sharing import Sharing
-from multigraft.core.model.build import (
-    Trunk,
-    build_backbone,
-    build_encoder,
-    build_method,
-    build_objective,
-    method_errors,
-)
+from multigraft.core.model.build import build_objective
 from multigraft.core.model.devices import check_device
+from multigraft.core.model.methods import build_method, method_errors
 from multigraft.core.model.summary import summarize_model
+from multigraft.core.model.trunk import Trunk, build_backbone, build_encoder
 from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.spans import spans

@@ -10,8 +10,8 @@ from multigraft.core.registry.registry import Registry
 
 if TYPE_CHECKING:
     from multigraft.core.errors import OptionError
-    from multigraft.core.model.build import Trunk
     from multigraft.core.model.summary import ModelSummary
+    from multigraft.core.model.trunk import Trunk
     from multigraft.core.run.run_data import RunData
 
 

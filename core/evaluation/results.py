@@ -13,7 +13,7 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines, without
 from multigraft.core.evaluation.scoring import HeldOutLoss, Scorer, predict
-from multigraft.core.model.build import build_trunk
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.splits import splits_of
 from multigraft.core.run.distributed import gather_rows

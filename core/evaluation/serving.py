@@ -11,8 +11,9 @@ from multigraft.core.evaluation.scoring import answered
 from multigraft.core.graft.saving import load_graft
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input
-from multigraft.core.model.build import allocate, build_model, build_trunk
+from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.devices import device_of
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.artifact import Artifact
 from multigraft.core.types.batch import Sample

@@ -1,8 +1,6 @@
 """From a recipe to a model: build the trunk, plan the graft, and give its tensors their start values."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -12,74 +10,21 @@ from multigraft.core.graft.attach import Method, ModuleParts, add_method, add_mo
 from multigraft.core.graft.attachment import Graft, GraftModule
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
-from multigraft.core.graft.scope import unknown_patterns, widened
-from multigraft.core.graft.select import select
-from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
 from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model
 from multigraft.core.model.prompting import PlacedPrompt
-from multigraft.core.options.base import Options
-from multigraft.core.options.options import PromptOptions, SiteSelector
-from multigraft.core.recipe.method_names import method_name
+from multigraft.core.model.trunk import Trunk
+from multigraft.core.options.options import PromptOptions
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean
 from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """The frozen parts."""
-
-    backbone: Backbone
-    encoder: VisualEncoder | None
-    fingerprints: Mapping[str, str]
-    """What a graft belongs to: the parts as they were loaded, before one is trained in place."""
-
-    @classmethod
-    def of(cls, backbone: Backbone, encoder: VisualEncoder | None) -> "Trunk":
-        """A trunk that was just loaded."""
-        encoders = {"encoder": encoder.fingerprint()} if encoder else {}
-        return cls(backbone, encoder, {"backbone": backbone.fingerprint(), **encoders})
-
-    def origins(self) -> dict[str, str]:
-        """Where the weights of its parts came from, as far as the parts say it."""
-        parts = {"backbone": self.backbone, "encoder": self.encoder}
-        return {name: part.origin for name, part in parts.items() if part is not None and part.origin}
-
-
-def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Trunk:
-    """Load the frozen parts; on the meta device nothing is read and nothing takes memory."""
-    with below("trunk", "backbone"):
-        backbone = build_backbone(recipe, registry, on_meta_device)
-    with below("trunk", "encoder"):
-        encoder = build_encoder(recipe, registry, on_meta_device)
-    return Trunk.of(backbone, encoder)
-
-
-def build_backbone(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Backbone:
-    """Load the language model."""
-    with _device(on_meta_device):
-        backbone: Backbone = registry.build("backbones", recipe.trunk.backbone)
-    return backbone
-
-
-def build_encoder(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> VisualEncoder | None:
-    """Load the visual encoder, if there is one."""
-    if recipe.trunk.encoder is None:
-        return None
-    with _device(on_meta_device):
-        encoder: VisualEncoder = registry.build("visual_encoders", recipe.trunk.encoder)
-    return encoder
-
-
-def _device(meta: bool) -> AbstractContextManager[object]:
-    return torch.device("meta") if meta else nullcontext()
 
 
 def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequence[str] | None = None) -> Model:
@@ -139,7 +84,7 @@ def _add_overlays(graft: Graft, recipe: Recipe, registry: Registry, backbone: Ba
         return
     found = dict.fromkeys(_OVERLAYS, False)
     with below("graft", "train", "sharing"):
-        sharing = _sharing(registry, train.sharing, recipe)
+        sharing = sharing_rule(registry, train.sharing, recipe)
     for site in backbone.sites():
         module = backbone.model.get_submodule(site.module)
         method = next((name for name, kinds in _OVERLAYS.items() if getattr(train, name) and site.kind in kinds), None)
@@ -167,48 +112,6 @@ def _methods(recipe: Recipe, registry: Registry, trunk: Trunk) -> list[Method]:
     return methods
 
 
-def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Method:
-    """The adapter at a place in the recipe's list, with its sites and its sharing rule.
-
-    Raises:
-        OptionError: it cannot be built, or a value of its `sites` or its `scope` matches nothing.
-    """
-    options = recipe.graft.adapters[number]
-    for error in method_errors(recipe, registry, trunk, number):
-        raise error
-    adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
-    own = ("graft", "adapters", number, "sharing")
-    with below(*(own if options.sharing else ("graft", "sharing"))):
-        sharing = _sharing(registry, options.sharing or recipe.graft.sharing, recipe)
-    chosen = tuple(select(_candidates(trunk, adapter, options.sites), _wanted(options.sites)))
-    return Method(method_name(options), adapter, chosen, sharing, options.scope)
-
-
-def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Iterator[OptionError]:
-    """What is wrong with an adapter, with each value of its `sites` and with its `scope`."""
-    options = recipe.graft.adapters[number]
-    place = "graft", "adapters", number
-    try:
-        with below(*place):
-            adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
-    except OptionError as error:
-        yield error
-        return
-    candidates = _candidates(trunk, adapter, options.sites)
-    for location, message, hint in _unmatched(candidates, options.sites):
-        yield OptionError((*place, *location), message, hint)
-    try:
-        with below(*place):
-            declared = [part for site in select(candidates, _wanted(options.sites)) for part in adapter.parts(site)]
-            for part in declared:
-                widened(part, options.scope)
-    except OptionError as error:
-        yield error
-        return
-    for unknown in unknown_patterns(options.scope, [part.name for part in declared]) if declared else ():
-        yield OptionError((*place, *unknown.location), unknown.message, unknown.hint)
-
-
 def build_objective(recipe: Recipe, registry: Registry, backbone: Backbone, task: str) -> Objective:
     """The objective of a task.
 
@@ -220,39 +123,6 @@ def build_objective(recipe: Recipe, registry: Registry, backbone: Backbone, task
         if refusal := objective.refuse_backbone(backbone):
             raise OptionError((), refusal)
     return objective
-
-
-def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -> list[Site]:
-    """The sites that an adapter may act on: those of the backbone, and where it names stacks the encoder's too."""
-    sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder and wanted.stack else ())
-    kinds = adapter.kinds if isinstance(adapter, Adapter) else ("attention",)
-    return [site for site in sites if site.kind in kinds]
-
-
-def _unmatched(candidates: Sequence[Site], wanted: SiteSelector) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """Each value that no chosen site has: an adapter would be missing there unseen."""
-    chosen = select(candidates, _wanted(wanted))
-    for field, values in _wanted(wanted).items():
-        known = {getattr(site, field) for site in candidates} - {None}
-        for number, value in enumerate(values):
-            if any(getattr(site, field) == value for site in chosen):
-                continue
-            if value in known:
-                message, hint = f"{field} {value!r} has no site that the other keys of `sites` allow", "leave it out"
-            else:
-                message = f"no site of this adapter has the {field} {value!r}"
-                hint = did_you_mean(str(value), map(str, known))
-
-            yield ("sites", field, number), message, hint
-
-
-def _wanted(sites: SiteSelector) -> dict[str, list[str | int]]:
-    return {field: values for field, values in sites if values is not None}
-
-
-def _sharing(registry: Registry, options: Options, recipe: Recipe) -> Sharing:
-    rule: Sharing = registry.build("sharing", options, tasks=tuple(recipe.tasks))
-    return rule
 
 
 def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:
@@ -275,7 +145,7 @@ def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, 
     parts = ModuleParts(generator.initial, generator.frozen)
     with below(*place, "sharing"):
         name = f"prompt-{number}" if number else "prompt"
-        module = add_module(graft, name, generator, parts, _sharing(registry, options.sharing, recipe))
+        module = add_module(graft, name, generator, parts, sharing_rule(registry, options.sharing, recipe))
     with below(*place):
         return PlacedPrompt(module, _entrance(options, backbone))
 

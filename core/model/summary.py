@@ -8,7 +8,8 @@ from typing import Any
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable
 from multigraft.core.graft.listing import SiteRow, site_rows
-from multigraft.core.model.build import Trunk, build_model, build_trunk, count
+from multigraft.core.model.build import build_model, count
+from multigraft.core.model.trunk import Trunk, build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.site import Site

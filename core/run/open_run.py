@@ -13,8 +13,8 @@ from multigraft.core.types.rank import Rank
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from multigraft.core.model.build import Trunk
     from multigraft.core.model.model import Model
+    from multigraft.core.model.trunk import Trunk
     from multigraft.core.run.run_data import RunData
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from multigraft.core.atomic import writing
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.model.build import allocate, build_model, build_trunk, count
+from multigraft.core.model.build import allocate, build_model, count
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.allocator import keep_freed_memory

@@ -5,7 +5,8 @@ from pathlib import Path
 from multigraft.core.atomic import write_folder, writing
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.saving import load_graft, read_facts, save_graft
-from multigraft.core.model.build import allocate, build_model, build_trunk
+from multigraft.core.model.build import allocate, build_model
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.artifact import Artifact

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from multigraft.core.data.collate import collate
 from multigraft.core.data.shard_writer import ShardWriter
-from multigraft.core.model.build import allocate, build_model, build_trunk
+from multigraft.core.model.build import allocate, build_model
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import load_registry

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.model.build import build_model, build_trunk
+from multigraft.core.model.build import build_model
+from multigraft.core.model.trunk import build_trunk
 
 PROMPT = {"kind": "linear", "tokens": 4, "frame_tokens": 1, "frames": 4}
 GROUPS = {"pictures": ["vqa", "captions"], "rest": ["statements", "videos"]}

@@ -28,7 +28,7 @@ def test_the_template_is_valid_and_says_what_each_key_is(load, registry):
 
 def test_the_json_schema_lists_options_of_components():
     adapter = Recipe.model_json_schema()["$defs"]["GraftSection"]["properties"]["adapters"]["items"]
-    names, bottleneck = adapter["anyOf"]
-    assert names == {"enum": ["bottleneck"]}
+    names, bottleneck, *others = adapter["anyOf"]
+    assert names == {"enum": ["bottleneck", *(other["properties"]["kind"]["enum"][0] for other in others)]}
     assert bottleneck["properties"]["kind"]["enum"] == ["bottleneck", "multigraft/bottleneck"]
     assert bottleneck["allOf"][0]["properties"]["reduction"]["description"].startswith("Width of the block")

@@ -96,4 +96,4 @@ def test_a_recipe_that_needs_a_silent_plugin_is_told_of_it(plugin_of):
 
     plugin_of("def register_adapters(): pass")
     with pytest.raises(ComponentError, match=r"plugin 'spoken': function 'register_adapters' .* put `@hookimpl` above"):
-        load_registry().find("adapters", "lora")
+        load_registry().find("adapters", "spoken")

@@ -25,14 +25,14 @@ def test_a_built_in_keeps_its_bare_name(install, adapter_plugin):
     registry = load_registry()
     assert registry.find("adapters", "bottleneck").plugin.name == "multigraft"
     assert registry.find("adapters", "rival/bottleneck").plugin.name == "rival"
-    assert registry.names("adapters") == ["bottleneck", "rival/bottleneck"]
+    assert [name for name in registry.names("adapters") if "bottleneck" in name] == ["bottleneck", "rival/bottleneck"]
 
 
 def test_two_third_parties_with_one_name_are_an_error_only_when_it_is_used(install, adapter_plugin):
     install("left", adapter_plugin("left"))
     install("right", adapter_plugin("right"))
     registry = load_registry()
-    assert registry.names("adapters") == ["bottleneck", "left/scaled", "right/scaled"]
+    assert [name for name in registry.names("adapters") if "scaled" in name] == ["left/scaled", "right/scaled"]
     assert registry.find("adapters", "left/scaled").plugin.name == "left"
     with pytest.raises(ComponentError, match=r"several plugins .* 'scaled'; write 'left/scaled' or 'right/scaled'"):
         registry.find("adapters", "scaled")

@@ -42,6 +42,10 @@ def test_every_built_in_conforms(registration):
         ("adapters", {"kind": "bottleneck", "start": "identity", "width": 3}),
         ("adapters", {"kind": "bottleneck", "activation": "relu"}),
         ("adapters", {"kind": "bottleneck", "activation": "silu"}),
+        ("adapters", {"kind": "lora", "rank": 2, "scaling": "sqrt-rank", "dropout": 0.2}),
+        ("adapters", {"kind": "ia3", "scale_input": ["up"]}),
+        ("adapters", {"kind": "prefix", "reparametrised": {"hidden": 3}}),
+        ("adapters", {"kind": "compacter", "shared_rule": True, "rank": 1, "hypercomplex_division": 4}),
         ("samplers", {"kind": "temperature", "value": 5}),
     ],
 )

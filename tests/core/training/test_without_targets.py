@@ -7,7 +7,8 @@ from safetensors.torch import load_file
 
 from multigraft.core.check.recipe_check import check_deep, check_shape
 from multigraft.core.errors import OptionError
-from multigraft.core.model.build import build_model, build_trunk
+from multigraft.core.model.build import build_model
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.recipe.problems import RecipeError
 

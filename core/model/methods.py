@@ -1,0 +1,94 @@
+"""The adapters of a recipe, at the sites that it names."""
+
+from collections.abc import Iterator, Sequence
+
+from multigraft.core.errors import OptionError, below
+from multigraft.core.graft.attach import Method
+from multigraft.core.graft.scope import unknown_patterns, widened
+from multigraft.core.graft.select import select
+from multigraft.core.interfaces.adapter import Adapter, Prefix
+from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.model.trunk import Trunk
+from multigraft.core.options.base import Options
+from multigraft.core.options.options import SiteSelector
+from multigraft.core.recipe.method_names import method_name
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.registry.registry import Registry
+from multigraft.core.suggest import did_you_mean
+from multigraft.core.types.site import Site
+
+
+def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Method:
+    """The adapter at a place in the recipe's list, with its sites and its sharing rule.
+
+    Raises:
+        OptionError: it cannot be built, or a value of its `sites` or its `scope` matches nothing.
+    """
+    options = recipe.graft.adapters[number]
+    for error in method_errors(recipe, registry, trunk, number):
+        raise error
+    adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
+    own = ("graft", "adapters", number, "sharing")
+    with below(*(own if options.sharing else ("graft", "sharing"))):
+        sharing = sharing_rule(registry, options.sharing or recipe.graft.sharing, recipe)
+    chosen = tuple(select(_candidates(trunk, adapter, options.sites), _wanted(options.sites)))
+    return Method(method_name(options), adapter, chosen, sharing, options.scope)
+
+
+def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Iterator[OptionError]:
+    """What is wrong with an adapter, with each value of its `sites` and with its `scope`."""
+    options = recipe.graft.adapters[number]
+    place = "graft", "adapters", number
+    try:
+        with below(*place):
+            adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
+    except OptionError as error:
+        yield error
+        return
+    candidates = _candidates(trunk, adapter, options.sites)
+    for location, message, hint in _unmatched(candidates, options.sites):
+        yield OptionError((*place, *location), message, hint)
+    try:
+        with below(*place):
+            declared = [part for site in select(candidates, _wanted(options.sites)) for part in adapter.parts(site)]
+            for part in declared:
+                widened(part, options.scope)
+    except OptionError as error:
+        yield error
+        return
+    for unknown in unknown_patterns(options.scope, [part.name for part in declared]) if declared else ():
+        yield OptionError((*place, *unknown.location), unknown.message, unknown.hint)
+
+
+def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -> list[Site]:
+    """The sites that an adapter may act on: those of the backbone, and where it names stacks the encoder's too."""
+    sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder and wanted.stack else ())
+    kinds = adapter.kinds if isinstance(adapter, Adapter) else ("attention",)
+    return [site for site in sites if site.kind in kinds]
+
+
+def _unmatched(candidates: Sequence[Site], wanted: SiteSelector) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Each value that no chosen site has: an adapter would be missing there unseen."""
+    chosen = select(candidates, _wanted(wanted))
+    for field, values in _wanted(wanted).items():
+        known = {getattr(site, field) for site in candidates} - {None}
+        for number, value in enumerate(values):
+            if any(getattr(site, field) == value for site in chosen):
+                continue
+            if value in known:
+                message, hint = f"{field} {value!r} has no site that the other keys of `sites` allow", "leave it out"
+            else:
+                message = f"no site of this adapter has the {field} {value!r}"
+                hint = did_you_mean(str(value), map(str, known))
+
+            yield ("sites", field, number), message, hint
+
+
+def _wanted(sites: SiteSelector) -> dict[str, list[str | int]]:
+    return {field: values for field, values in sites if values is not None}
+
+
+def sharing_rule(registry: Registry, options: Options, recipe: Recipe) -> Sharing:
+    """The rule that a recipe names, for its tasks."""
+    rule: Sharing = registry.build("sharing", options, tasks=tuple(recipe.tasks))
+    return rule

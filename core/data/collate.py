@@ -20,14 +20,14 @@ def collate(
     target_limits: Mapping[str, int],
     task_order: Sequence[str],
 ) -> Batch:
-    """A batch of the samples, in the order of their tasks, samples of a task in the order given.
+    """A batch of the samples, in the order of their grafts and then of their tasks, those of a task as they were given.
 
     Args:
         text_limits: longest input of each task in tokens.
         target_limits: longest target of each task in tokens.
     """
     place = {task: number for number, task in enumerate(task_order)}
-    rows = tuple(sorted(samples, key=lambda sample: place[sample.task]))
+    rows = tuple(sorted(samples, key=lambda sample: (sample.graft, place[sample.task])))
     segments = tuple(_segments(rows))
     texts, masks, targets = [], [], []
     cut: list[frozenset[str]] = []
@@ -56,8 +56,9 @@ def collate(
 def _segments(rows: Sequence[Sample]) -> Iterator[Segment]:
     start = 0
     for stop in range(1, len(rows) + 1):
-        if stop == len(rows) or rows[stop].task != rows[start].task:
-            yield Segment(rows[start].task, start, stop)
+        own = rows[start]
+        if stop == len(rows) or (rows[stop].graft, rows[stop].task) != (own.graft, own.task):
+            yield Segment(own.task, start, stop, own.graft)
             start = stop
 
 

@@ -147,7 +147,7 @@ def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, 
         name = f"prompt-{number}" if number else "prompt"
         module = add_module(graft, name, generator, parts, sharing_rule(registry, options.sharing, recipe))
     with below(*place):
-        return PlacedPrompt(module, _entrance(options, backbone))
+        return PlacedPrompt(module, _entrance(options, backbone), graft.bank)
 
 
 def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:

@@ -56,7 +56,7 @@ class Model:
         self.checkpointing = checkpointing
         if encoder is not None:
             encoder.checkpointing = checkpointing
-        self.prompter = Prompter(prompts, encoder, graft)
+        self.prompter = Prompter(prompts, encoder)
 
     def computing(self, device: torch.device) -> AbstractContextManager[object]:
         """The context that passes run in: autocast for bf16."""
@@ -141,18 +141,25 @@ class Model:
         }
 
     def passes(self, batch: Batch, intercept: GraftInterceptor, at_sites: Interceptor | None = None) -> Passes:
-        """Texts and visual prompt on their way through the backbone.
+        """Texts and prompts on their way through the backbone.
 
         Args:
-            at_sites: what acts at the trunk's sites, if not `intercept`, by which the prompt is made.
+            at_sites: what acts at the trunk's sites, if not `intercept`, by which the prompts are made.
         """
-        inserts = self.prompter.inserts(batch, intercept, at_sites)
-        texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
-        return Passes(self.backbone, texts, at_sites or intercept, inserts, checkpoint=self.checkpointing)
+        return passes_of(self, batch, self.prompter, intercept, at_sites)
 
     def denominators(self, batch: Batch) -> dict[str, float]:
         """What each task's loss sum will be divided by, before any pass."""
         return {task: self.objectives[task].denominator(rows) for task, rows in task_rows(batch).items()}
+
+
+def passes_of(
+    model: Model, batch: Batch, prompter: Prompter, intercept: GraftInterceptor, at_sites: Interceptor | None = None
+) -> Passes:
+    """A batch on its way through the trunk of a model, with prompts that may be those of several."""
+    inserts = prompter.inserts(batch, intercept, at_sites)
+    texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
+    return Passes(model.backbone, texts, at_sites or intercept, inserts, checkpoint=model.checkpointing)
 
 
 def task_rows(batch: Batch) -> dict[str, TaskBatch]:

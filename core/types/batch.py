@@ -32,6 +32,11 @@ class Segment:
         """The rows as a slice."""
         return slice(self.start, self.stop)
 
+    @property
+    def numbers(self) -> range:
+        """The rows by number."""
+        return range(self.start, self.stop)
+
 
 @dataclass(frozen=True)
 class TextPair:
@@ -69,6 +74,8 @@ class Sample:
     media: "tuple[Media, ...]"
     origin: str
     """`SHARD#KEY`."""
+    graft: str = ""
+    """Which of several grafts it goes through."""
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def model(arrays):
     objectives = {
         task: Generation(GenerationOptions(kind="generation", reduction=REDUCTIONS[task])) for task in REDUCTIONS
     }
-    return Model(trunk, encoder, graft, objectives, {}, [PlacedPrompt(prompt, trunk.entrance)])
+    return Model(trunk, encoder, graft, objectives, {}, [PlacedPrompt(prompt, trunk.entrance, graft.bank)])
 
 
 @pytest.fixture(scope="module")

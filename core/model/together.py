@@ -1,0 +1,37 @@
+"""Several grafts over one trunk: a batch of rows of all of them goes through the trunk once."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.plan import make_interceptor
+from multigraft.core.model.model import Model, passes_of
+from multigraft.core.model.outputs import SegmentOutputs
+from multigraft.core.model.prompting import Prompter
+from multigraft.core.types.batch import Batch, Segment
+
+
+def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> dict[Segment, SegmentOutputs]:
+    """The passes of a batch whose rows name their graft (`Sample.graft`), for the objective of each segment.
+
+    Grafts may differ in methods, sharing, prompts and the layers that these enter, and heads.
+
+    Args:
+        models: by the names of their grafts; all over the same backbone and encoder.
+
+    Raises:
+        MultigraftError: they have different trunks.
+    """
+    first = next(iter(models.values()))
+    for name, model in models.items():
+        if model.backbone is not first.backbone or model.encoder is not first.encoder:
+            raise MultigraftError(f"graft {name!r} has a trunk of its own, and a batch goes through one trunk")
+    prompts = [replace(prompt, graft=name) for name, model in models.items() for prompt in model.prompter.prompts]
+    intercept = make_interceptor({name: model.graft for name, model in models.items()}, batch.segments, training)
+    passes = passes_of(first, batch, Prompter(prompts, first.encoder), intercept)
+    return {
+        segment: SegmentOutputs(
+            passes, segment, models[segment.graft].graft.bank, models[segment.graft].heads.get(segment.task)
+        )
+        for segment in batch.segments
+    }

@@ -1,0 +1,121 @@
+"""The plan of a batch: no more nodes than one shared adapter has, and nothing for tasks that are not there."""
+
+import sys
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from multigraft.core.model.build import allocate, build_model
+from multigraft.core.model.trunk import build_trunk
+from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.batch import Batch, Sample, Segment, TextPair
+
+PRESENT = tuple(f"task{number}" for number in range(7))
+ABSENT = tuple(f"absent{number}" for number in range(64))
+RULES = ("single", "half-shared", "per-task", "groups", "hypernetwork")
+
+
+def rule_of(name, tasks):
+    if name == "groups":
+        return {"kind": "groups", "groups": {"even": list(tasks[::2]), "odd": list(tasks[1::2])}}
+    return {"kind": name}
+
+
+@pytest.fixture(scope="module")
+def model_of(tiny, tiny_recipe, registry):
+    """A text-only model over a small trunk, for some tasks."""
+    trunks = {}
+
+    def make(rule, tasks=PRESENT, family="BART"):
+        own = getattr(tiny, family)
+        recipe = tiny_recipe(
+            rule_of(rule, tasks),
+            own,
+            trunk={"backbone": own},
+            tasks={task: {"kind": "visual-question-answering", "data": ["none.tar"]} for task in tasks},
+        )
+        if family not in trunks:
+            trunks[family] = build_trunk(recipe, registry)
+        model = build_model(recipe, registry, trunks[family])
+        allocate(model, torch.device("cpu"))
+        return model
+
+    return make
+
+
+@pytest.fixture(params=[1, 3], ids=["a row each", "uneven rows"])
+def batch(request):
+    sizes = [1 + (request.param * number) % 4 if request.param > 1 else 1 for number in range(len(PRESENT))]
+    bounds = [sum(sizes[:number]) for number in range(len(sizes) + 1)]
+    segments = tuple(Segment(task, *bounds[number : number + 2]) for number, task in enumerate(PRESENT))
+    samples = tuple(
+        Sample(segment.task, Annotation(id="1", task=segment.task), TextPair("", ""), (), "")
+        for segment in segments
+        for _ in segment.numbers
+    )
+    rows, generator = bounds[-1], torch.Generator().manual_seed(0)
+    ids, targets = (torch.randint(5, 200, (rows, count), generator=generator) for count in (6, 4))
+    return Batch(segments, samples, ids, torch.ones(rows, 6).bool(), targets, torch.ones(rows), ())
+
+
+def total(model, batch):
+    return torch.stack([loss.sum for loss in model.losses(batch, training=True).values()]).sum()
+
+
+def nodes(root):
+    """Nodes of the graph below a tensor, without those that fill gradients in."""
+    seen, waiting = set(), [root.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen and type(node).__name__ != "AccumulateGrad":
+            seen.add(node)
+            waiting += [before for before, _ in node.next_functions]
+    return len(seen)
+
+
+@pytest.mark.parametrize("family", ["T5", "BART"])
+@pytest.mark.parametrize("rule", ["half-shared", "per-task", "groups"])
+def test_no_more_nodes_than_one_shared_adapter(rule, family, model_of, batch):
+    shared = nodes(total(model_of("single", family=family), batch))
+    assert shared > 100
+    assert nodes(total(model_of(rule, family=family), batch)) <= shared
+
+
+class Operations(TorchDispatchMode):
+    """Counts operations and the tensors that they make."""
+
+    def __init__(self):
+        super().__init__()
+        self.operations, self.tensors = 0, 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        self.operations += 1
+        self.tensors += len([each for each in torch.utils._pytree.tree_leaves(made) if isinstance(each, torch.Tensor)])
+        return made
+
+
+def work(model, batch):
+    """Operations, tensors and Python calls of a forward and a backward pass."""
+    total(model, batch).backward()
+    counted, calls = Operations(), [0]
+
+    def count(frame, event, argument):
+        calls[0] += event == "call"
+
+    with counted:
+        total(model, batch).backward()
+    sys.setprofile(count)
+    try:
+        total(model, batch).backward()
+    finally:
+        sys.setprofile(None)
+    return counted.operations, counted.tensors, calls[0]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_tasks_that_are_not_there_cost_nothing(rule, model_of, batch):
+    alone, among = work(model_of(rule), batch), work(model_of(rule, PRESENT + ABSENT), batch)
+    assert alone == among
+    assert alone[2] > 500

@@ -24,8 +24,9 @@ STEPS, WANTED = 20, 7
 def seconds(tree, data):
     """Seconds that a training of 20 steps spends in its steps."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["train", str(ROOT / "configs" / "quickstart.yaml"), "--run", f"{folder}/run", "--set", f"data.root={data}"]
-        words += ["--set", f"train.steps={STEPS}", "--set", "eval.split=none", "--set", "eval.controls=[]"]
+        words = ["train", str(ROOT / "configs" / "quickstart.yaml"), "--run", f"{folder}/run"]
+        for override in (f"data.root={data}", f"train.steps={STEPS}", "eval.split=none", "eval.controls=[]"):
+            words += ["--set", override]
         environment = {**os.environ, "PYTHONPATH": str(Path(tree) / ".editable"), "OMP_NUM_THREADS": "2"}
         done = subprocess.run(
             [sys.executable, "-m", "multigraft", *words], env=environment, cwd=folder, capture_output=True, text=True

@@ -81,7 +81,7 @@ def test_a_plugin_file_is_loaded_and_found_by_its_own_name(plugin_file, adapter_
     path = plugin_file("from_a_file.py", adapter_plugin("from_a_file"))
     registry = load_registry([path])
     options = registry.options("adapters", "scaled")(kind="scaled")
-    assert registry.build("adapters", options).origin == "from_a_file"
+    assert registry.build("adapters", options, tasks=()).origin == "from_a_file"
 
 
 def test_plugin_files_that_cannot_be_loaded(plugin_file, tmp_path):

@@ -1,7 +1,6 @@
 """Parameters of a graft and its trunk: what is trained, and who owns it."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from multigraft.core.graft.bank import Bank
+from multigraft.core.interfaces.quantized import quantized_modules
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,12 @@ def count_parameters(bank: Bank, backbone: nn.Module, encoder: nn.Module | None)
         if entry.part.trained:
             by_owner[key.owner.task_scope] += size
             by_part["backbone" if key in bank.adopted else key.part] += size
-    total = count(backbone.parameters()) + added
-    with_encoder = total + (count(encoder.parameters()) if encoder else 0)
+    total = count(backbone) + added
+    with_encoder = total + (count(encoder) if encoder else 0)
     return ParameterTable(total, with_encoder, sum(by_owner.values()), dict(by_owner), dict(by_part))
 
 
-def count(parameters: Iterable[nn.Parameter]) -> int:
-    """Numbers in parameters; tied ones count once."""
-    return sum({id(parameter): parameter.numel() for parameter in parameters}.values())
+def count(module: nn.Module) -> int:
+    """Numbers in the parameters and quantised weights of a module; tied ones count once."""
+    plain = sum(parameter.numel() for parameter in module.parameters())
+    return plain + sum(each.numbers for each in quantized_modules(module))

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from multigraft.core.interfaces.quantized import Quantized
+
 
 class Projection:
     """A view of a module's linear map. It reads the module's tensors when it is called, and no forward is patched.
@@ -29,7 +31,7 @@ class Projection:
 
     @property
     def weight(self) -> Tensor:
-        """`(width_out, width_in)`."""
+        """`(width_out, width_in)`; made anew each time where the module is quantised."""
         weight: Tensor = getattr(self.module, self._names[0])
         weight = weight.t() if self._transposed else weight
         return weight if self._rows is None else weight[self._rows]
@@ -50,8 +52,10 @@ class Projection:
         """Write a weight `(width_out, width_in)` and a bias over the module's own, in place.
 
         Raises:
-            ValueError: a bias is given and there is none, or the other way round.
+            ValueError: a bias is given and there is none, or the other way round; or the weight is quantised.
         """
+        if isinstance(self.module, Quantized):
+            raise ValueError(f"a quantised weight ({self.module.form}) cannot be written over")
         own = self.bias
         if (own is None) != (bias is None):
             raise ValueError("a projection keeps its bias, or has none as before")
@@ -62,6 +66,8 @@ class Projection:
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """`(rows, tokens, width_in)` to `(rows, tokens, width_out)`, with another bias in place of its own if given."""
+        if self._whole and isinstance(self.module, Quantized):
+            return self.module(x, bias)  # type: ignore[no-any-return]
         if bias is not None:
             return linear(x, self.weight, bias)
         if self._whole:

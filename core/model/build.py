@@ -14,6 +14,7 @@ from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
+from multigraft.core.interfaces.quantized import quantized_modules
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model
@@ -80,6 +81,7 @@ def count(model: Model) -> ParameterTable:
 def _add_overlays(graft: Graft, recipe: Recipe, registry: Registry, backbone: Backbone) -> None:
     train = recipe.graft.train
     if train.backbone:
+        _refuse_quantized(backbone)
         adopt(graft, "backbone", backbone.model)
         return
     found = dict.fromkeys(_OVERLAYS, False)
@@ -95,6 +97,18 @@ def _add_overlays(graft: Graft, recipe: Recipe, registry: Registry, backbone: Ba
     for name in _OVERLAYS:
         if getattr(train, name) and not found[name]:
             raise OptionError(("graft", "train", name), f"this backbone has no {name} to train")
+
+
+def _refuse_quantized(backbone: Backbone) -> None:
+    """Weights in a few bits have no gradients.
+
+    Raises:
+        OptionError: the backbone has some.
+    """
+    forms = sorted({each.form for each in quantized_modules(backbone)})
+    if forms:
+        message = f"the weights of this backbone are quantised ({', '.join(forms)}), and cannot be trained"
+        raise OptionError(("graft", "train", "backbone"), message, "leave out `trunk.backbone.quantized`")
 
 
 _OVERLAYS = {"norms": ("norm",), "biases": ("norm", "projection")}

@@ -15,6 +15,7 @@ from multigraft.core.interfaces.adapter import Adapter
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.projection import Projection
+from multigraft.core.interfaces.quantized import Quantized
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.batch import Segment
 
@@ -99,6 +100,8 @@ def _whole(site: str, projections: Mapping[str, Projection], tied: set[int]) -> 
     projection = projections.get(site)
     if projection is None:
         raise MultigraftError(f"the backbone has no projection {site}")
+    if isinstance(projection.module, Quantized):
+        raise MultigraftError(f"{site} cannot be merged: its weight is quantised ({projection.module.form})")
     for tensor in projection.stored:
         if not isinstance(tensor, Tensor) or type(tensor) not in _PLAIN or tensor.dtype not in _DTYPES:
             kind = f"{type(tensor).__name__} {getattr(tensor, 'dtype', '')}".strip()

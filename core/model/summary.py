@@ -8,6 +8,8 @@ from typing import Any
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable
 from multigraft.core.graft.listing import SiteRow, site_rows
+from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.interfaces.quantized import quantized_modules
 from multigraft.core.model.build import build_model, count
 from multigraft.core.model.trunk import Trunk, build_trunk
 from multigraft.core.recipe.recipe import Recipe
@@ -77,9 +79,14 @@ def _memory(
     recipe: Recipe, trunk: Trunk, table: ParameterTable, grafted: Collection[str], images: int
 ) -> dict[str, int]:
     graft = table.trainable * _FP32 * _OPTIMIZED
-    frozen = table.total_with_encoder * _FP32 - table.trainable * _FP32
+    frozen = (table.total_with_encoder - table.trainable) * _FP32 - _spared(trunk.backbone)
     rough = _activations(recipe, trunk, grafted, images)
     return {"trunk": frozen, "graft": graft, "activations": rough, "total": frozen + graft + rough}
+
+
+def _spared(backbone: Backbone) -> int:
+    """Bytes that its quantised weights take less than at 32 bits."""
+    return sum(each.numbers * _FP32 - each.bytes for each in quantized_modules(backbone))
 
 
 def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: int) -> int:

@@ -10,8 +10,10 @@ from torch import nn
 
 from multigraft import MultigraftError, OptionError, did_you_mean, hash_tensors, weight_source
 from multigraft.plugins.backbones.options import PretrainedOptions
+from multigraft.plugins.backbones.quantized import quantize_layers
 from multigraft.plugins.pretrained.form import check_form
 from multigraft.plugins.pretrained.hub import fetch
+from multigraft.stacks import Quantized
 
 _TEXTS = ("*.json", "*.txt", "*.model")
 """Config, index of weights, tokenizer."""
@@ -50,11 +52,19 @@ _NOTHING = Spare()
 
 
 def load_model(options: PretrainedOptions, model_class: Any, config_class: Any, spare: Spare = _NOTHING) -> Loaded:
-    """The model of a recipe; on the meta device no weights are read.
+    """The model of a recipe, quantised if it says so; on the meta device no weights are read.
 
     Raises:
         MultigraftError: the weights cannot be found or read, or the model has others that would be random.
     """
+    loaded = _load_dense(options, model_class, config_class, spare)
+    if options.quantized is not None:
+        quantize_layers(loaded.model, options.quantized)
+    return loaded
+
+
+def _load_dense(options: PretrainedOptions, model_class: Any, config_class: Any, spare: Spare) -> Loaded:
+    """The model in 32 bits."""
     source = weight_source(options.weights, ("hub", "path", "random"))
     on_meta = torch.get_default_device().type == "meta"
     _check_architecture(options, config_class)
@@ -196,8 +206,10 @@ def freeze(model: nn.Module) -> None:
 
 
 def fingerprint(name: str, model: nn.Module) -> str:
-    """`NAME:HASH`, the hash over names, shapes and bytes of all weights."""
+    """`NAME:HASH`, the hash over the bytes of all weights as they are kept, in the order of their names; behind it the
+    form of quantised ones, as in `NAME:HASH|int8`."""
+    form = "".join(sorted({f"|{each.form}" for each in model.modules() if isinstance(each, Quantized)}))
     state = dict(sorted(model.state_dict().items()))
     if any(value.is_meta for value in state.values()):
-        return f"{name}:meta"
-    return f"{name}:{hash_tensors(value.float() for value in state.values())}"
+        return f"{name}:meta{form}"
+    return f"{name}:{hash_tensors(value.float() for value in state.values())}{form}"

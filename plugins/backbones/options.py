@@ -1,6 +1,6 @@
 """Options of the built-in backbones."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -14,6 +14,8 @@ class PretrainedOptions(BackboneOptions):
     """`hub:NAME@REVISION`, `path:DIR`, or `random`, which must be said."""
     allow_pickle_weights: bool = False
     """Whether `weights` may be pickled tensors instead of safetensors; nothing in them is run."""
+    quantized: Literal[8, 4] | None = None
+    """Bits that the weights of the layers' projections are kept in; if left out, 32. Needs `multigraft[quantized]`."""
     architecture: dict[str, Any] = Field(default_factory=dict)
     """Fields of the model's transformers config; with `random`, over the family's defaults."""
     tokenizer: Annotated[str, SourceText()] | None = None

@@ -95,7 +95,7 @@ def test_show_counts_the_same_numbers_and_fewer_bytes(registry, recipe_file):
 
 def test_training_the_backbone_itself_is_refused(registry, recipe_file):
     overrides = (*recipe_of("t5", 8), "graft.adapters=[]", "graft.train={backbone: true}")
-    with pytest.raises(OptionError, match="quantised .int8., and cannot be trained") as caught:
+    with pytest.raises(OptionError, match=r"quantised \(int8\), and cannot be trained") as caught:
         summarize_model(load_recipe(recipe_file, overrides, registry), registry)
     assert caught.value.location == ("graft", "train", "backbone")
 
@@ -103,6 +103,6 @@ def test_training_the_backbone_itself_is_refused(registry, recipe_file):
 def test_merging_is_refused_and_changes_nothing(tiny_model, tiny):
     model = tiny_model(backbone={**tiny.T5, "quantized": 4}, graft={"adapters": [{"kind": "lora", "rank": 3}]})
     before = {name: value.clone() for name, value in model.backbone.model.state_dict().items()}
-    with pytest.raises(MultigraftError, match="cannot be merged: its weight is quantised .nf4."):
+    with pytest.raises(MultigraftError, match=r"cannot be merged: its weight is quantised \(nf4\)"):
         merge(model.backbone, model.graft, "vqa")
     assert all(torch.equal(value, before[name]) for name, value in model.backbone.model.state_dict().items())

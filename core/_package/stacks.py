@@ -1,8 +1,7 @@
 """What a backbone is made of: `multigraft.stacks.Layer`, and masks that most stacks need."""
 
 from multigraft.core.interfaces.backbone import Entrance, Longest
-from multigraft.core.interfaces.projection import Projection
-from multigraft.core.interfaces.quantized import Quantized
+from multigraft.core.interfaces.projection import Projection, Quantized
 from multigraft.core.interfaces.stack import Layer, LayerCache, LayerInputs, Seen, Stack, joined
 from multigraft.core.trunk.masks import memory_mask, self_attention_mask
 from multigraft.core.trunk.run_stack import run_stack

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from multigraft.core.graft.bank import Bank
-from multigraft.core.interfaces.quantized import quantized_modules
+from multigraft.core.interfaces.projection import quantized_modules
 
 
 @dataclass(frozen=True)

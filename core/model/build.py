@@ -13,8 +13,8 @@ from multigraft.core.graft.count import ParameterTable, count_parameters
 from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.objective import Objective
+from multigraft.core.interfaces.projection import quantized_modules
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
-from multigraft.core.interfaces.quantized import quantized_modules
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model

@@ -14,8 +14,7 @@ from multigraft.core.graft.operands import Operands, generate
 from multigraft.core.interfaces.adapter import Adapter
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.no_graft import NoGraft
-from multigraft.core.interfaces.projection import Projection
-from multigraft.core.interfaces.quantized import Quantized
+from multigraft.core.interfaces.projection import Projection, Quantized
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.batch import Segment
 

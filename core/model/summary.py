@@ -9,7 +9,7 @@ from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable
 from multigraft.core.graft.listing import SiteRow, site_rows
 from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.quantized import quantized_modules
+from multigraft.core.interfaces.projection import quantized_modules
 from multigraft.core.model.build import build_model, count
 from multigraft.core.model.trunk import Trunk, build_trunk
 from multigraft.core.recipe.recipe import Recipe

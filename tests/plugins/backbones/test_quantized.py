@@ -10,8 +10,7 @@ from torch.nn.functional import linear
 from multigraft.core.errors import OptionError
 from multigraft.core.graft.count import count
 from multigraft.core.interfaces.no_graft import NoGraft
-from multigraft.core.interfaces.projection import Projection
-from multigraft.core.interfaces.quantized import quantized_modules
+from multigraft.core.interfaces.projection import Projection, quantized_modules
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.registry import load_registry
 from multigraft.core.trunk.passes import Passes, Texts

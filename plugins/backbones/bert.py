@@ -4,14 +4,14 @@ It predicts no targets; heads read the state of the first token, CLS. A visual p
 has no positions, as in Dynamic Visual Prompting.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding
 
-from multigraft import IGNORED, Backbone, Interceptor, MultigraftError, OptionError, Site
+from multigraft import Interceptor, MultigraftError, OptionError, Site
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.options import BertOptions
@@ -24,6 +24,7 @@ from multigraft.plugins.backbones.sites import (
     word_sites,
 )
 from multigraft.plugins.backbones.text import TextCodec
+from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
 from multigraft.stacks import (
     Arranged,
     Entrance,
@@ -105,47 +106,24 @@ class BertStack(Stack):
         return LayerInputs(self_attention_mask(tokens, past, causal=False))
 
 
-class BertBackbone(Backbone):
+class BertBackbone(TransformersBackbone):
     """A frozen BERT with its tokenizer.
 
     Args:
         has_head: whether the masked-language-model head has weights.
     """
 
-    model: Any
-    """The transformers model; type checkers do not know its modules."""
     predicts = None
     summary = "first"
     entrance = Entrance("encoder", "front")
     norm = nn.LayerNorm
 
     def __init__(self, model: Any, tokenizer: Any, has_head: bool = True) -> None:
-        super().__init__()
-        config = model.config
-        self.model, self.config, self.has_head = model, config, has_head
-        self._stack = BertStack(model.bert, config)
-        self.width, self.longest = config.hidden_size, Longest(input=config.max_position_embeddings)
-        begin, self.end, self.pad = special_ids(tokenizer)
-        self.text = TextCodec(tokenizer, begin, self.end, self.pad)
+        begin, end, pad = special_ids(tokenizer)
+        super().__init__(model, "bert", [BertStack(model.bert, model.config)], TextCodec(tokenizer, begin, end, pad))
+        self.end, self.pad, self.has_head = end, pad, has_head
+        self.width, self.longest = self.config.hidden_size, Longest(input=self.config.max_position_embeddings)
         self._head = Projection(model.cls.predictions.decoder)
-        loading.freeze(self)
-
-    @property
-    def stacks(self) -> Mapping[str, Stack]:
-        """`encoder` reads the text."""
-        return {"encoder": self._stack}
-
-    def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
-        """Ids and mask `(texts, tokens)`: CLS, text, SEP."""
-        return self.text.inputs(texts, limit)
-
-    def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:
-        """Ids `(texts, tokens)`, with the same special tokens as inputs."""
-        return self.text.encode(texts, limit, IGNORED)
-
-    def detokenize(self, ids: Tensor) -> list[str]:
-        """Texts without special tokens."""
-        return self.text.decode(ids)
 
     def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
         """The encoder reads the text, and nothing reads targets."""
@@ -166,19 +144,11 @@ class BertBackbone(Backbone):
             raise MultigraftError("the weights of this BERT have no masked-language-model head (`cls.predictions`)")
         return intercept.linear("head", self._head, self.model.cls.predictions.transform(hidden))
 
-    def fingerprint(self) -> str:
-        """Name and hash of the weights."""
-        return loading.fingerprint("bert", self.model)
-
-    def sites(self) -> tuple[Site, ...]:
-        """Blocks, projections, attentions and norms of the encoder, words and head."""
-        return tuple(self._sites())
-
     def _sites(self) -> Iterator[Site]:
         words, norm = "bert.embeddings.word_embeddings", "bert.embeddings.LayerNorm"
         yield from word_sites(self.config.vocab_size, self.width, words, "cls.predictions.decoder")
         yield norm_site("encoder", None, None, "embedding-norm", self.width, norm)
-        for number in range(len(self._stack.layers)):
+        for number in range(self.config.num_hidden_layers):
             yield from self._layer_sites(number, f"bert.encoder.layer.{number}")
 
     def _layer_sites(self, number: int, at: str) -> Iterator[Site]:

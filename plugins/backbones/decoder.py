@@ -4,14 +4,14 @@ Llama (Touvron et al. 2023), Mistral (Jiang et al. 2023) and Qwen2 (Yang et al. 
 names. One stack reads the text and, right behind it, the target.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from multigraft import IGNORED, Backbone, Interceptor, MultigraftError, Site
+from multigraft import IGNORED, Interceptor, MultigraftError, Site
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.decoder_model import build_model, refuse_config, special_ids
@@ -26,6 +26,7 @@ from multigraft.plugins.backbones.sites import (
     word_sites,
 )
 from multigraft.plugins.backbones.text import TextCodec
+from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
 from multigraft.stacks import (
     Arranged,
     Entrance,
@@ -124,49 +125,27 @@ class DecoderStack(Stack):
         return intercept.norm("decoder.final-norm", self.module.norm, x)
 
 
-class DecoderBackbone(Backbone):
+class DecoderBackbone(TransformersBackbone):
     """A frozen decoder-only model with its tokenizer."""
 
-    model: Any
-    """The transformers model; type checkers do not know its modules."""
     predicts = "decoder"
     entrance = Entrance("decoder", "front")
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        super().__init__()
         config = model.config
         refuse_config(config)
-        self.model, self.config, self.width = model, config, config.hidden_size
-        self.norm = type(model.model.norm)
-        begin, self.end, self.pad = special_ids(config, tokenizer)
-        self.text = TextCodec(tokenizer, [begin], None, self.pad)
-        self.target = TextCodec(tokenizer, [], self.end, self.pad)
-        self.stack = DecoderStack(model.model, config)
-        most = min(config.max_position_embeddings, self.stack.window or config.max_position_embeddings)
+        begin, end, pad = special_ids(config, tokenizer)
+        stack = DecoderStack(model.model, config)
+        text, target = TextCodec(tokenizer, [begin], None, pad), TextCodec(tokenizer, [], end, pad)
+        super().__init__(model, config.model_type, [stack], text, target)
+        self.width, self.norm, self.end, self.pad = config.hidden_size, type(model.model.norm), end, pad
+        most = min(config.max_position_embeddings, stack.window or config.max_position_embeddings)
         self.longest = Longest(most, most, most)
         self._head = Projection(model.lm_head)
-        loading.freeze(self)
-
-    @property
-    def stacks(self) -> Mapping[str, Stack]:
-        """`decoder` reads the text and the target."""
-        return {"decoder": self.stack}
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""
         return self.model.model.embed_tokens.weight  # type: ignore[no-any-return]
-
-    def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
-        """Ids and mask `(texts, tokens)`, with the begin token and without an end."""
-        return self.text.inputs(texts, limit)
-
-    def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:
-        """Ids `(texts, tokens)`, with the end token and without a begin."""
-        return self.target.encode(texts, limit, IGNORED)
-
-    def detokenize(self, ids: Tensor) -> list[str]:
-        """Texts without special tokens."""
-        return self.target.decode(ids)
 
     def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
         """A row's real text tokens and, right behind them, its targets without their last token."""
@@ -185,17 +164,9 @@ class DecoderBackbone(Backbone):
         """The output layer."""
         return intercept.linear("head", self._head, hidden)
 
-    def fingerprint(self) -> str:
-        """Name and hash of the weights."""
-        return loading.fingerprint(self.config.model_type, self.model)
-
-    def sites(self) -> tuple[Site, ...]:
-        """Blocks, projections, attentions and norms."""
-        return tuple(self._sites())
-
     def _sites(self) -> Iterator[Site]:
         yield from word_sites(self.config.vocab_size, self.width, "model.embed_tokens", "lm_head")
-        for number in range(len(self.stack.layers)):
+        for number in range(self.config.num_hidden_layers):
             yield from self._layer_sites(number, f"model.layers.{number}")
         yield norm_site("decoder", None, None, "final-norm", self.width, "model.norm")
 

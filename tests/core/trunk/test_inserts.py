@@ -227,7 +227,7 @@ def test_a_single_row_with_padding_among_its_prompts_has_several_beams(families)
 
 
 def test_places_of_a_prompt_and_of_what_comes_behind(families):
-    stack = families.decoder(0).stack
+    stack = families.decoder(0).stacks["decoder"]
     text = Tokens(
         torch.zeros(3, 4, 16), torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]).bool(), torch.arange(4)[None]
     )

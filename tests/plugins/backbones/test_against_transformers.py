@@ -95,9 +95,9 @@ def test_taps_at_every_layer(stack, encoder_decoder, text):
     targets = torch.tensor([[5, 6, 7], [9, 2, 8]])
     run = passes(encoder_decoder, text, targets, taps={stack: ["embedding", 0, 1]})
     taps = run.output(stack).taps
-    found = encoder_decoder.model(
-        input_ids=ids, attention_mask=mask.long(), labels=targets, output_hidden_states=True
-    )[f"{stack}_hidden_states"]
+    found = encoder_decoder.model(input_ids=ids, attention_mask=mask.long(), labels=targets, output_hidden_states=True)[
+        f"{stack}_hidden_states"
+    ]
     kept = mask if stack == "encoder" else torch.ones(2, 3).bool()
     for at, theirs in zip(("embedding", 0, 1), (found[0], *found), strict=False):
         torch.testing.assert_close(taps[at].states[kept], theirs[kept])

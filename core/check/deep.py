@@ -17,6 +17,8 @@ from multigraft.core.model.devices import check_device
 from multigraft.core.model.methods import build_method, method_errors
 from multigraft.core.model.summary import summarize_model
 from multigraft.core.model.trunk import Trunk, build_backbone, build_encoder
+from multigraft.core.options.base import Options
+from multigraft.core.options.options import AdapterOptions
 from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.spans import spans
@@ -154,14 +156,26 @@ def tasks(subject: Subject) -> Iterator[Problem]:
 
 
 def _unused_rule(subject: Subject) -> Iterator[Problem]:
-    """A rule for all adapters where each has its own, or where there are none."""
-    graft = subject.recipe.graft
-    if graft.sharing.kind.rpartition("/")[2] != "single" and all(each.sharing for each in graft.adapters):
+    """A rule for all adapters where each has its own, or where there are none; one for trunk tensors that nobody trains
+    by themselves."""
+    graft, trained = subject.recipe.graft, subject.recipe.graft.train
+    if _shares_otherwise(graft.sharing) and all(each.sharing for each in graft.adapters):
         yield subject.document.problem(("graft", "sharing"), "no adapter goes by this rule", "leave it out")
+    if _shares_otherwise(trained.sharing) and (trained.backbone or not (trained.norms or trained.biases)):
+        message = "it is for `norms` and `biases`; " + (
+            "the whole backbone is shared by all tasks" if trained.backbone else "neither is trained"
+        )
+        yield subject.document.problem(("graft", "train", "sharing"), message, "leave it out")
+
+
+def _shares_otherwise(rule: Options) -> bool:
+    """Whether a rule is another than the one that holds if nothing is said."""
+    return rule.kind.rpartition("/")[2] != "single"
 
 
 def _unused_values(subject: Subject, methods: dict[int, Method]) -> Iterator[Problem]:
-    """Values in the options of sharing rules that fit no part of any adapter that goes by them."""
+    """Values in the options of sharing rules that fit no part of any adapter that goes by them, and in those of
+    adapters that change nothing at their sites."""
     parts: dict[Location, set[str]] = defaultdict(set)
     rules: dict[Location, Sharing] = {}
     for number, method in methods.items():
@@ -169,13 +183,26 @@ def _unused_values(subject: Subject, methods: dict[int, Method]) -> Iterator[Pro
         place: Location = ("graft", "adapters", number, "sharing") if own else ("graft", "sharing")
         rules[place] = method.sharing
         parts[place] |= {part.name for site in method.sites for part in method.parts(site)}
-    places = {found.location: found.value for found in walk(subject.recipe)}
     for place, rule in rules.items():
         for value in rule.unused(sorted(parts[place])):
-            inside = [each for each, held in places.items() if held == value and each[: len(place)] == place]
-            where = inside[0] if inside else place
             hint = did_you_mean(value, parts[place])
-            yield subject.document.problem(where, f"{value!r} fits no part of these adapters", hint)
+            message = f"{value!r} fits no part of these adapters"
+            yield subject.document.problem(_place_of(value, place, subject), message, hint)
+    for number, method in methods.items():
+        place = ("graft", "adapters", number)
+        for value in method.adapter.unused(method.sites) if method.adapter else ():
+            message = f"{value!r} changes nothing at the sites of this adapter"
+            yield subject.document.problem(_place_of(value, place, subject), message, "leave it out")
+
+
+def _place_of(value: str, place: Location, subject: Subject) -> Location:
+    """Where a value stands in the options of the component at a place; that place if it is not found there."""
+    common = {(*place, key) for key in AdapterOptions.model_fields}
+    for found in walk(subject.recipe):
+        inside = found.location[: len(place)] == place and found.location[: len(place) + 1] not in common
+        if inside and found.value == value:
+            return found.location
+    return place
 
 
 def limits(subject: Subject) -> Iterator[Problem]:

@@ -60,21 +60,37 @@ def add_method(graft: Graft, method: Method) -> None:
         _add_hypernetwork(graft, method, stack, generator)
 
 
-def add_overlay(
-    graft: Graft, method: str, site: Site, module: nn.Module, names: Sequence[str], sharing: Sharing
-) -> None:
-    """Train some of a trunk module's own tensors, on copies that start from them.
+@dataclass(frozen=True)
+class Overlay:
+    """Tensors of the trunk's own at a site that are trained, on copies that start from them."""
+
+    method: str
+    site: Site
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, method: str, site: Site, module: nn.Module, names: Sequence[str]) -> "Overlay":
+        """Those of these names that the site's module has."""
+        own = dict(module.named_parameters(recurse=False))
+        parts = (Part(name, tuple(own[name].shape), copy_of(own[name])) for name in names if name in own)
+        return cls(method, site, tuple(parts))
+
+
+def add_overlays(graft: Graft, overlays: Sequence[Overlay], sharing: Sharing) -> None:
+    """Train tensors of the trunk's own. One rule shares them all, so it is asked once, for the parts of all sites.
 
     Raises:
-        MultigraftError: the sharing rule refuses, or would make them by a hypernetwork.
+        MultigraftError: the sharing rule refuses, would do nothing, or would make them by a hypernetwork.
     """
-    own = dict(module.named_parameters(recurse=False))
-    parts = tuple(Part(name, tuple(own[name].shape), copy_of(own[name])) for name in names if name in own)
-    if not parts:
+    kept = [overlay for overlay in overlays if overlay.parts]
+    if not kept:
         return
-    _refuse(f"graft.train.{method}", sharing, parts)
-    _refuse_generated(f"graft.train.{method}", site, parts, sharing)
-    _attach(graft, Method(method, None, (site,), sharing), site, parts, ())
+    parts = {part.name: part for overlay in kept for part in overlay.parts}
+    methods = dict.fromkeys(f"graft.train.{overlay.method}" for overlay in kept)
+    _refuse_rule(" and ".join(methods), kept[0].site, list(parts.values()), sharing)
+    for overlay in kept:
+        method = Method(overlay.method, None, (overlay.site,), sharing)
+        _attach(graft, method, overlay.site, overlay.parts, ())
 
 
 def _attach(graft: Graft, method: Method, site: Site, parts: Sequence[Part], generated: Sequence[str]) -> None:
@@ -131,11 +147,16 @@ def _refuse_module(site: Site, module: nn.Module, parts: ModuleParts, sharing: S
         for name, value in module.named_parameters()
         if not parts.frozen(name)
     ]
-    _refuse_generated(site.name, site, trained, sharing)
-    _refuse(site.name, sharing, trained)
-    if unused := sharing.unused([part.name for part in trained]):
-        parameters = ", ".join(part.name for part in trained)
-        raise MultigraftError(f"{site.name}: {', '.join(map(repr, unused))} fits none of its parameters {parameters}")
+    _refuse_rule(site.name, site, trained, sharing)
+
+
+def _refuse_rule(place: str, site: Site, parts: Sequence[Part], sharing: Sharing) -> None:
+    """Refuse a rule that generates, makes no sense for these parts, or has values that fit none of them."""
+    _refuse_generated(place, site, parts, sharing)
+    _refuse(place, sharing, parts)
+    if unused := sharing.unused([part.name for part in parts]):
+        parameters = ", ".join(part.name for part in parts)
+        raise MultigraftError(f"{place}: {', '.join(map(repr, unused))} fits none of its parameters {parameters}")
 
 
 def _attach_module(

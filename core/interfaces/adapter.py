@@ -80,6 +80,10 @@ class Adapter(ABC):
         there is no such projection. `parts` are prepared."""
         return None
 
+    def unused(self, sites: Sequence[Site]) -> Sequence[str]:
+        """Texts of its options that change nothing at these sites, those that it was given. Refused by `check`."""
+        return ()
+
 
 class Prefix(ABC):
     """Keys and values in front of what attention reads; it stands on sites of kind `attention`."""
@@ -92,3 +96,7 @@ class Prefix(ABC):
     def memory(self, site: Site, parts: Mapping[str, Tensor]) -> KeyValues:
         """One row of keys and values, `(1, site.memory_heads, tokens, site.head_width)`, of one owner; asked once a
         batch and owner."""
+
+    def unused(self, sites: Sequence[Site]) -> Sequence[str]:
+        """Texts of its options that change nothing at these sites, those that it was given. Refused by `check`."""
+        return ()

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from multigraft.core.errors import OptionError, below
-from multigraft.core.graft.attach import Method, ModuleParts, add_method, add_module, add_overlay, adopt
+from multigraft.core.graft.attach import Method, ModuleParts, Overlay, add_method, add_module, add_overlays, adopt
 from multigraft.core.graft.attachment import Graft, GraftModule
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
@@ -84,19 +84,20 @@ def _add_overlays(graft: Graft, recipe: Recipe, registry: Registry, backbone: Ba
         _refuse_quantized(backbone)
         adopt(graft, "backbone", backbone.model)
         return
-    found = dict.fromkeys(_OVERLAYS, False)
-    with below("graft", "train", "sharing"):
-        sharing = sharing_rule(registry, train.sharing, recipe)
+    found, overlays = dict.fromkeys(_OVERLAYS, False), []
     for site in backbone.sites():
         module = backbone.model.get_submodule(site.module)
         method = next((name for name, kinds in _OVERLAYS.items() if getattr(train, name) and site.kind in kinds), None)
         if method:
-            add_overlay(graft, method, site, module, ["weight", "bias"] if method == "norms" else ["bias"], sharing)
+            names = ["weight", "bias"] if method == "norms" else ["bias"]
+            overlays.append(Overlay.of(method, site, module, names))
         for name, kinds in _OVERLAYS.items():
             found[name] |= site.kind in kinds and (name == "norms" or getattr(module, "bias", None) is not None)
     for name in _OVERLAYS:
         if getattr(train, name) and not found[name]:
             raise OptionError(("graft", "train", name), f"this backbone has no {name} to train")
+    with below("graft", "train", "sharing"):
+        add_overlays(graft, overlays, sharing_rule(registry, train.sharing, recipe))
 
 
 def _refuse_quantized(backbone: Backbone) -> None:

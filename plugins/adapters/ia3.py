@@ -9,6 +9,8 @@ from multigraft.init import ones
 from multigraft.ops import Operand, scale
 from multigraft.plugins.adapters.options import Ia3Options
 
+_SCALED_INPUT = ("down",)
+
 
 class Ia3(Adapter):
     """Scales the output of a projection, `width_out` numbers, or its input, `width_in` numbers; it starts at one."""
@@ -42,7 +44,11 @@ class Ia3(Adapter):
 
     def scales_input(self, site: Site) -> bool:
         """Whether the input of a projection is scaled, and not its output."""
-        return site.inner in self.options.scale_input
+        return site.inner in (_SCALED_INPUT if self.options.scale_input is None else self.options.scale_input)
+
+    def unused(self, sites: Sequence[Site]) -> list[str]:
+        """Values of `scale_input` that no site has."""
+        return [inner for inner in self.options.scale_input or () if inner not in {site.inner for site in sites}]
 
 
 def build(options: Ia3Options, tasks: tuple[str, ...]) -> Ia3:

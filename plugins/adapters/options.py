@@ -71,8 +71,9 @@ class Ia3Options(AdapterOptions):
 
     sites: SiteSelector = SiteSelector(inner=["key", "value", "down"])
     """Where it acts; if left out, on key, value and the second linear of the feed-forward."""
-    scale_input: list[Inner] = Field(["down"])
-    """Projections whose input is scaled; of all others the output is. `feedforward_modules` in peft."""
+    scale_input: list[Inner] | None = None
+    """Projections whose input is scaled; of all others the output is. If left out: `down`, where that is among the
+    sites. `feedforward_modules` in peft."""
 
 
 class Reparametrisation(Section):

@@ -1,14 +1,15 @@
 """`hypernetwork`: parts generated from task, layer and block (Hyperformer, Mahabadi et al. 2021, section 2.2).
 
 A task embedding and a layer embedding are joined and projected by two linear layers with a ReLU and a LayerNorm; from
-that vector one linear generator for each block and part makes the part, its numbers in row-major order.
+that vector one linear generator for each block and part makes the part, its numbers in row-major order. A generator's
+bias starts as the part itself would, where nothing of that is random: generated scales start around one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from multigraft import SHARED, Initial, MultigraftError, Part, PartGenerator, Sharing, Site
 from multigraft.init import normal, ones, zeros
@@ -24,6 +25,7 @@ class LayerwiseGenerator(PartGenerator):
     def __init__(self, options: HypernetworkOptions, tasks: Sequence[str], wanted: Sequence[tuple[Site, Part]]) -> None:
         super().__init__()
         self.wanted = tuple(wanted)
+        self.parts_of = _by_generator(wanted)
         self.makes = [(site.name, part.name) for site, part in wanted]
         self.layers = sorted({site.layer for site, _ in wanted}, key=lambda layer: -1 if layer is None else layer)
         self.task_embeddings = nn.ParameterDict({task: nn.Parameter(torch.empty(options.embedding)) for task in tasks})
@@ -33,7 +35,7 @@ class LayerwiseGenerator(PartGenerator):
         )
         self.norm = nn.LayerNorm(options.projected, eps=1e-6)
         self.generators = nn.ModuleDict(
-            {name: nn.Linear(options.projected, math.prod(shape)) for name, shape in _shapes(wanted).items()}
+            {name: nn.Linear(options.projected, math.prod(parts[0].shape)) for name, parts in self.parts_of.items()}
         )
 
     def forward(self, tasks: Sequence[str]) -> dict[tuple[str, str], Tensor]:
@@ -54,17 +56,26 @@ class LayerwiseGenerator(PartGenerator):
         return parameter.removeprefix("task_embeddings.") if parameter.startswith("task_embeddings.") else None
 
     def initial(self, parameter: str) -> Initial:
-        """Embeddings N(0, 1); generators so that generated weights start at the scale of stored ones."""
+        """Embeddings N(0, 1); generators so that parts start at the scale of stored ones, around their fixed start."""
         if "embeddings" in parameter:
             return normal(1.0)
         if parameter.endswith("bias"):
-            return zeros
+            return self._centre(parameter.split(".")[1]) if parameter.startswith("generators") else zeros
         if parameter.startswith("norm"):
             return ones
         if parameter.startswith("generators"):
             return normal(_START / math.sqrt(self.norm.normalized_shape[0]))
         fan_in = dict(self.named_parameters())[parameter].shape[1]
         return normal(1 / math.sqrt(fan_in))
+
+    def _centre(self, name: str) -> Initial:
+        """What the parts of a generator start around, as its bias: see `_fixed_start`."""
+
+        def centre(shape: tuple[int, ...], generator: Generator) -> Tensor:
+            fixed = _fixed_start(self.parts_of[name])
+            return zeros(shape, generator) if fixed is None else fixed.reshape(shape)
+
+        return centre
 
 
 class HypernetworkSharing(Sharing):
@@ -82,16 +93,24 @@ class HypernetworkSharing(Sharing):
         return LayerwiseGenerator(self.options, self.tasks, wanted)
 
 
-def _shapes(wanted: Sequence[tuple[Site, Part]]) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
+def _by_generator(wanted: Sequence[tuple[Site, Part]]) -> Mapping[str, Sequence[Part]]:
+    """The parts that each generator makes, one a layer."""
+    found: dict[str, list[Part]] = {}
     for site, part in wanted:
-        shape = shapes.setdefault(generator_name(site, part), part.shape)
-        if shape != part.shape:
+        parts = found.setdefault(generator_name(site, part), [])
+        parts.append(part)
+        if part.shape != parts[0].shape:
             raise MultigraftError(
-                f"a hypernetwork makes a part of all layers with one generator, and {part.name} has the shapes {shape} "
-                f"and {part.shape} in the layers of {site.stack}; take another sharing rule there"
+                f"a hypernetwork makes a part of all layers with one generator, and {part.name} has the shapes "
+                f"{parts[0].shape} and {part.shape} in the layers of {site.stack}; take another sharing rule there"
             )
-    return shapes
+    return found
+
+
+def _fixed_start(parts: Sequence[Part]) -> Tensor | None:
+    """The one start value of some parts; None where it is random, or differs among them."""
+    starts = [part.initial(part.shape, Generator().manual_seed(seed)) for part in parts for seed in (0, 1)]
+    return starts[0] if all(torch.equal(starts[0], each) for each in starts) else None
 
 
 def generator_name(site: Site, part: Part) -> str:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
-from multigraft.core.graft.attach import Method, add_method, add_overlay
+from multigraft.core.graft.attach import Method, Overlay, add_method, add_overlays
 from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.plan import make_interceptor
@@ -65,7 +65,7 @@ def test_without_overlays_it_is_the_frozen_one(graft, bias):
 
 def test_a_trained_bias_is_what_an_adapter_sees(graft):
     module, x = nn.Linear(4, 6), torch.randn(3, 5, 4)
-    add_overlay(graft, "biases", QUERY, module, ["bias"], Single())
+    add_overlays(graft, [Overlay.of("biases", QUERY, module, ["bias"])], Single())
     output = moved(graft).linear(QUERY.name, Projection(module), x)
     (bias,) = (value for key, value in graft.bank.trained().items() if key.part == "biases.bias")
     assert torch.equal(output, linear(x, module.weight, bias))
@@ -74,7 +74,7 @@ def test_a_trained_bias_is_what_an_adapter_sees(graft):
 
 def test_trained_norms_are_what_an_adapter_sees(graft):
     module, x = nn.LayerNorm(4), torch.randn(3, 5, 4)
-    add_overlay(graft, "norms", NORM, module, ["weight", "bias"], Single())
+    add_overlays(graft, [Overlay.of("norms", NORM, module, ["weight", "bias"])], Single())
     output = moved(graft).norm(NORM.name, module, x)
     gain, shift = (value for key, value in graft.bank.trained().items() if key.part.startswith("norms"))
     assert torch.allclose(output, nn.functional.layer_norm(x, (4,), gain, shift))
@@ -82,7 +82,7 @@ def test_trained_norms_are_what_an_adapter_sees(graft):
 
 def test_each_task_sees_its_own_where_an_overlay_has_owners(graft):
     module, x = nn.Linear(4, 6), torch.randn(3, 5, 4)
-    add_overlay(graft, "biases", QUERY, module, ["bias"], PerTask())
+    add_overlays(graft, [Overlay.of("biases", QUERY, module, ["bias"])], PerTask())
     keys = next(each.keys for each in graft.sites[QUERY.name] if each.adapter is None)
     output = moved(graft).linear(QUERY.name, Projection(module), x)
     for segment in SEGMENTS:
@@ -92,7 +92,7 @@ def test_each_task_sees_its_own_where_an_overlay_has_owners(graft):
 
 def test_gradients_reach_the_bias_through_the_adapter(graft):
     module = nn.Linear(4, 6)
-    add_overlay(graft, "biases", QUERY, module, ["bias"], Single())
+    add_overlays(graft, [Overlay.of("biases", QUERY, module, ["bias"])], Single())
     moved(graft).linear(QUERY.name, Projection(module), torch.randn(3, 5, 4)).sum().backward()
     (bias,) = (value for key, value in graft.bank.trained().items() if key.part == "biases.bias")
     assert bias.grad.tolist() == [15.0] * 6

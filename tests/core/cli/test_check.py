@@ -94,6 +94,14 @@ def test_a_name_that_means_nothing(check, override, path, message, hint):
          "no annotation in the shards of the task has the task 'vqaa'", "did you mean 'vqa'?"),
         ("tasks.vqa.sources=[drawings, drawngs]", "tasks.vqa.sources.1",
          "no annotation in the shards of the task has the source 'drawngs'", "did you mean 'drawings'?"),
+        ("graft={adapters: [{kind: ia3, scale_input: [up], sites: {inner: [key]}}]}",
+         "graft.adapters.0.scale_input.0", "'up' changes nothing at the sites of this adapter", "leave it out"),
+        ("graft.train={sharing: per-task}", "graft.train.sharing",
+         "it is for `norms` and `biases`; neither is trained", "leave it out"),
+        ("graft.train={norms: true, sharing: hypernetwork}", "graft.train.sharing",
+         "graft.train.norms: a sharing rule that makes its parts by a hypernetwork can do so for adapters alone", ""),
+        ("graft.train={norms: true, sharing: {kind: half-shared, shared: [weight]}}", "graft.train.sharing",
+         "graft.train.norms: half-shared ['weight'] shares every part of ['weight']", ""),
         ("graft.train.biases=true", "graft.train.biases", "this backbone has no biases to train", ""),
     ],
 )  # fmt: skip
@@ -102,6 +110,24 @@ def test_a_name_that_fits_nothing_in_trunk_or_shards(check, override, path, mess
     assert place == path
     assert text.startswith(message)
     assert near.startswith(hint)
+
+
+def test_a_rule_for_norms_where_the_whole_backbone_is_trained(check):
+    ((place, text, near),) = said(check("graft={adapters: [], train: {backbone: true, sharing: per-task}}"))
+    assert (place, near) == ("graft.train.sharing", "leave it out")
+    assert text == "it is for `norms` and `biases`; the whole backbone is shared by all tasks"
+
+
+def test_inputs_that_ia3_scales_by_default_need_not_be_among_its_sites(check):
+    assert check("graft={adapters: [{kind: ia3, sites: {inner: [key]}}]}") == []
+
+
+def test_a_pattern_that_fits_no_norm(check):
+    trunk = "trunk.backbone={kind: sapling}"
+    rule = "graft.train={norms: true, sharing: {kind: half-shared, shared: [weight, wieght]}}"
+    ((place, text, _),) = said(check(trunk, rule))
+    assert place == "graft.train.sharing"
+    assert text == "graft.train.norms: 'wieght' fits none of its parameters weight, bias"
 
 
 def test_unknown_open_clip_models_are_told_at_their_line(check):

@@ -54,6 +54,12 @@ def test_what_is_scaled_at_its_input_can_be_said():
         Ia3Options(kind="ia3", scale_input=["dwon"])
 
 
+def test_what_is_scaled_at_its_input_and_stands_nowhere_is_told():
+    said = build(Ia3Options(kind="ia3", scale_input=["down", "up"]), ())
+    assert said.unused([SITE_UP]) == ["down"]
+    assert build(OPTIONS, ()).unused([SITE_UP]) == []
+
+
 def test_half_of_one_part_cannot_be_shared(backbone, small):
     with pytest.raises(MultigraftError, match=r"shares every part of \['scale'\]"):
         small.grafted(backbone, build(OPTIONS, ()), OPTIONS, sharing=HalfShared(["scale"]))

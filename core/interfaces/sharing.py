@@ -67,7 +67,7 @@ class Sharing(ABC):
         """Why this rule makes no sense, or would do nothing, for these parts; None where it is well. Said by `check`.
 
         Args:
-            parts: those of an adapter at a site, parameters of a prompt generator, or trained trunk tensors.
+            parts: those of an adapter at a site, parameters of a prompt generator, or all trunk tensors it is for.
         """
         return None
 

@@ -25,7 +25,13 @@ def seconds(tree, data):
     """Seconds that a training of 20 steps spends in its steps."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["train", str(ROOT / "configs" / "quickstart.yaml"), "--run", f"{folder}/run"]
-        for override in (f"data.root={data}", f"train.steps={STEPS}", "eval.split=none", "eval.controls=[]"):
+        for override in (
+            f"data.root={data}",
+            f"train.steps={STEPS}",
+            "eval.split=none",
+            "eval.final_split=none",
+            "eval.controls=[]",
+        ):
             words += ["--set", override]
         environment = {**os.environ, "PYTHONPATH": str(Path(tree) / ".editable"), "OMP_NUM_THREADS": "2"}
         done = subprocess.run(

@@ -20,6 +20,7 @@ from multigraft.core.run.distributed import gather_rows
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.progress_bar import ProgressBar
 from multigraft.core.suggest import did_you_mean
+from multigraft.core.trunk.sharding import whole_layers
 from multigraft.core.types.prediction import Prediction
 
 
@@ -157,7 +158,7 @@ def task_predictions(
     )
     own: list[Prediction] = []
     label = f"scoring {name}, {control}" if control else f"scoring {name}"
-    with ProgressBar(label, shown=run.is_main) as bar:
+    with ProgressBar(label, shown=run.is_main) as bar, whole_layers(run.model.backbone):
         for row in predict(
             run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device, loss
         ):

@@ -9,7 +9,7 @@ that it gives no gradient at all, not one of zero, by which momentum and weight 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,6 +82,9 @@ class Objective(ABC):
 
     splittable = True
     """Whether the loss is a sum over samples, so that micro-batches may split it."""
+    reads: Collection[str] = ("hidden", "summary", "states")
+    """What its loss asks of `TaskOutputs`, of these three: with `train.shard` every process makes the passes for these,
+    and no others; the fewer the faster."""
 
     def make_head(self, width: int) -> Head | None:
         """A trained head over the backbone's states, if the objective needs one."""

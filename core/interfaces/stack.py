@@ -5,7 +5,7 @@ biases are worked out for a stretch of layers that run over the same tokens, and
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -136,6 +136,11 @@ class Stack(nn.Module, ABC):
     @abstractmethod
     def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
         """Masks and position biases of tokens that come behind `past`; worked out anew after an insertion."""
+
+    def outside_layers(self) -> Iterable[nn.Parameter]:
+        """Parameters of its layers' modules that it reads itself, such as a bias table that all layers have in common:
+        they stay whole where layers are shared out over processes."""
+        return ()
 
     def join(self, tokens: Tokens, inserted: Tokens, front: bool, as_text: bool) -> Tokens:
         """The tokens with others in front or behind, which have places only where they are counted as text."""

@@ -30,6 +30,7 @@ from multigraft.core.types.site import Site
 
 def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequence[str] | None = None) -> Model:
     """Plan the graft of a recipe over a trunk, for some or all of its tasks. Its tensors exist after `allocate`."""
+    _refuse_sharding(recipe)
     graft = Graft(tuple(tasks or recipe.tasks), Bank(recipe.train.seed))
     _add_overlays(graft, recipe, registry, trunk.backbone)
     for number, method in enumerate(_methods(recipe, registry, trunk)):
@@ -49,6 +50,20 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         )
     train = recipe.train
     return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompts, train.precision, train.checkpointing)
+
+
+def _refuse_sharding(recipe: Recipe) -> None:
+    """Layers that are shared out are frozen.
+
+    Raises:
+        OptionError: the backbone is trained in place.
+    """
+    if recipe.train.shard and recipe.graft.train.backbone:
+        raise OptionError(
+            ("train", "shard"),
+            "only a frozen backbone can be sharded, and `graft.train.backbone` trains it in place and saves it whole",
+            "leave out one of the two",
+        )
 
 
 def _refuse_stored_features(graft: Graft, recipe: Recipe, encoder: VisualEncoder | None) -> None:

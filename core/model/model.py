@@ -16,6 +16,7 @@ from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.objective import Objective, TaskBatch
+from multigraft.core.model.lockstep import Lockstep
 from multigraft.core.model.outputs import SegmentOutputs
 from multigraft.core.model.prompting import PlacedPrompt, Prompter
 from multigraft.core.options.options import Decoding
@@ -74,12 +75,20 @@ class Model:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def losses(
-        self, batch: Batch, training: bool, generator: Generator | None = None, unlearned: Collection[str] = ()
+        self,
+        batch: Batch,
+        training: bool,
+        generator: Generator | None = None,
+        unlearned: Collection[str] = (),
+        lockstep: Lockstep | None = None,
     ) -> dict[str, TaskLoss]:
         """The loss of each task in the batch. With `generator`, objectives may edit their inputs first.
 
         A row of weight 0 counts in its denominator and goes through no pass. Tasks that are `unlearned` go through
         passes without gradient. So neither gives a gradient, not even one of zero.
+
+        Args:
+            lockstep: makes the passes where other processes make the same ones.
         """
         if generator is not None:
             own = task_rows(batch)
@@ -90,17 +99,22 @@ class Model:
             tasks = [segment for segment in batch.segments if (segment.task in unlearned) == told]
             rows = [row for segment in tasks for row in range(segment.start, segment.stop) if weights[row] != 0]
             with torch.set_grad_enabled(torch.is_grad_enabled() and not told):
-                sums |= self._sums(batch, rows, training)
+                sums |= self._sums(batch.select(rows) if rows else None, training, lockstep, learned=not told)
         return {task: TaskLoss(sums[task], denominator) for task, denominator in self.denominators(batch).items()}
 
-    def _sums(self, batch: Batch, rows: Sequence[int], training: bool) -> dict[str, Tensor]:
-        """Loss sums over some rows, of the tasks that have any of these."""
-        if not rows:
+    def _sums(self, batch: Batch | None, training: bool, lockstep: Lockstep | None, learned: bool) -> dict[str, Tensor]:
+        """Loss sums over rows, of the tasks that have any of these."""
+        if batch is None:
+            if lockstep:
+                lockstep.make(None, (), learned)
             return {}
-        chosen = batch.select(rows)
         with self.computing(batch.text_ids.device):
-            outputs = self.run(chosen, training)
-            return {task: self.objectives[task].loss(own, outputs[task]) for task, own in task_rows(chosen).items()}
+            rows, intercept = task_rows(batch), make_interceptor(self.graft, batch.segments, training)
+            passes = self.passes(batch, intercept, split=lockstep is not None and lockstep.split)
+            if lockstep:
+                lockstep.make(passes, rows, learned)
+            outputs = self._outputs(passes, batch)
+            return {task: self.objectives[task].loss(own, outputs[task]) for task, own in rows.items()}
 
     def answers(self, batch: Batch, decodings: Mapping[str, Decoding]) -> list[str]:
         """An output text for each row of the batch."""
@@ -134,19 +148,24 @@ class Model:
 
     def run(self, batch: Batch, training: bool) -> dict[str, SegmentOutputs]:
         """The passes of a batch, each made once, when first asked for; what objectives may ask of them."""
-        passes = self.passes(batch, make_interceptor(self.graft, batch.segments, training))
+        return self._outputs(self.passes(batch, make_interceptor(self.graft, batch.segments, training)), batch)
+
+    def _outputs(self, passes: Passes, batch: Batch) -> dict[str, SegmentOutputs]:
         return {
             segment.task: SegmentOutputs(passes, segment, self.graft.bank, self.heads.get(segment.task))
             for segment in batch.segments
         }
 
-    def passes(self, batch: Batch, intercept: GraftInterceptor, at_sites: Interceptor | None = None) -> Passes:
+    def passes(
+        self, batch: Batch, intercept: GraftInterceptor, at_sites: Interceptor | None = None, split: bool = False
+    ) -> Passes:
         """Texts and prompts on their way through the backbone.
 
         Args:
             at_sites: what acts at the trunk's sites, if not `intercept`, by which the prompts are made.
+            split: as `Passes` has it.
         """
-        return passes_of(self, batch, self.prompter, intercept, at_sites)
+        return passes_of(self, batch, self.prompter, intercept, at_sites, split)
 
     def denominators(self, batch: Batch) -> dict[str, float]:
         """What each task's loss sum will be divided by, before any pass."""
@@ -154,12 +173,18 @@ class Model:
 
 
 def passes_of(
-    model: Model, batch: Batch, prompter: Prompter, intercept: GraftInterceptor, at_sites: Interceptor | None = None
+    model: Model,
+    batch: Batch,
+    prompter: Prompter,
+    intercept: GraftInterceptor,
+    at_sites: Interceptor | None = None,
+    split: bool = False,
 ) -> Passes:
     """A batch on its way through the trunk of a model, with prompts that may be those of several."""
     inserts = prompter.inserts(batch, intercept, at_sites)
     texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
-    return Passes(model.backbone, texts, at_sites or intercept, inserts, checkpoint=model.checkpointing)
+    acting = at_sites or intercept
+    return Passes(model.backbone, texts, acting, inserts, checkpoint=model.checkpointing, split=split)
 
 
 def task_rows(batch: Batch) -> dict[str, TaskBatch]:

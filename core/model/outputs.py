@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import GraftModule
 from multigraft.core.graft.bank import Bank
 from multigraft.core.options.options import Decoding
@@ -71,6 +72,8 @@ class SegmentOutputs:
 
     @cached_property
     def _beginning(self) -> "Continuation":
+        if self._passes.closed:
+            raise MultigraftError("a loss that decodes cannot be used with `train.shard`")
         begin = self._passes.beginning
         rows = torch.arange(self._segment.start, self._segment.stop, device=begin.hidden.device)
         return begin.narrow(rows)

@@ -129,6 +129,9 @@ class TrainSection(Section):
     checkpointing: bool = False
     """Whether layers are computed again in the backward pass instead of keeping what is between: less memory, more
     time."""
+    shard: bool = False
+    """Whether the backbone's layers lie shared out over the processes, and each is gathered when it runs: less memory,
+    more traffic. Needs several processes."""
     seed: int = Field(0, ge=0)
     """Decides order, start values and dropout."""
     checkpoint_every: int | None = Field(None, ge=1)

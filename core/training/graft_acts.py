@@ -10,6 +10,7 @@ from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.model.model import Model
+from multigraft.core.trunk.sharding import whole_layers
 from multigraft.core.types.batch import Batch
 
 
@@ -21,14 +22,15 @@ def check_graft_acts(model: Model, batch: Batch) -> None:
         MultigraftError: a grafted site was never called, or no output changed.
     """
     intercept = make_interceptor(model.graft, batch.segments, training=False)
-    grafted = _hidden(model, batch, intercept, intercept)
+    with whole_layers(model.backbone):
+        grafted = _hidden(model, batch, intercept, intercept)
+        plain = _hidden(model, batch, intercept, NoGraft())
     expected = _expected(model, batch)
     missed = sorted(expected - intercept.seen)
     if missed:
         raise MultigraftError(
             f"the trunk never called the sites {_listed(missed)}; its `sites()` and its layers differ"
         )
-    plain = _hidden(model, batch, intercept, NoGraft())
     if expected and torch.equal(grafted, plain):
         raise MultigraftError(
             "after a step the graft's adapters change no output; is an adapter's `after` the identity?"

@@ -17,6 +17,7 @@ from multigraft.core.training.cut_counts import CutCounts
 from multigraft.core.training.micro_batches import micro_batches
 from multigraft.core.training.optimizer import rate_at, set_rate
 from multigraft.core.training.reduce import reduce_gradients, reduce_sums
+from multigraft.core.training.sharding import missing_batches, shard_trunk
 from multigraft.core.types.batch import Batch, Sample
 
 
@@ -29,6 +30,7 @@ class Trainer:
         self.cuts = CutCounts(run.results.setdefault("cut", {}), list(run.recipe.tasks))
         tasks = run.recipe.tasks
         self.unlearned = [name for name, task in tasks.items() if task.weight == 0]
+        self.lockstep = shard_trunk(run, self.unlearned)
         self.first_move: int | None = None
         """The first step in which anything had a gradient."""
         self.spans = spans(run.recipe.train)
@@ -46,11 +48,14 @@ class Trainer:
         batches = [collated(part, recipe, self.run.model, accelerator.device) for part in self._pieces(samples)]
         self.cuts.add(batches, accelerator)
         denominators = reduce_sums(self._denominators(batches), list(recipe.tasks), accelerator)
+        missing = missing_batches(len(batches), accelerator) if self.lockstep else 0
         sums: dict[str, float] = {}
         for batch in batches:
             self.run.registry.hooks.batch_loaded(run=self.run, step=step, batch=batch)
             for task, value in self._backward(step, batch, denominators, generator).items():
                 sums[task] = sums.get(task, 0.0) + value
+        if self.lockstep:
+            self.lockstep.idle(missing)
         if self._apply() and self.first_move is None:
             self.first_move = step
         return reduce_sums(sums, list(recipe.tasks), accelerator)
@@ -58,13 +63,17 @@ class Trainer:
     def _backward(
         self, step: int, batch: Batch, denominators: Mapping[str, float], generator: torch.Generator
     ) -> dict[str, float]:
-        losses = self.run.model.losses(batch, training=True, generator=generator, unlearned=self.unlearned)
+        losses = self.run.model.losses(
+            batch, training=True, generator=generator, unlearned=self.unlearned, lockstep=self.lockstep
+        )
         means = {task: loss.sum / max(denominators[task], 1e-12) for task, loss in losses.items()}
         chosen: Tensor | None = self.run.registry.hooks.loss_computed(run=self.run, step=step, losses=means)
         total = self._weighted(step, means) if chosen is None else chosen
         if not torch.isfinite(total):
             worst = ", ".join(task for task, mean in means.items() if not torch.isfinite(mean))
             raise MultigraftError(f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`")
+        if self.lockstep:
+            total = self.lockstep.tied(total)
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
         return {task: mean.item() for task, mean in means.items()}

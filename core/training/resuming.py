@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from multigraft.core.run.run_data import RunData
 
 FREE = (
-    "train.steps", "train.micro_batch", "train.checkpoint_every", "train.keep", "train.log_every",
+    "train.steps", "train.micro_batch", "train.shard", "train.checkpoint_every", "train.keep", "train.log_every",
     "eval.*", "loggers", "plugins.*", "trunk.encoder.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
     "tasks.*.metrics", "tasks.*.decoding.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",

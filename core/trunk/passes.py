@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -10,11 +11,15 @@ from torch import Tensor
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.interceptor import Interceptor
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.stack import Insert, StackCache
 from multigraft.core.trunk.continuation import Continuation
 from multigraft.core.trunk.run_stack import At, StackOutput, run_stack
 from multigraft.core.types.arranged import Arranged
 from multigraft.core.types.tokens import Tokens
+
+Run = tuple[str, Literal["whole", "beginning", "rest"]]
+"""A run of a stack: of all that it reads, or of what is read before the first target is decoded and then the rest."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Passes:
         inserts: tokens that join the stacks' own, such as a visual prompt.
         taps: layers whose incoming states are kept, by stack.
         checkpoint: whether layers are computed again in the backward pass.
+        split: whether targets are read as a continuation of the beginning even where nothing joins in front of them.
     """
 
     def __init__(
@@ -46,7 +52,11 @@ class Passes:
         inserts: Sequence[Insert] = (),
         taps: Mapping[str, Collection[At]] = {},
         checkpoint: bool = False,
+        split: bool = False,
     ) -> None:
+        self.closed = False
+        """Whether no further pass may be made."""
+        self._split = split
         self.backbone, self.texts, self.intercept = backbone, texts, intercept
         self._inserts, self._taps, self._checkpoint = inserts, taps, checkpoint
         self._outputs: dict[tuple[str, bool], StackOutput] = {}
@@ -72,7 +82,7 @@ class Passes:
         if self.backbone.predicts is None or places is None:
             raise MultigraftError("this backbone predicts no targets")
         if self._joined_behind:
-            return self.beginning.predicting(self.texts.targets, self.intercept)
+            return self._continued
         return _at(self.output(self.backbone.predicts).states, places)
 
     def summary(self) -> Tensor:
@@ -102,9 +112,25 @@ class Passes:
         assert output.cache is not None
         return Continuation(self.backbone, _first_hidden(output, places), output.cache, last + 1, self._memory(name))
 
+    def runs(self, reads: Collection[str]) -> Collection[Run]:
+        """The runs that these need; a single target token is predicted by the beginning alone."""
+        runs = runs_for(self.backbone, reads, self._joined_behind)
+        return [run for run in runs if run[1] != "rest" or self.texts.targets.shape[1] > 1]
+
+    def make(self, run: Run) -> Tensor:
+        """Make a run now; its last states, `(rows, tokens, width)`."""
+        name, part = run
+        return self._continued if part == "rest" else self.output(name, part == "beginning").tokens.states
+
+    @cached_property
+    def _continued(self) -> Tensor:
+        return self.beginning.predicting(self.texts.targets, self.intercept)
+
     @property
     def _joined_behind(self) -> bool:
-        return any(insert.stack == self.backbone.predicts and insert.place == "back" for insert in self._inserts)
+        return self._split or any(
+            insert.stack == self.backbone.predicts and insert.place == "back" for insert in self._inserts
+        )
 
     @cached_property
     def _whole(self) -> Arranged:
@@ -119,6 +145,11 @@ class Passes:
         return None if read is None else self.output(read).tokens
 
     def _run(self, name: str, beginning: bool) -> StackOutput:
+        if self.closed:
+            raise MultigraftError(
+                f"a loss asks for a pass through the {name} that its objective's `reads` does not name: with "
+                "`train.shard` all processes make the same passes"
+            )
         stack = self.backbone.stacks[name]
         memory = self._memory(name)
         given = (self._begun if beginning else self._whole).inputs[name]
@@ -134,6 +165,45 @@ class Passes:
             cache=StackCache.empty(len(stack.layers)) if beginning else None,
             checkpoint=self._checkpoint,
         )
+
+
+def runs_for(backbone: Backbone, reads: Collection[str], split: bool) -> tuple[Run, ...]:
+    """The runs that outputs need, each behind those whose states it reads; none where nothing is read.
+
+    Args:
+        split: whether targets are read as a continuation of the beginning.
+    """
+    if not reads:
+        return ()
+    parts: set[str] = set()
+    if "hidden" in reads:
+        parts |= {"beginning", "rest"} if split else {"whole"}
+    if "states" in reads:
+        parts.add("beginning" if split else "whole")
+    if "summary" in reads and backbone.summary == "begin":
+        parts.add("beginning")
+    runs: list[Run] = []
+    for name in backbone.stacks:
+        if name != backbone.predicts:
+            runs.append((name, "whole"))
+            continue
+        runs += [(name, part) for part in ("beginning", "rest", "whole") if part in parts]
+    return tuple(runs)
+
+
+def idle_run(backbone: Backbone, run: Run) -> Tensor:
+    """The layers of a run over a padding token, with nothing of a batch or a graft: `(1, 1, width)`."""
+    ids = torch.full((1, 1), backbone.pad, device=backbone.word_table().device)
+    given, plain = backbone.arrange(ids, torch.ones_like(ids, dtype=torch.bool), None).inputs, NoGraft()
+
+    def embedded(name: str) -> Tokens:
+        own = given[name]
+        states = backbone.stacks[name].embed(own.ids, own.positions, plain)
+        return Tokens(states, own.mask, own.positions)
+
+    stack = backbone.stacks[run[0]]
+    memory = None if stack.memory is None else embedded(stack.memory)
+    return run_stack(stack, embedded(stack.name), plain, memory=memory).tokens.states
 
 
 def _at(states: Tensor, places: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 Biases act between text tokens; every pair that includes a visual token has none (VL-Adapter's CLIP-T5).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -103,6 +103,10 @@ class T5Stack(Stack):
             T5Layer(block, f"{name}.{number}", config, self.decodes) for number, block in enumerate(module.block)
         )
         self.relative = module.block[0].layer[0].SelfAttention
+
+    def outside_layers(self) -> Iterable[nn.Parameter]:
+        """The table of relative position biases, which stands in the first layer and is used by all."""
+        return self.relative.relative_attention_bias.parameters()  # type: ignore[no-any-return]
 
     def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
         """Words; positions act in attention."""

@@ -30,6 +30,8 @@ class LinearHead(Head):
 class Classification(Objective):
     """One label a sample."""
 
+    reads = ("summary",)
+
     def __init__(self, options: ClassificationOptions) -> None:
         self.labels = list(options.labels)
         self.number = {label: number for number, label in enumerate(self.labels)}

@@ -11,6 +11,8 @@ from multigraft.plugins.objectives.options import GenerationOptions
 class Generation(Objective):
     """Train on the target text; answer by generating, or by scoring candidates."""
 
+    reads = ("hidden",)
+
     def __init__(self, options: GenerationOptions) -> None:
         self.options = options
 

@@ -1,0 +1,83 @@
+"""Lockstep: in every process a micro-batch makes the same passes in the same order, as sharded layers need it.
+
+Which ones is decided by the recipe alone: what the objectives of its tasks read, of those that learn and, without
+gradient, of those that do not. A process runs a pass that its rows do not ask for over one padding token on which
+nothing is grafted. All passes take part in the backward pass. Autograd goes through it in the reverse order in which
+they were made, and no tensor of the graft gets a gradient that it would not have without sharding.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from multigraft.core.trunk.passes import Passes, idle_run, runs_for
+
+if TYPE_CHECKING:
+    from multigraft.core.model.model import Model
+
+
+class Lockstep:
+    """The passes of one micro-batch after another.
+
+    Args:
+        tasks: all tasks of the recipe.
+        unlearned: those that go through passes without gradient.
+    """
+
+    def __init__(self, model: "Model", tasks: Iterable[str], unlearned: Collection[str]) -> None:
+        self._model, backbone = model, model.backbone
+        self.split = any(
+            (prompt.entrance.stack, prompt.entrance.place) == (backbone.predicts, "back")
+            for prompt in model.prompter.prompts
+        )
+        """Whether targets are read as a continuation in every micro-batch, since tokens may join in front of them."""
+        self._runs = {
+            learned: runs_for(backbone, self._reads(t for t in tasks if (t not in unlearned) == learned), self.split)
+            for learned in (True, False)
+        }
+        self._states: list[Tensor] = []
+
+    def make(self, passes: Passes | None, tasks: Iterable[str], learned: bool) -> None:
+        """Make all passes of the tasks that learn, or of those that do not.
+
+        Args:
+            passes: of the rows of `tasks`; None where this process has none.
+        """
+        asked = passes.runs(self._reads(tasks)) if passes else ()
+        for run in self._runs[learned]:
+            real = passes is not None and run in asked
+            self._states.append(passes.make(run) if passes and real else idle_run(self._model.backbone, run))
+        if passes:
+            passes.closed = True
+
+    def tied(self, total: Tensor) -> Tensor:
+        """The loss of the micro-batch, whose backward pass goes through all passes that were made."""
+        states, self._states = [each for each in self._states if each.requires_grad], []
+        tied: Tensor = _Tied.apply(total, *states)
+        return tied
+
+    def idle(self, batches: int) -> None:
+        """Make the passes of micro-batches that other processes have and this one has not, forward and backward."""
+        for _ in range(batches):
+            for learned in (True, False):
+                with torch.set_grad_enabled(learned):
+                    self.make(None, (), learned)
+            self.tied(self._states[0].new_zeros(())).backward()  # type: ignore[no-untyped-call]
+
+    def _reads(self, tasks: Iterable[str]) -> set[str]:
+        return {read for task in tasks for read in self._model.objectives[task].reads}
+
+
+class _Tied(torch.autograd.Function):
+    """A number that depends on states by a derivative of zero."""
+
+    @staticmethod
+    def forward(ctx: Any, total: Tensor, *states: Tensor) -> Tensor:
+        ctx.zeros = [each.new_zeros(()).expand(each.shape) for each in states]
+        return total.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        return (gradients[0], *ctx.zeros)

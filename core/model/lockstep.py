@@ -6,37 +6,34 @@ nothing is grafted. All passes take part in the backward pass. Autograd goes thr
 they were made, and no tensor of the graft gets a gradient that it would not have without sharding.
 """
 
-from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.interfaces.objective import Objective
 from multigraft.core.trunk.passes import Passes, idle_run, runs_for
-
-if TYPE_CHECKING:
-    from multigraft.core.model.model import Model
 
 
 class Lockstep:
     """The passes of one micro-batch after another.
 
     Args:
-        tasks: all tasks of the recipe.
-        unlearned: those that go through passes without gradient.
+        objectives: of all tasks of the recipe.
+        unlearned: tasks that go through passes without gradient.
+        split: whether targets are read as a continuation in every micro-batch, since prompts may join in front of them.
     """
 
-    def __init__(self, model: "Model", tasks: Iterable[str], unlearned: Collection[str]) -> None:
-        self._model, backbone = model, model.backbone
-        self.split = any(
-            (prompt.entrance.stack, prompt.entrance.place) == (backbone.predicts, "back")
-            for prompt in model.prompter.prompts
-        )
-        """Whether targets are read as a continuation in every micro-batch, since tokens may join in front of them."""
-        self._runs = {
-            learned: runs_for(backbone, self._reads(t for t in tasks if (t not in unlearned) == learned), self.split)
-            for learned in (True, False)
+    def __init__(
+        self, backbone: Backbone, objectives: Mapping[str, Objective], unlearned: Collection[str], split: bool
+    ) -> None:
+        self._backbone, self._objectives, self.split = backbone, objectives, split
+        told = {
+            learned: [task for task in objectives if (task not in unlearned) == learned] for learned in (True, False)
         }
+        self._runs = {learned: runs_for(backbone, self._reads(tasks), split) for learned, tasks in told.items()}
         self._states: list[Tensor] = []
 
     def make(self, passes: Passes | None, tasks: Iterable[str], learned: bool) -> None:
@@ -47,8 +44,7 @@ class Lockstep:
         """
         asked = passes.runs(self._reads(tasks)) if passes else ()
         for run in self._runs[learned]:
-            real = passes is not None and run in asked
-            self._states.append(passes.make(run) if passes and real else idle_run(self._model.backbone, run))
+            self._states.append(passes.make(run) if passes and run in asked else idle_run(self._backbone, run))
         if passes:
             passes.closed = True
 
@@ -64,10 +60,12 @@ class Lockstep:
             for learned in (True, False):
                 with torch.set_grad_enabled(learned):
                     self.make(None, (), learned)
-            self.tied(self._states[0].new_zeros(())).backward()  # type: ignore[no-untyped-call]
+            total = self.tied(self._backbone.word_table().new_zeros(()))
+            if total.requires_grad:
+                total.backward()  # type: ignore[no-untyped-call]
 
     def _reads(self, tasks: Iterable[str]) -> set[str]:
-        return {read for task in tasks for read in self._model.objectives[task].reads}
+        return {read for task in tasks for read in self._objectives[task].reads}
 
 
 class _Tied(torch.autograd.Function):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -16,12 +16,14 @@ from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.objective import Objective, TaskBatch
-from multigraft.core.model.lockstep import Lockstep
 from multigraft.core.model.outputs import SegmentOutputs
 from multigraft.core.model.prompting import PlacedPrompt, Prompter
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.batch import IGNORED, Batch
+
+if TYPE_CHECKING:
+    from multigraft.core.model.lockstep import Lockstep
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Model:
         training: bool,
         generator: Generator | None = None,
         unlearned: Collection[str] = (),
-        lockstep: Lockstep | None = None,
+        lockstep: "Lockstep | None" = None,
     ) -> dict[str, TaskLoss]:
         """The loss of each task in the batch. With `generator`, objectives may edit their inputs first.
 
@@ -102,7 +104,9 @@ class Model:
                 sums |= self._sums(batch.select(rows) if rows else None, training, lockstep, learned=not told)
         return {task: TaskLoss(sums[task], denominator) for task, denominator in self.denominators(batch).items()}
 
-    def _sums(self, batch: Batch | None, training: bool, lockstep: Lockstep | None, learned: bool) -> dict[str, Tensor]:
+    def _sums(
+        self, batch: Batch | None, training: bool, lockstep: "Lockstep | None", learned: bool
+    ) -> dict[str, Tensor]:
         """Loss sums over rows, of the tasks that have any of these."""
         if batch is None:
             if lockstep:

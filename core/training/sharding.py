@@ -25,8 +25,11 @@ def shard_trunk(run: OpenRun, unlearned: Collection[str]) -> Lockstep | None:
     if run.accelerator.num_processes == 1:
         print("`train.shard: true` does nothing in a single process: the trunk lies whole in it", file=sys.stderr)
         return None
-    shard_layers(run.model.backbone, run.accelerator.device)
-    return Lockstep(run.model, run.recipe.tasks, unlearned)
+    model, backbone = run.model, run.model.backbone
+    shard_layers(backbone, run.accelerator.device)
+    entrances = [prompt.entrance for prompt in model.prompter.prompts]
+    split = any((each.stack, each.place) == (backbone.predicts, "back") for each in entrances)
+    return Lockstep(backbone, model.objectives, unlearned, split)
 
 
 def missing_batches(own: int, accelerator: "Accelerator") -> int:

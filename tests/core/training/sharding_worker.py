@@ -27,7 +27,7 @@ def shares(run):
 
 
 def weightless_step(recipe, registry, folder):
-    """A step in which the first process has rows of weight 0 alone, of three tasks, and the second one rows of `vqa`."""
+    """A step in which the first process has rows of weight 0 alone, of three tasks, and the second one has `vqa`."""
     with open_run(recipe, registry, folder) as run:
         optimizer = make_optimizer(run.model.graft.bank, recipe.train.optimizer)
         trainer = Trainer(run, optimizer)

@@ -31,10 +31,18 @@ DECODER = (
 RARE = ("train.sampler={kind: weights, weights: {vqa: 4, statements: 2, captions: 1, videos: 1}}",)
 MIXED = (
     "tasks.statements.objective={kind: classification, labels: ['true', 'false']}", "tasks.vqa.weight=0",
-    "train.batch=7", "train.micro_batch=2", "train.checkpointing=true",
+    "train.batch=5", "train.micro_batch=2", "train.checkpointing=true",
 )  # fmt: skip
 CASES = {
-    "t5": (*T5, *RARE, "eval.split=validation", "eval.every=2", "eval.controls=[untrained]"),
+    "t5": (
+        *T5,
+        *RARE,
+        "eval.split=validation",
+        "eval.every=2",
+        "eval.limit=5",
+        "eval.batch=2",
+        "eval.controls=[untrained]",
+    ),
     "t5-per-task": (*T5, *RARE, "graft.sharing=per-task"),
     "t5-mixed": (*T5, *MIXED),
     "t5-behind": (*T5, *RARE, "trunk.prompt.stack=decoder", "trunk.prompt.place=back"),

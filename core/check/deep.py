@@ -237,7 +237,7 @@ def prompt_room(subject: Subject) -> Iterator[Problem]:
     prompts = subject.summary.prompt_tokens
     for name, task in subject.recipe.tasks.items():
         if prompts + task.text_limit > together:
-            message = f"{task.text_limit} tokens and {prompts} of the visual prompt, and there are {together} positions"
+            message = f"{task.text_limit} tokens and {prompts} of prompts, and there are {together} positions"
             hint = f"{together - prompts} at most" if together > prompts else "give `trunk.prompt` fewer tokens"
             yield subject.document.problem(("tasks", name, "text_limit"), message, hint)
 

@@ -215,6 +215,12 @@ def _generators(method: Method, declared: Mapping[Site, Sequence[Part]]) -> dict
         wanted.setdefault(site.stack, []).extend((site, part) for part in own)
     with torch.device("meta"):
         found = {stack: method.sharing.generator(asked) for stack, asked in wanted.items() if asked}
+        idle = [(site, part) for site, parts in declared.items() for part in parts if part.trained] if not found else []
+        if idle and method.sharing.generator(idle) is not None:
+            raise MultigraftError(
+                f"adapter '{method.name}': its sharing rule makes parts of single sites by a hypernetwork, and all of "
+                "its parts are wider, so nothing would be made; take another rule or another `scope`"
+            )
     return {stack: generator for stack, generator in found.items() if generator is not None}
 
 

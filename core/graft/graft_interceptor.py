@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from multigraft.core.interfaces.projection import Projection
 from multigraft.core.ops.attention import attend, attend_with_probabilities
 from multigraft.core.types.batch import Segment
-from multigraft.core.types.tokens import AttentionCall, KeyValues, Tokens
+from multigraft.core.types.tokens import AttentionCall, KeyValues
 
 if TYPE_CHECKING:
     from multigraft.core.graft.site_use import SiteUse
@@ -60,7 +61,8 @@ class GraftInterceptor:
     probe: Collection[str] = ()
     """Sites of attention whose probabilities are kept; they run unfused."""
     probabilities: dict[str, Tensor] | None = None
-    """Those, `(rows, heads, queries, keys)`, with gradients; the prefixes' columns come first."""
+    """Those, `(rows, heads, queries, keys)`, with gradients; the prefixes' columns come first, and where grafts have
+    prefixes of other lengths, the missing columns are 0."""
     mask: Tensor | None = None
 
     def acts_at(self, sites: Iterable[str]) -> bool:
@@ -119,12 +121,12 @@ class GraftInterceptor:
         if len(pieces) == 1:
             return self._attend(site, pieces[0].use.attention(call) if pieces[0].use else call)
         rows = pieces[-1].stop
-        parts = [(piece.use, _call_of_rows(call, piece, rows)) for piece in pieces]
-        return torch.cat([self._attend(site, use.attention(own) if use else own) for use, own in parts])
+        apart = [(piece.use, _call_of_rows(call, piece, rows)) for piece in pieces]
+        return self._attend(site, *(use.attention(own) if use else own for use, own in apart))
 
-    def of(self, stack: str, tokens: Tokens) -> Self:
-        """For layers that run over these tokens."""
-        return replace(self, mask=tokens.mask)
+    def masked(self, mask: Tensor | None) -> Self:
+        """For layers that run over tokens of which these are real."""
+        return replace(self, mask=mask)
 
     def expand(self, copies: int) -> Self:
         """For rows that were each repeated `copies` times in place."""
@@ -134,10 +136,9 @@ class GraftInterceptor:
         """For other rows of the same segments."""
         return self._rebound(bounds)
 
-    def narrow(self, segment: Segment) -> Self:
+    def narrow(self, start: int, stop: int) -> Self:
         """For the rows of one segment alone."""
-        rows = segment.stop - segment.start
-        return self._rebound([0 if bound <= segment.start else rows for bound in self.bounds])
+        return self._rebound([0 if bound <= start else stop - start for bound in self.bounds])
 
     @property
     def bounds(self) -> tuple[int, ...]:
@@ -167,11 +168,14 @@ class GraftInterceptor:
             return [None] * len(pieces)
         return torch.split(self.mask, [piece.stop - piece.start for piece in pieces])
 
-    def _attend(self, site: str, call: AttentionCall) -> Tensor:
+    def _attend(self, site: str, *calls: AttentionCall) -> Tensor:
+        """The attention of all rows, given by stretches of rows."""
         if site not in self.probe or self.probabilities is None:
-            return attend(call)
-        mixed, self.probabilities[site] = attend_with_probabilities(call)
-        return mixed
+            return attend(calls[0]) if len(calls) == 1 else torch.cat([attend(call) for call in calls])
+        mixed, kept = zip(*(attend_with_probabilities(call) for call in calls), strict=True)
+        most = max(each.shape[-1] for each in kept)
+        self.probabilities[site] = torch.cat([pad(each, (most - each.shape[-1], 0)) for each in kept])
+        return torch.cat(mixed)
 
 
 def _moved(pieces: Sequence[Piece], places: Mapping[int, int]) -> "list[Piece]":

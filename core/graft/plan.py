@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import torch
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import Attachment, Graft
 from multigraft.core.graft.graft_interceptor import GraftInterceptor, Piece
 from multigraft.core.graft.operands import Operands, generate
@@ -21,10 +22,18 @@ def make_interceptor(
     Args:
         grafts: one graft, or those that the segments name, whose rows stand together.
         probe: sites of attention whose probabilities are wanted.
+
+    Raises:
+        MultigraftError: rows of a graft that is not there.
     """
     named = {segments[0].graft: grafts} if isinstance(grafts, Graft) else grafts
     own: dict[str, list[Segment]] = {}
-    for segment in segments:
+    for before, segment in zip([None, *segments], segments, strict=False):
+        if segment.graft not in named:
+            known = ", ".join(map(repr, named))
+            raise MultigraftError(f"rows go through the graft {segment.graft!r}, and there is {known} alone")
+        if segment.graft in own and before and before.graft != segment.graft:
+            raise ValueError(f"rows of the graft {segment.graft!r} do not stand together")
         own.setdefault(segment.graft, []).append(segment)
     uses = {name: dict(_uses(named[name], rows)) for name, rows in own.items()}
     sites = {

@@ -27,12 +27,12 @@ class OwnTensors:
     @property
     def weight(self) -> Operand | None:
         """That of the overlay, else the module's."""
-        return self._overlay.get("weight", getattr(self._module, "weight", None))
+        return self._overlay["weight"] if "weight" in self._overlay else getattr(self._module, "weight", None)
 
     @property
     def bias(self) -> Operand | None:
         """That of the overlay, else the module's."""
-        return self._overlay.get("bias", getattr(self._module, "bias", None))
+        return self._overlay["bias"] if "bias" in self._overlay else getattr(self._module, "bias", None)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ class SiteUse:
 
     def norm(self, module: nn.Module, x: Tensor, mask: Tensor | None, training: bool) -> Tensor:
         """A normalisation or an embedding with its overlays and adapters."""
-        call = SiteCall(self.site, x, x, OwnTensors(module, self.overlay), mask, training)
-        call = self._before(call) if x.is_floating_point() else call
+        call = self._before(SiteCall(self.site, x, x, OwnTensors(module, self.overlay), mask, training))
         return self._after(call, self._overlaid(call.input, module, self._normed))
 
     def block(self, x: Tensor, output: Tensor, mask: Tensor | None, training: bool) -> Tensor:

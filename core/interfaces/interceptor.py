@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from torch import Tensor, nn
 
 from multigraft.core.interfaces.projection import Projection
-from multigraft.core.types.tokens import AttentionCall, Tokens
+from multigraft.core.types.tokens import AttentionCall
 
 
 class Interceptor(Protocol):
@@ -46,8 +46,12 @@ class Interceptor(Protocol):
         """Let adapters change a block's `output` `(rows, tokens, width)`, given its input `x`."""
         ...
 
-    def of(self, stack: str, tokens: Tokens) -> Self:
-        """The same for the layers of a stack that run over these tokens."""
+    def masked(self, mask: Tensor | None) -> Self:
+        """The same over other tokens, of which these are real: `(rows, tokens)`; None where all are."""
+        ...
+
+    def narrow(self, start: int, stop: int) -> Self:
+        """The same for some rows alone, which are those of one segment."""
         ...
 
     def expand(self, copies: int) -> Self:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from multigraft.core.interfaces.projection import Projection
 from multigraft.core.ops.attention import attend
-from multigraft.core.types.tokens import AttentionCall, Tokens
+from multigraft.core.types.tokens import AttentionCall
 
 
 class NoGraft:
@@ -40,8 +40,12 @@ class NoGraft:
         """The output, unchanged."""
         return output
 
-    def of(self, stack: str, tokens: Tokens) -> Self:
+    def masked(self, mask: Tensor | None) -> Self:
         """Itself: nothing acts at its sites."""
+        return self
+
+    def narrow(self, start: int, stop: int) -> Self:
+        """Itself: no segments."""
         return self
 
     def expand(self, copies: int) -> Self:

@@ -147,7 +147,8 @@ class Stack(nn.Module, ABC):
         count, positions = inserted.states.shape[1], tokens.positions
         if not as_text or positions is None:
             return joined(tokens, replace(inserted, positions=_nowhere(inserted)), front)
-        first = 0 if front else positions.amax(1, keepdim=True) + 1
+        last = positions if tokens.mask is None else positions.masked_fill(~tokens.mask, -1)
+        first = 0 if front else last.amax(1, keepdim=True) + 1
         own = torch.arange(count, device=positions.device)[None] + first
         moved = torch.where(positions < 0, positions, positions + count) if front else positions
         return joined(replace(tokens, positions=moved), replace(inserted, positions=own), front)

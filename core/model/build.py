@@ -193,6 +193,10 @@ def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:
     layers = len(backbone.stacks[stack].layers)
     if isinstance(options.layer, int) and options.layer >= layers:
         raise OptionError(("layer",), f"the {stack} has the layers 0 to {layers - 1}")
+    if options.place is None and stack != own.stack:
+        raise OptionError(
+            ("place",), f"say whether the prompt stands in front of the tokens of the {stack} or behind them"
+        )
     return Entrance(stack, options.place or own.place, options.layer)
 
 

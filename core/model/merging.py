@@ -91,7 +91,14 @@ def _merged(attachment: Attachment, projection: Projection, operands: Operands) 
         raise MultigraftError(
             f"adapter '{attachment.method}' cannot be merged at {site.name}: no projection acts as it does"
         )
-    return _Linear(projection, *found)
+    weight, other = found
+    if weight.shape != projection.weight.shape or (other is None) != (bias is None):
+        shapes = f"{tuple(weight.shape)} with{'out' if other is None else ''} a bias"
+        here = f"{tuple(projection.weight.shape)} with{'out' if bias is None else ''} one"
+        raise MultigraftError(
+            f"adapter '{attachment.method}' cannot be merged at {site.name}: {shapes}, and it has {here}"
+        )
+    return _Linear(projection, weight, other)
 
 
 def _whole(site: str, projections: Mapping[str, Projection], tied: set[int]) -> Projection:

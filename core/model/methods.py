@@ -63,7 +63,12 @@ def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int)
 def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -> list[Site]:
     """The sites that an adapter may act on: those of the backbone, and where it names stacks the encoder's too."""
     sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder and wanted.stack else ())
-    kinds = adapter.kinds if isinstance(adapter, Adapter) else ("attention",)
+    kinds = tuple(adapter.kinds) if isinstance(adapter, Adapter) else ("attention",)
+    if isinstance(adapter, Adapter) and (strange := set(kinds) - {"block", "projection", "norm"}):
+        raise OptionError(
+            ("kind",),
+            f"it names the kind of site {sorted(strange)[0]!r}; adapters act at blocks, projections and norms",
+        )
     return [site for site in sites if site.kind in kinds]
 
 

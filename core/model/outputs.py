@@ -17,7 +17,7 @@ from multigraft.core.types.batch import Segment
 from multigraft.core.types.tokens import Tokens
 
 if TYPE_CHECKING:
-    from multigraft.core.graft.graft_interceptor import GraftInterceptor
+    from multigraft.core.interfaces.interceptor import Interceptor
     from multigraft.core.trunk.continuation import Continuation
     from multigraft.core.trunk.passes import Passes
 
@@ -67,8 +67,8 @@ class SegmentOutputs:
         return decode.score(self._beginning, self._intercept, candidates)
 
     @cached_property
-    def _intercept(self) -> "GraftInterceptor":
-        return self._passes.intercept.narrow(self._segment)  # type: ignore[attr-defined, no-any-return]
+    def _intercept(self) -> "Interceptor":
+        return self._passes.intercept.narrow(self._segment.start, self._segment.stop)
 
     @cached_property
     def _beginning(self) -> "Continuation":

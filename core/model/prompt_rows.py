@@ -2,14 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from multigraft.core.interfaces.prompt import VisualTokens
-from multigraft.core.types.batch import Segment, Visual
+from multigraft.core.types.batch import Visual
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.core.types.tokens import Tokens
 
@@ -32,41 +31,26 @@ def arrange(visual: Visual, tokens: Tensor, layout: TokenLayout | None = None) -
     return VisualTokens(arranged, mask, times, visual.kind, layout)
 
 
-def subset(segments: Sequence[Segment], rows: Sequence[int]) -> list[Segment]:
-    """The segments of some of a batch's rows, numbered among these."""
-    picked: list[Segment] = []
-    start = 0
-    for segment in segments:
-        count = sum(segment.start <= row < segment.stop for row in rows)
-        if count:
-            picked.append(replace(segment, start=start, stop=start + count))
-            start += count
-    return picked
-
-
 def of_rows(tokens: Tokens, rows: Tensor | slice) -> Tokens:
+    """The tokens of some rows, `(some, tokens, width)`."""
     mask, positions = tokens.mask, tokens.positions
+    if positions is not None and positions.shape[0] > 1:
+        positions = positions[rows]
     return Tokens(tokens.states[rows], None if mask is None else mask[rows], positions)
 
 
 def for_rows(made: Tokens, rows: int) -> Tokens:
-    """One row for all, or a row each."""
+    """A row each, `(rows, tokens, width)`, where there may be one for all."""
     if made.states.shape[0] == rows:
         return made
     return Tokens(made.states.expand(rows, -1, -1), None if made.mask is None else made.mask.expand(rows, -1))
-
-
-def mask_of(tokens: Tokens) -> Tensor:
-    if tokens.mask is not None:
-        return tokens.mask
-    return torch.ones(tokens.states.shape[:2], dtype=torch.bool, device=tokens.states.device)
 
 
 def spread(visual: Visual, made: Tokens, rows: int) -> Tokens:
     """The prompts of the rows that have such media among all rows."""
     if len(visual.rows) == rows:
         return made
-    states, mask = made.states, mask_of(made)
+    states, mask = made.states, made.real
     whole = states.new_zeros(rows, *states.shape[1:]).index_copy(0, visual.rows, states)
     return Tokens(whole, mask.new_zeros(rows, mask.shape[1]).index_copy(0, visual.rows, mask))
 
@@ -86,4 +70,4 @@ def among(made: Tokens, first: int, rows: int) -> Tokens:
     if count == rows:
         return made
     around = (first, rows - first - count)
-    return Tokens(pad(made.states, (0, 0, 0, 0, *around)), pad(mask_of(made), (0, 0, *around)))
+    return Tokens(pad(made.states, (0, 0, 0, 0, *around)), pad(made.real, (0, 0, *around)))

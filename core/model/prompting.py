@@ -21,13 +21,11 @@ from multigraft.core.model.prompt_rows import (
     arrange,
     compact,
     for_rows,
-    mask_of,
     of_rows,
     pictures_of,
     spread,
-    subset,
 )
-from multigraft.core.types.batch import Batch, Segment, Visual
+from multigraft.core.types.batch import Batch, Segment, Visual, segments_of
 from multigraft.core.types.tokens import Tokens
 
 
@@ -38,8 +36,12 @@ class PlacedPrompt:
     module: GraftModule[nn.Module]
     entrance: Entrance
     bank: Bank
-    graft: str = ""
-    """Name of the graft whose rows get it, where there are several in a batch."""
+    graft: str | None = None
+    """Name of the graft whose rows get it; None where all rows are those of one graft."""
+
+    def serves(self, segment: Segment) -> bool:
+        """Whether the rows of a segment get it."""
+        return self.graft is None or segment.graft == self.graft
 
     @property
     def generator(self) -> PromptGenerator:
@@ -80,7 +82,7 @@ class Prompter:
         self, prompt: PlacedPrompt, batch: Batch, encoded: Sequence[VisualTokens], intercept: GraftInterceptor
     ) -> Insert | None:
         needs, entrance = prompt.generator.needs, prompt.entrance
-        rows = [row for segment in intercept.segments if segment.graft == prompt.graft for row in segment.numbers]
+        rows = [row for segment in intercept.segments if prompt.serves(segment) for row in segment.numbers]
         if not rows or ("media" in needs and not _have_media(batch, rows, encoded)):
             return None
 
@@ -106,19 +108,19 @@ class Prompter:
         """The prompts of all kinds of media side by side, each row's own first."""
         rows, made = len(batch.samples), []
         for visual, tokens in zip(batch.visuals, encoded, strict=True):
-            segments = subset(intercept.segments, visual.rows.tolist())
+            segments = segments_of(intercept.segments, visual.rows.tolist())
             own = text and of_rows(text, visual.rows)
-            if any(segment.graft == prompt.graft for segment in segments):
+            if any(map(prompt.serves, segments)):
                 made.append(spread(visual, self._of_rows(prompt, segments, own, tokens), rows))
         states = torch.cat([each.states for each in made], 1)
-        return compact(states, torch.cat([mask_of(each) for each in made], 1))
+        return compact(states, torch.cat([each.real for each in made], 1))
 
     def _of_rows(
         self, prompt: PlacedPrompt, segments: Sequence[Segment], text: Tokens | None, media: VisualTokens | None = None
     ) -> Tokens:
         """A prompt with the values that the rows' owners hold; rows of other grafts get none."""
         module, pieces = prompt.module, []
-        own = [segment for segment in segments if segment.graft == prompt.graft]
+        own = [segment for segment in segments if prompt.serves(segment)]
         for segment in merged_segments(module.identity, own):
             seen = media and replace(
                 media,
@@ -129,7 +131,7 @@ class Prompter:
             values = module.values(prompt.bank, segment.task)
             made = functional_call(module.module, values, (seen, text and of_rows(text, segment.rows)))
             pieces.append(for_rows(made, segment.stop - segment.start))
-        made = Tokens(torch.cat([each.states for each in pieces]), torch.cat([mask_of(each) for each in pieces]))
+        made = Tokens(torch.cat([each.states for each in pieces]), torch.cat([each.real for each in pieces]))
         return among(made, own[0].start, segments[-1].stop)
 
     def _visual_tokens(self, visual: Visual, bounds: Sequence[int], at_sites: Interceptor) -> VisualTokens:

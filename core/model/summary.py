@@ -43,7 +43,7 @@ class ModelSummary:
     """Bytes: `trunk`, `graft` with its optimizer, `activations` (a rough figure), `total`."""
 
     prompt_tokens: int = 0
-    """Tokens of a row's visual prompt, at most; 0 where none is made or its generator does not say."""
+    """Tokens that join a row's text, at most; those of generators that do not say are left out."""
     most_images: int | None = None
     """Images of a sample that the visual prompt takes; None for any number."""
 

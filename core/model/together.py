@@ -20,12 +20,14 @@ def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> d
         models: by the names of their grafts; all over the same backbone and encoder.
 
     Raises:
-        MultigraftError: they have different trunks.
+        MultigraftError: they have different trunks or precisions.
     """
     first = next(iter(models.values()))
     for name, model in models.items():
         if model.backbone is not first.backbone or model.encoder is not first.encoder:
             raise MultigraftError(f"graft {name!r} has a trunk of its own, and a batch goes through one trunk")
+        if model.precision != first.precision:
+            raise MultigraftError(f"graft {name!r} is computed in {model.precision}, and others in {first.precision}")
     prompts = [replace(prompt, graft=name) for name, model in models.items() for prompt in model.prompter.prompts]
     intercept = make_interceptor({name: model.graft for name, model in models.items()}, batch.segments, training)
     passes = passes_of(first, batch, Prompter(prompts, first.encoder), intercept)

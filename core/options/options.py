@@ -33,7 +33,8 @@ class PromptOptions(Options):
     layer: Annotated[int, Field(ge=0)] | Literal["embedding"] = "embedding"
     """The layer before which it joins them, counted from 0; `embedding` is right behind the embedding."""
     place: Literal["front", "back"] | None = None
-    """In front of the tokens or behind them; if left out, as the backbone's family does it."""
+    """In front of the tokens or behind them; if left out, as the backbone's family does it in the stack that it lets
+    prompts into."""
 
 
 class SiteSelector(Section):
@@ -47,7 +48,7 @@ class SiteSelector(Section):
     block: list[str] | None = Field(None, min_length=1)
     """`self-attention`, `cross-attention`, `feed-forward`."""
     inner: list[str] | None = Field(None, min_length=1)
-    """Within a block: `query`, `key`, `value`, `output`, `up`, `gate`, `down`."""
+    """Within a block: `query`, `key`, `value`, `output`, `up`, `gate`, `down`, `norm`, and `memory` for a prefix."""
 
 
 WiderScope = Literal["layer", "stack", "model"]

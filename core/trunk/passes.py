@@ -12,9 +12,9 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
-from multigraft.core.interfaces.stack import Insert, StackCache
+from multigraft.core.interfaces.stack import Insert, Stack, StackCache
 from multigraft.core.trunk.continuation import Continuation
-from multigraft.core.trunk.run_stack import At, StackOutput, run_stack
+from multigraft.core.trunk.run_stack import At, StackOutput, of_columns, run_stack
 from multigraft.core.types.arranged import Arranged
 from multigraft.core.types.tokens import Tokens
 
@@ -140,6 +140,17 @@ class Passes:
     def _begun(self) -> Arranged:
         return self.backbone.arrange(self.texts.ids, self.texts.mask, None)
 
+    def _text(self, stack: Stack) -> Tokens | Tensor | None:
+        """What inserts into a stack are told is the text; for one that reads targets too, which tokens are none."""
+        if stack.reads == "text+target":
+            begun = self._begun
+            columns = torch.arange(begun.inputs[stack.name].ids.shape[1], device=self.texts.ids.device)
+            return None if begun.places is None else columns <= begun.places
+        if stack.reads == "text" or stack.memory is None:
+            return None
+        output = self.output(stack.memory)
+        return of_columns(output.tokens, output.own)
+
     def _memory(self, stack: str) -> Tokens | None:
         read = self.backbone.stacks[stack].memory
         return None if read is None else self.output(read).tokens
@@ -153,14 +164,14 @@ class Passes:
         stack = self.backbone.stacks[name]
         memory = self._memory(name)
         given = (self._begun if beginning else self._whole).inputs[name]
-        embedded = Tokens(stack.embed(given.ids, given.positions, self.intercept), given.mask, given.positions)
+        states = stack.embed(given.ids, given.positions, self.intercept.masked(given.mask))
         return run_stack(
             stack,
-            embedded,
+            Tokens(states, given.mask, given.positions),
             self.intercept,
             memory=memory,
             inserts=self._inserts,
-            text=None if "text" in stack.reads or memory is None else memory,
+            text=self._text(stack),
             taps=self._taps.get(name, ()),
             cache=StackCache.empty(len(stack.layers)) if beginning else None,
             checkpoint=self._checkpoint,

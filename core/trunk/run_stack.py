@@ -48,7 +48,7 @@ def run_stack(
     *,
     memory: Tokens | None = None,
     inserts: Sequence[Insert] = (),
-    text: Tokens | None = None,
+    text: Tokens | Tensor | None = None,
     taps: Collection[At] = (),
     cache: StackCache | None = None,
     checkpoint: bool = False,
@@ -57,7 +57,8 @@ def run_stack(
 
     Args:
         inserts: what joins the tokens on their way; nothing joins where the cache holds tokens already.
-        text: what inserts are told is the text, if not this stack's own tokens.
+        text: what inserts are told is the text: of another stack, or which of the first of this stack's own tokens are
+            text, bool `(rows, tokens)`; all of its own if left out.
         taps: layers whose incoming states are wanted.
         cache: caches to go on from, or empty ones to fill.
         checkpoint: whether layers are computed again in the backward pass instead of keeping what is between.
@@ -65,7 +66,7 @@ def run_stack(
     way = _Way(stack, tokens, intercept, memory, _joining(stack, inserts, cache), text)
     way.insert("embedding")
     kept: dict[At, Tokens] = {"embedding": way.tokens} if "embedding" in taps else {}
-    way.states(stack.enter(way.tokens.states, intercept.of(stack.name, way.tokens)))
+    way.states(stack.enter(way.tokens.states, intercept.masked(way.tokens.mask)))
     grown: list[LayerCache | None] = []
     seen: list[Seen | None] = []
     for number, layer in enumerate(stack.layers):
@@ -78,7 +79,7 @@ def run_stack(
         way.states(x)
         grown.append(own)
         seen.append(way.seen)
-    way.states(stack.finish(way.tokens.states, intercept.of(stack.name, way.tokens)))
+    way.states(stack.finish(way.tokens.states, intercept.masked(way.tokens.mask)))
     return StackOutput(way.tokens, way.own, _cache(cache, grown, seen, way.marked), kept)
 
 
@@ -105,7 +106,7 @@ class _Way:
         intercept: Interceptor,
         memory: Tokens | None,
         inserts: Sequence[Insert],
-        text: Tokens | None,
+        text: Tokens | Tensor | None,
     ) -> None:
         self.stack, self.tokens, self.memory, self._text = stack, tokens, memory, text
         self.own = slice(0, tokens.states.shape[1])
@@ -125,10 +126,10 @@ class _Way:
         for insert in self._inserts:
             if insert.layer != at:
                 continue
-            made = insert.make(self._text or self.tokens)
+            made = insert.make(self._told())
             states = made.states.to(self.tokens.states.dtype)
             if insert.as_text and at == "embedding":
-                states = self.stack.as_words(states, self._plain)
+                states = self.stack.as_words(states, self._plain.masked(made.mask))
             made = replace(made, states=states)
             if insert.mark is not None:
                 self.states(insert.mark(self.tokens.states).to(self.tokens.states.dtype))
@@ -139,6 +140,15 @@ class _Way:
                 self.own = slice(self.own.start + count, self.own.stop + count)
             self._at = None
 
+    def _told(self) -> Tokens:
+        """The text, without tokens that have joined and without targets."""
+        if isinstance(self._text, Tokens):
+            return self._text
+        own = of_columns(self.tokens, self.own)
+        if self._text is None:
+            return own
+        return replace(of_columns(own, slice(0, self._text.shape[1])), mask=self._text)
+
     def shared(self, past: Seen | None) -> tuple[LayerInputs, Interceptor]:
         """Masks and the like for the next layer, anew only where tokens or past have changed."""
         if self._at is None or past is not self._past:
@@ -146,7 +156,7 @@ class _Way:
             if past is not None and past.shift is not None and self._given.positions is not None:
                 self.tokens = replace(self.tokens, positions=self._given.positions + past.shift)
             shared = self.stack.shared(self.tokens, self.memory, past)
-            self._at = shared, self._plain.of(self.stack.name, self.tokens)
+            self._at = shared, self._plain.masked(self.tokens.mask)
             self.seen = self._now_seen(past)
         return self._at
 
@@ -164,6 +174,16 @@ class _Way:
     def _shift(self) -> Tensor | None:
         now, given = _last_place(self.tokens), _last_place(self._given)
         return None if now is None or given is None or not self._inserts else now - given
+
+
+def of_columns(tokens: Tokens, columns: slice) -> Tokens:
+    """Some neighbouring tokens of every row."""
+    mask, positions = tokens.mask, tokens.positions
+    return Tokens(
+        tokens.states[:, columns],
+        None if mask is None else mask[:, columns],
+        None if positions is None else positions[:, columns],
+    )
 
 
 def _last_place(tokens: Tokens) -> Tensor | None:

@@ -1,6 +1,6 @@
 """A mixed batch: samples of several tasks in contiguous segments, with different media and numbers of tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +156,7 @@ class Batch:
         }
         visuals = (visual.select(rows) for visual in self.visuals)
         return Batch(
-            segments=tuple(_segments_of(self.segments, rows)),
+            segments=tuple(segments_of(self.segments, rows)),
             samples=tuple(self.samples[row] for row in rows),
             visuals=tuple(visual for visual in visuals if visual is not None),
             cut=tuple(self.cut[row] for row in rows) if self.cut else (),
@@ -164,10 +164,12 @@ class Batch:
         )
 
 
-def _segments_of(segments: Sequence[Segment], rows: Sequence[int]) -> Iterator[Segment]:
-    start = 0
+def segments_of(segments: Sequence[Segment], rows: Sequence[int]) -> list[Segment]:
+    """The segments of some of a batch's rows, given in their order, numbered among these."""
+    found, start = [], 0
     for segment in segments:
         count = sum(segment.start <= row < segment.stop for row in rows)
         if count:
-            yield replace(segment, start=start, stop=start + count)
+            found.append(replace(segment, start=start, stop=start + count))
         start += count
+    return found

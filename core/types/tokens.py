@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -15,6 +16,13 @@ class Tokens:
     """`(rows, tokens)`, True where there is a token; None where all are."""
     positions: Tensor | None = None
     """`(rows or 1, tokens)`, places in the text; -1 where a token has none. None where the stack knows no positions."""
+
+    @property
+    def real(self) -> Tensor:
+        """`(rows, tokens)`, True where there is a token."""
+        if self.mask is not None:
+            return self.mask
+        return torch.ones(self.states.shape[:2], dtype=torch.bool, device=self.states.device)
 
 
 @dataclass(frozen=True)

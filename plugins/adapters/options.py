@@ -59,7 +59,7 @@ class LoraOptions(AdapterOptions):
     rank: int = Field(8, ge=1, le=_WIDEST)
     """Width between the two matrices."""
     alpha: float = Field(16.0, gt=0)
-    """The update is multiplied by alpha / rank."""
+    """The update is multiplied by it, divided by what `scaling` says."""
     scaling: Literal["rank", "sqrt-rank"] = "rank"
     """What `alpha` is divided by: the rank, or its square root (rank-stabilised, Kalajdzievski 2023)."""
     dropout: float = Field(0.0, ge=0.0, lt=1.0)

@@ -67,7 +67,7 @@ class Attention:
         memory = shared.memory
         if memory is None:
             raise ValueError(f"{self.site} has no memory to read")
-        made = self.key_values(memory.states, intercept.of(self.site, memory))
+        made = self.key_values(memory.states, intercept.masked(memory.mask))
         return made, cache and replace(cache, cross=made)
 
 

@@ -97,7 +97,12 @@ class BertStack(Stack):
         """Words, token type 0 and positions, normed."""
         own = self.module.embeddings
         words = intercept.embedding("words", own.word_embeddings, ids)
-        x = words + own.token_type_embeddings.weight[0] + embedding(positions, own.position_embeddings.weight)
+        return self.as_words(words + embedding(positions, own.position_embeddings.weight), intercept)
+
+    def as_words(self, states: Tensor, intercept: Interceptor) -> Tensor:
+        """Token type 0 and the embedding norm; a learned prompt has them, and no positions."""
+        own = self.module.embeddings
+        x = states + own.token_type_embeddings.weight[0]
         x = intercept.norm("encoder.embedding-norm", own.LayerNorm, x)
         return dropout(x, self.config.hidden_dropout_prob, intercept.training)
 

@@ -112,12 +112,12 @@ class DecoderStack(Stack):
 
     def join(self, tokens: Tokens, inserted: Tokens, front: bool, as_text: bool) -> Tokens:
         """Inserted tokens take places: in front from 0 on, and the row's own stand behind them; else behind these."""
-        own, real = _placed(tokens), _real(inserted)
+        own, real = _placed(tokens), inserted.real
         places = (real.cumsum(1) - 1).clamp(min=0)
         if front:
             tokens = replace(tokens, positions=own + real.sum(1, keepdim=True))
         else:
-            places = places + own.masked_fill(~_real(tokens), -1).amax(1, keepdim=True) + 1
+            places = places + own.masked_fill(~tokens.real, -1).amax(1, keepdim=True) + 1
         return joined(tokens, replace(inserted, positions=places), front)
 
     def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
@@ -193,13 +193,6 @@ def _placed(tokens: Tokens) -> Tensor:
     if tokens.positions is None:
         raise ValueError("rotary attention needs the positions of its tokens")
     return tokens.positions
-
-
-def _real(tokens: Tokens) -> Tensor:
-    """`(rows, tokens)`, True where there is a token."""
-    if tokens.mask is not None:
-        return tokens.mask
-    return torch.ones(tokens.states.shape[:2], dtype=torch.bool, device=tokens.states.device)
 
 
 def build(options: DecoderOptions) -> DecoderBackbone:

@@ -206,8 +206,8 @@ def freeze(model: nn.Module) -> None:
 
 
 def fingerprint(name: str, model: nn.Module) -> str:
-    """`NAME:HASH`, the hash over the bytes of all weights as they are kept, in the order of their names; behind it the
-    form of quantised ones, as in `NAME:HASH|int8`."""
+    """`NAME:HASH`, the hash over the bytes of all weights in float32, in the order of their names; behind it the form
+    of quantised ones, as in `NAME:HASH|int8`."""
     form = "".join(sorted({f"|{each.form}" for each in model.modules() if isinstance(each, Quantized)}))
     state = dict(sorted(model.state_dict().items()))
     if any(value.is_meta for value in state.values()):

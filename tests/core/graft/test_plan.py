@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.types.annotation import Annotation
@@ -122,3 +123,10 @@ def test_tasks_that_are_not_there_cost_nothing(rule, model_of, batch):
     alone, among = work(model_of(rule), batch), work(model_of(rule, PRESENT + ABSENT), batch)
     assert alone == among
     assert alone[2] > 500
+
+
+def test_rows_of_a_graft_must_stand_together(model_of):
+    segments = [Segment(PRESENT[0], 0, 1, "a"), Segment(PRESENT[0], 1, 2, "b"), Segment(PRESENT[1], 2, 3, "a")]
+    grafts = {name: model_of("single").graft for name in "ab"}
+    with pytest.raises(ValueError, match="rows of the graft 'a' do not stand together"):
+        make_interceptor(grafts, segments, training=False)

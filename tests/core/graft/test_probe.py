@@ -1,9 +1,12 @@
 """Probabilities of attentions: kept where they are asked for, with gradients, and without another output."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from multigraft.core.graft.plan import make_interceptor
+from multigraft.core.trunk.passes import Passes, Texts
 
 SITES = ("encoder.0.self-attention.memory", "decoder.1.cross-attention.memory")
 PREFIX = {"adapters": [{"kind": "prefix", "tokens": 2}], "sharing": "per-task"}
@@ -35,3 +38,18 @@ def test_gradients_reach_the_prefix_through_them(tiny_model, samples, batch_of):
     probed.probabilities[SITES[0]][..., :2].sum().backward()
     moved = {key.owner.site_scope for key, value in model.graft.bank.trained().items() if value.grad is not None}
     assert "encoder.0.self-attention.memory" in moved
+
+
+def test_probabilities_of_several_grafts(tiny_model, samples, batch_of):
+    long = {"adapters": [{"kind": "prefix", "tokens": 3}]}
+    grafts = {name: tiny_model(graft=graft).graft for name, graft in {"a": PREFIX, "b": long}.items()}
+    model = tiny_model(graft=PREFIX)
+    rows = [replace(sample, graft="ab"[number % 2], media=()) for number, sample in enumerate(samples)]
+    batch = batch_of(model, rows)
+    probed = make_interceptor(grafts, batch.segments, False, SITES)
+    texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
+    Passes(model.backbone, texts, probed).output("encoder")
+    own = probed.probabilities[SITES[0]]
+    assert own.shape == (len(samples), 2, batch.text_ids.shape[1], batch.text_ids.shape[1] + 3)
+    torch.testing.assert_close(own.sum(-1), torch.ones(own.shape[:-1]))
+    assert [bool(row[..., 0].any()) for row in own] == [sample.graft == "b" for sample in batch.samples]

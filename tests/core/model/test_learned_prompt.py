@@ -65,16 +65,30 @@ def test_it_stands_in_front_of_the_words(family, hidden, model_of, texts, batch_
         torch.testing.assert_close(states[:, : expected.shape[1]], expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("place", ["front", "back"])
 @pytest.mark.parametrize("family", ["T5", "BART", "DECODER"])
 @pytest.mark.parametrize("beams", [1, 3])
-def test_each_task_has_its_own_in_a_mixed_batch(family, beams, model_of, texts, batch_of):
-    model = model_of(family, {**LEARNED, "sharing": "per-task"})
+def test_each_task_has_its_own_in_a_mixed_batch(family, beams, place, model_of, texts, batch_of):
+    model = model_of(family, {**LEARNED, "sharing": "per-task", "place": place})
     decoding = Decoding(beams=beams, max_tokens=6)
 
     def outputs(some):
         return [text for own in model.run(batch_of(model, some), False).values() for text in own.generate(decoding)]
 
     assert outputs(texts) == [text for sample in texts for text in outputs([sample])]
+
+
+@pytest.mark.parametrize("place", ["front", "back"])
+@pytest.mark.parametrize("family", ["T5", "BART", "DECODER"])
+def test_a_row_does_not_feel_the_length_of_others(family, place, model_of, texts, batch_of):
+    model = model_of(family, {**LEARNED, "place": place})
+    row = texts[0]
+    batch = batch_of(model, texts)
+    number = next(n for n, sample in enumerate(batch.samples) if sample.annotation.id == row.annotation.id)
+    own = batch_of(model, [row])
+    count = own.target_ids.shape[1]
+    beside = model.run(batch, False)[row.task].hidden()[number - batch.segments[0].start, :count]
+    torch.testing.assert_close(beside, model.run(own, False)[row.task].hidden()[0], rtol=1e-5, atol=1e-5)
 
 
 def test_only_the_prompts_of_tasks_that_are_there_have_a_gradient(model_of, texts, batch_of):

@@ -109,6 +109,17 @@ def test_the_trunk_is_passed_once(models, mixed):
     assert sorted(map(id, calls)) == sorted(map(id, layers))
 
 
+def test_a_model_of_one_graft_takes_rows_that_name_it_and_no_others(models, samples, batch_of):
+    model = models["wide"]
+    plain, named = (
+        model.run(batch_of(model, [replace(each, graft=name) for each in samples]), False) for name in ("", "x")
+    )
+    for task, outputs in plain.items():
+        torch.testing.assert_close(named[task].hidden(), outputs.hidden())
+    with pytest.raises(MultigraftError, match="rows go through the graft 'y', and there is 'x' alone"):
+        model.run(batch_of(model, [replace(samples[0], graft="x"), replace(samples[1], graft="y")]), False)
+
+
 def test_a_graft_over_another_trunk_is_refused(models, mixed, tiny_model):
     with pytest.raises(MultigraftError, match="graft 'other' has a trunk of its own, and a batch goes through one"):
         run_together({**models, "other": tiny_model()}, mixed[0], False)

@@ -241,3 +241,38 @@ def test_places_of_a_prompt_and_of_what_comes_behind(families):
 
 def real_places(tokens):
     return [places[kept].tolist() for places, kept in zip(tokens.positions, tokens.mask, strict=True)]
+
+
+def told(backbone, stack, layer, before=()):
+    """What a prompt made of the text is given, for texts of several lengths: in a whole pass, and where decoding begins."""
+    given = []
+
+    def make(text):
+        given.append(text)
+        return Tokens(text.states[:, :1])
+
+    texts = Texts(
+        torch.tensor([[3, 4, 5], [3, 6, 0]]),
+        torch.tensor([[1, 1, 1], [1, 1, 0]]).bool(),
+        torch.tensor([[7, 8], [9, 1]]),
+    )
+    run = Passes(backbone, texts, NoGraft(), [*before, Insert(stack, layer, "front", make)])
+    run.target_states()
+    _ = run.beginning
+    return given
+
+
+@pytest.mark.parametrize(("family", "stack"), [("decoder", "decoder"), ("t5", "decoder"), ("bart", "encoder")])
+@pytest.mark.parametrize("layer", ["embedding", 1])
+def test_a_prompt_made_of_the_text_sees_neither_targets_nor_other_prompts(family, stack, layer, families):
+    backbone = getattr(families, family)(0)
+    first = Tokens(torch.ones(2, 2, 16))
+    earlier = [Insert(stack, "embedding", place, lambda text: first) for place in ("front", "back")]
+    earlier = earlier[:1] if stack == backbone.predicts else earlier
+    for before in ((), earlier):
+        given = told(backbone, stack, layer, before)
+        for text in given:
+            assert text.real.tolist() == [[True, True, True], [True, True, False]]
+        if len(given) > 1:
+            whole, begun = (each.states[text.real] for each in given[:2])
+            torch.testing.assert_close(whole, begun)

@@ -1,4 +1,4 @@
-"""Samples to a mixed batch: sorted by task, texts to ids, the pictures of a kind laid end to end."""
+"""Samples to a mixed batch: sorted by graft and task, texts to ids, the pictures of a kind laid end to end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

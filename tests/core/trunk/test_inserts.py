@@ -244,7 +244,7 @@ def real_places(tokens):
 
 
 def told(backbone, stack, layer, before=()):
-    """What a prompt made of the text is given, for texts of several lengths: in a whole pass, and where decoding begins."""
+    """What a prompt made of the text is given, for two lengths: in a whole pass, and where decoding begins."""
     given = []
 
     def make(text):

@@ -3,7 +3,18 @@
 import pytest
 import torch
 
-TWO = [{"kind": "bottleneck", "width": 4}, {"kind": "bottleneck", "width": 3, "name": "second", "sharing": "per-task"}]
+GRAFTS = {
+    "two bottlenecks": [
+        {"kind": "bottleneck", "width": 4},
+        {"kind": "bottleneck", "width": 3, "name": "second", "sharing": "per-task"},
+    ],
+    "prefix and LoRA": [
+        {"kind": "prefix", "tokens": 2, "sharing": "per-task"},
+        {"kind": "lora", "rank": 2, "dropout": 0.2},
+    ],
+    "generated": [{"kind": "bottleneck", "width": 4, "sharing": "hypernetwork"}],
+}
+RATES = {"T5": "dropout_rate", "BART": "dropout", "DECODER": "attention_dropout"}
 
 
 def gradients(model, batch):
@@ -22,22 +33,22 @@ def gradients(model, batch):
     return found, sum(size for place, size in kept.items() if place not in frozen)
 
 
-@pytest.mark.parametrize("backbone", ["T5", "BART"])
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_the_same_gradients_with_fewer_bytes_kept(backbone, dropout, tiny, tiny_model, samples, batch_of):
+@pytest.mark.parametrize("backbone", RATES)
+@pytest.mark.parametrize("adapters", GRAFTS)
+def test_the_same_gradients_with_fewer_bytes_kept(backbone, adapters, tiny, tiny_model, samples, batch_of):
     own = getattr(tiny, backbone)
-    rate = "dropout_rate" if backbone == "T5" else "dropout"
-    own = {**own, "architecture": own["architecture"] | {rate: dropout}}
-    graft = {"adapters": TWO, "sharing": "half-shared", "train": {"norms": True}}
+    own = {**own, "architecture": own["architecture"] | {RATES[backbone]: 0.3}}
+    rule = {"sharing": "half-shared"} if adapters != "generated" else {}
+    graft = {"adapters": GRAFTS[adapters], "train": {"norms": True}, **rule}
     model = tiny_model(backbone=own, graft=graft)
     batch = batch_of(model, samples)
     plain, bytes_of_plain = gradients(model, batch)
     model.checkpointing = True
     again, bytes_again = gradients(model, batch)
-    assert sum(gradient is not None for gradient in plain) > 100
+    assert sum(gradient is not None for gradient in plain) > 30
     for one, other in zip(plain, again, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
-    assert bytes_again < 0.6 * bytes_of_plain
+    assert bytes_again < 0.65 * bytes_of_plain  # logits and generated parts are kept either way
 
 
 def test_a_recipe_switches_it_on(tiny_model):

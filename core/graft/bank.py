@@ -90,26 +90,13 @@ class Bank:
     def allocate(self, device: torch.device) -> None:
         """Give every declared tensor its start value."""
         self.device = device
-        rooms = self._rooms(device)
         for key, entry in self.entries.items():
             if key in self.adopted:
                 self._values[key] = self.adopted[key].requires_grad_(True)
             else:
-                value = rooms[key].copy_(self.start_value(key))
+                value = self.start_value(key).to(device)
                 self._values[key] = nn.Parameter(value) if entry.part.trained else value
         self._by_slot = [self._values[key] for key in self._slots]
-
-    def _rooms(self, device: torch.device) -> dict[Key, Tensor]:
-        """Memory for every tensor; that of a part's owners lies side by side, so that a product over all of them needs
-        no copy."""
-        alike: dict[tuple[str, str, tuple[int, ...]], list[Key]] = {}
-        for key, entry in self.entries.items():
-            if key not in self.adopted:
-                alike.setdefault((key.owner.site_scope, key.part, entry.part.shape), []).append(key)
-        rooms: dict[Key, Tensor] = {}
-        for (_, _, shape), keys in alike.items():
-            rooms.update(zip(keys, torch.empty(len(keys), *shape, device=device).unbind(0), strict=True))
-        return rooms
 
     def at(self, slot: int) -> Tensor:
         """The tensor in a slot."""

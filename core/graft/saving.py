@@ -27,7 +27,7 @@ def save_graft(folder: Path, bank: Bank, facts: Mapping[str, Any], keys: Iterabl
     scopes: dict[str, dict[str, Tensor]] = {}
     for key, value in bank.trained().items():
         if key in wanted:
-            scopes.setdefault(key.owner.task_scope, {})[_name(key)] = value.detach().cpu().clone()
+            scopes.setdefault(key.owner.task_scope, {})[_name(key)] = value.detach().cpu().contiguous()
     for scope, tensors in scopes.items():
         save_file(tensors, folder / scope_file(scope))
     frozen = {key.text: hash_tensors([value]) for key, value in bank.frozen().items()}

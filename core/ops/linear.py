@@ -1,6 +1,5 @@
 """Linear maps over one owner or many."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -30,7 +29,7 @@ def linear(x: Tensor, weight: Operand, bias: Operand | None = None) -> Tensor:
     x, *parts = computed(x, *weights, *(biases[0] if biases else ()))
     if torch.compiler.is_compiling():
         return _in_pieces(x, parts, bounds)
-    node = _StackedLinear if _in_one_product(parts[: len(bounds) - 1], bounds) else _GroupedLinear
+    node = _StackedLinear if _small_and_even(weights[0], bounds) else _GroupedLinear
     return node.apply(x, bounds, *parts)  # type: ignore[no-any-return]
 
 
@@ -53,30 +52,10 @@ _SMALL = 8192
 """Numbers of a weight up to which copying it costs less than a call: measured in benchmarks/owners."""
 
 
-def _in_one_product(weights: Sequence[Tensor], bounds: tuple[int, ...]) -> bool:
-    """Whether one product over all owners pays: they have equally many rows, and their weights lie side by side or are
-    small enough to be copied there."""
+def _small_and_even(weight: Tensor, bounds: tuple[int, ...]) -> bool:
+    """Whether one product over a stack of the owners' weights pays."""
     rows = bounds[1] - bounds[0]
-    even = all(stop - start == rows for start, stop in pairwise(bounds))
-    return even and (weights[0].numel() <= _SMALL or _side_by_side(weights))
-
-
-def _side_by_side(tensors: Sequence[Tensor]) -> bool:
-    """Whether tensors follow each other in the memory of the first, as the bank keeps the owners of a part."""
-    first = tensors[0]
-    start, size = first.data_ptr(), first.nbytes
-    if any(each.data_ptr() != start + number * size for number, each in enumerate(tensors)):
-        return False
-    room = first.untyped_storage().nbytes() - first.storage_offset() * first.element_size()
-    return len(tensors) * size <= room and all(each.is_contiguous() for each in tensors)
-
-
-def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """`(owners, *shape)`, without a copy where they lie side by side."""
-    if not _side_by_side(tensors):
-        return torch.stack(list(tensors))
-    first = tensors[0]
-    return first.as_strided((len(tensors), *first.shape), (first.numel(), *first.stride()))
+    return weight.numel() <= _SMALL and all(stop - start == rows for start, stop in pairwise(bounds))
 
 
 class _StackedLinear(torch.autograd.Function):
@@ -85,9 +64,9 @@ class _StackedLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, bounds: tuple[int, ...], *parts: Tensor) -> Tensor:
         count = len(bounds) - 1
-        flat, stacked = x.reshape(count, -1, x.shape[-1]), _stacked(parts[:count])
+        flat, stacked = x.reshape(count, -1, x.shape[-1]), torch.stack(parts[:count])
         if len(parts) > count:
-            output = torch.baddbmm(_stacked(parts[count:])[:, None], flat, stacked.transpose(1, 2))
+            output = torch.baddbmm(torch.stack(parts[count:])[:, None], flat, stacked.transpose(1, 2))
         else:
             output = torch.bmm(flat, stacked.transpose(1, 2))
         ctx.save_for_backward(flat, stacked)

@@ -5,12 +5,19 @@ import torch
 from torch import nn
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.graft.attach import Method, add_method
+from multigraft.core.graft.attachment import Graft
+from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.plan import make_interceptor
+from multigraft.core.interfaces.adapter import Adapter
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.projection import Projection
 from multigraft.core.model.merging import merge
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.batch import Segment
+from multigraft.core.types.initial import ones
+from multigraft.core.types.part import Part
+from multigraft.plugins.sharing.single import Single
 
 IDS = torch.tensor([[4, 7, 9, 2, 5], [8, 3, 6, 0, 0]])
 TEXTS = Texts(IDS, IDS != 0, torch.tensor([[5, 6, 7], [9, 2, 8]]))
@@ -114,3 +121,28 @@ def test_a_view_of_a_fused_weight_is_replaced_in_its_rows_alone(transposed):
     assert torch.equal(key(torch.ones(1, 1, 4)), before)
     with pytest.raises(ValueError, match="keeps its bias"):
         query.replace(weight, None)
+
+
+class Odd(Adapter):
+    """Doubles every weight, and at the last projection of a block changes whether there is a bias."""
+
+    kinds = ("projection",)
+
+    def parts(self, site):
+        return (Part("scale", (1,), ones),)
+
+    def merged(self, site, weight, bias, parts):
+        if site.inner != "down":
+            return 2 * weight, bias
+        return weight, None if bias is not None else torch.zeros(len(weight))
+
+
+def test_nothing_is_changed_where_a_later_site_cannot_be_merged(merging):
+    model, graft = merging(LORA), Graft(("vqa",), Bank(0))
+    sites = tuple(site for site in model.backbone.sites() if site.inner in ("query", "down"))
+    add_method(graft, Method("odd", Odd(), sites, Single()))
+    graft.bank.allocate(torch.device("cpu"))
+    before = {name: value.clone() for name, value in model.backbone.model.state_dict().items()}
+    with pytest.raises(MultigraftError, match=r"adapter 'odd' cannot be merged at encoder\.0\.feed-forward\.down: "):
+        merge(model.backbone, graft, "vqa")
+    assert all(torch.equal(value, before[name]) for name, value in model.backbone.model.state_dict().items())

@@ -17,7 +17,7 @@ Generated = Mapping[tuple[str, str, str], Sequence[Tensor]]
 
 @dataclass
 class Operands:
-    """The parts of a graft for its rows of a batch, `segments`, which begin at row `first`."""
+    """The parts of a graft for its rows of a batch, which are those of `segments`."""
 
     graft: Graft
     segments: Sequence[Segment]

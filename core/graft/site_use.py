@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -89,11 +90,14 @@ class SiteUse:
     def _overlaid(self, x: Tensor, module: nn.Module | Projection, run: Callable[..., Tensor]) -> Tensor:
         if not self.overlay:
             return module(x)
-        runs = by_owner(self.overlay)
-        if runs is None:
+        if self._runs is None:
             return run(module, self.overlay, x)
-        pieces = torch.split(x, [stop - start for start, stop, _ in runs])
-        return torch.cat([run(module, values, rows) for (_, _, values), rows in zip(runs, pieces, strict=True)])
+        pieces = torch.split(x, [stop - start for start, stop, _ in self._runs])
+        return torch.cat([run(module, values, rows) for (_, _, values), rows in zip(self._runs, pieces, strict=True)])
+
+    @cached_property
+    def _runs(self) -> list[tuple[int, int, dict[str, Tensor]]] | None:
+        return by_owner(self.overlay)
 
     @staticmethod
     def _projected(projection: Projection, values: Mapping[str, Tensor], x: Tensor) -> Tensor:

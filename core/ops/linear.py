@@ -16,7 +16,8 @@ from multigraft.core.types.grouped import Grouped, Operand
 def linear(x: Tensor, weight: Operand, bias: Operand | None = None) -> Tensor:
     """`x weight^T + bias`: `(rows, ..., width_in)` to `(rows, ..., width_out)`.
 
-    With several owners it is one node of the autograd graph, over the owners' own tensors.
+    With several owners it is one node of the autograd graph: one product over a stack of the owners' weights where
+    these are small and have equally many rows, else one for each over the owners' own tensors.
 
     Args:
         weight: `(width_out, width_in)` for each owner.

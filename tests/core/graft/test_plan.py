@@ -12,6 +12,7 @@ from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.batch import Batch, Sample, Segment, TextPair
+from multigraft.core.types.grouped import Grouped
 
 PRESENT = tuple(f"task{number}" for number in range(7))
 ABSENT = tuple(f"absent{number}" for number in range(64))
@@ -19,6 +20,8 @@ RULES = ("single", "half-shared", "per-task", "groups", "hypernetwork")
 
 
 def rule_of(name, tasks):
+    if not isinstance(name, str):
+        return name
     if name == "groups":
         return {"kind": "groups", "groups": {"even": list(tasks[::2]), "odd": list(tasks[1::2])}}
     return {"kind": name}
@@ -130,3 +133,15 @@ def test_rows_of_a_graft_must_stand_together(model_of):
     grafts = {name: model_of("single").graft for name in "ab"}
     with pytest.raises(ValueError, match="rows of the graft 'a' do not stand together"):
         make_interceptor(grafts, segments, training=False)
+
+
+def test_neighbours_with_one_owner_have_one_value_part_by_part(model_of, batch):
+    halves = {"kind": "groups", "groups": {"first": list(PRESENT[:3]), "rest": list(PRESENT[3:])}}
+    for rule, owners in (("single", (1, 1)), ("half-shared", (7, 1)), ("per-task", (7, 7)), (halves, (2, 2))):
+        graft = model_of(rule).graft
+        uses = make_interceptor(graft, batch.segments, training=False).sites
+        parts = uses["encoder.0.feed-forward"][0].use.adapters[0].parts
+        for part, expected in zip(("down.weight", "up.weight"), owners, strict=True):
+            own = parts[part]
+            assert (len(own.values) if isinstance(own, Grouped) else 1) == expected
+    assert parts["up.weight"].bounds == (0, batch.segments[3].start, batch.segments[-1].stop)

@@ -144,3 +144,31 @@ def test_texts_survive_the_tokenizer():
     assert backbone.detokenize(ids) == ["ab", "c"]
     assert backbone.tokenize_targets(["ab", "c"]).tolist()[1][-1] == -100
     assert backbone.tokenize(["abcdef"], limit=3)[0].shape == (1, 3)
+
+
+def test_every_site_is_told_which_tokens_are_real(encoder_decoder, text):
+    class Masks(NoGraft):
+        """Keeps the mask that stands when a site is reached."""
+
+        def __init__(self, told, mask=None):
+            super().__init__()
+            self.told, self.mask = told, mask
+
+        def masked(self, mask):
+            return Masks(self.told, mask)
+
+        def linear(self, site, projection, x):
+            self.told[site] = self.mask
+            return super().linear(site, projection, x)
+
+        def norm(self, site, module, x):
+            self.told[site] = self.mask
+            return super().norm(site, module, x)
+
+    told = {}
+    run = passes(encoder_decoder, text, torch.tensor([[5, 6], [9, 2]]), Masks(told))
+    run.target_states()
+    for site, mask in told.items():
+        of_text = site.startswith("encoder") or site.endswith(("cross-attention.key", "cross-attention.value"))
+        assert (mask is not None and torch.equal(mask, text[1])) if of_text else mask is None, site
+    assert len(told) > 20

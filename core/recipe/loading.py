@@ -68,6 +68,8 @@ def find_recipe(path: Path | str, registry: Registry) -> Path:
     name = str(path).removesuffix(".yaml")
     if name in shipped:
         return shipped[name]
+    if (Path(path) / "recipe.yaml").is_file():
+        raise MultigraftError(f"{path} is a run folder; its recipe is {Path(path) / 'recipe.yaml'}")
     raise MultigraftError(
         f"no recipe {str(path)!r}: no such file{nearest_file(Path(path))}, and no shipped recipe; "
         f"{did_you_mean(name, shipped)}"

@@ -97,3 +97,9 @@ def test_every_shipped_recipe_is_valid(registry):
     assert len(names) == len(list(folder.rglob("*.yaml"))) >= 1
     for name in names:
         load_recipe(name, (), registry)
+
+
+def test_a_run_folder_is_told_where_its_recipe_lies(registry, tmp_path):
+    (tmp_path / "recipe.yaml").touch()
+    with pytest.raises(MultigraftError, match=r"is a run folder; its recipe is \S+recipe\.yaml"):
+        load_recipe(tmp_path, registry=registry)

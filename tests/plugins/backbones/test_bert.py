@@ -204,3 +204,23 @@ def test_an_architecture_that_cannot_be(options, place, message):
 def test_a_tokenizer_without_a_first_token(backbone):
     with pytest.raises(OptionError, match="the tokenizer has no cls_token and no bos_token"):
         BertBackbone(backbone.model, ByT5Tokenizer())
+
+
+@pytest.mark.parametrize("place", ["front", "back"])
+@pytest.mark.parametrize("layer", ["embedding", 0, 1])
+def test_a_prompt_before_a_layer_is_as_the_same_tokens_put_in_by_hand(layer, place, backbone, text):
+    ids, mask = text
+    prompt = torch.randn(len(ids), 2, backbone.width, generator=torch.Generator().manual_seed(3))
+    inserts = [Insert("encoder", layer, place, lambda states: Tokens(prompt))]
+    ours = passes(backbone, text, inserts=inserts).output("encoder")
+    inner = backbone.model.bert
+    for row, count in enumerate(mask.sum(1).tolist()):
+        own = prompt[row : row + 1]
+        x = inner.embeddings(input_ids=ids[row : row + 1, :count])
+        for number, block in enumerate(inner.encoder.layer):
+            if number == (0 if layer == "embedding" else layer):
+                x = torch.cat([own, x] if place == "front" else [x, own], 1)
+            made = block(x)
+            x = made[0] if isinstance(made, tuple) else made
+        alone = x[:, 2:] if place == "front" else x[:, :count]
+        close(ours.states[row : row + 1, :count], alone)

@@ -100,6 +100,9 @@ def register_objectives() -> Iterable[Component]:
         {
             "generation": ("GenerationOptions", "generation:build"),
             "classification": ("ClassificationOptions", "classification:build"),
+            "masked-words": ("MaskedWordsOptions", "masked_words:build"),
+            "contrastive": ("ContrastiveOptions", "contrastive:build"),
+            "matching": ("MatchingOptions", "matching:build"),
         },
     )
 
@@ -123,6 +126,7 @@ def register_tasks() -> Iterable[Component]:
         "open-video-question-answering": "OpenVideoQuestionAnswering",
         "video-captioning": "VideoCaptioning",
         "text-denoising": "TextDenoising",
+        "image-text-pairs": "ImageTextPairs",
     }
     for name, model in names.items():
         folder = f"multigraft.tasks.{name.replace('-', '_')}"

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from multigraft import MultigraftError, hookimpl
+from multigraft import hookimpl
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from multigraft import Batch, Run
 
 _KEY = "history"
@@ -33,15 +31,6 @@ def batch_loaded(run: "Run", batch: "Batch") -> None:
     samples = _history(run)["samples"]
     for segment in batch.segments:
         samples[segment.task] = samples.get(segment.task, 0) + segment.stop - segment.start
-
-
-@hookimpl(tryfirst=True)
-def loss_computed(step: int, losses: "Mapping[str, Tensor]") -> None:
-    """Stop a run whose loss is no number any more, with the tasks' names, whatever other plugins make of it."""
-    wrong = [task for task, loss in losses.items() if not loss.isfinite()]
-    if wrong:
-        hint = "lower train.optimizer.rate, or look at the data"
-        raise MultigraftError(f"step {step}: the loss of {', '.join(wrong)} is not finite; {hint}")
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from multigraft import Decoding, Options, Registered, TaskOptions
+from multigraft import Decoding, ObjectiveOptions, Options, Registered, TaskOptions
 
 _OBJECTIVE: Any = {"kind": "generation", "reduction": "token-mean"}
 _METRICS: Any = ["cider", "bleu", "rouge-l", "meteor", "exact-match"]
@@ -22,7 +22,7 @@ class CaptionDecoding(Decoding):
 class CaptioningOptions(TaskOptions):
     """Base of the options of captioning tasks."""
 
-    objective: Annotated[Options, Registered("objectives")] = Field(_OBJECTIVE)
+    objective: list[Annotated[ObjectiveOptions, Registered("objectives")]] = Field(_OBJECTIVE, min_length=1)
     """Loss: the mean over all tokens, as in VL-Adapter."""
     metrics: list[Annotated[Options, Registered("metrics")]] = Field(_METRICS, min_length=1)
     """Scores; the first is the task's main one. METEOR is left out where there is no Java."""

@@ -15,12 +15,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 
+from multigraft.core.data.collate import collate
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import load_registry
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Batch, Sample, Segment, TextPair
+from multigraft.core.types.batch import Sample, Segment, TextPair
+from multigraft.core.types.row import Row, TextRow
 
 HERE = Path(__file__).parent
 TASKS = tuple(f"task{number}" for number in range(7))
@@ -68,15 +70,12 @@ def batch_of(rows):
         for segment in segments
         for _ in range(rows)
     )
-    return Batch(
-        segments,
-        samples,
-        torch.randint(10, 200, (count, TEXT), generator=generator),
-        torch.ones(count, TEXT, dtype=torch.bool),
-        torch.randint(10, 200, (count, TARGET), generator=generator),
-        torch.ones(count),
-        (),
+    texts, targets = (torch.randint(10, 200, (count, most), generator=generator) for most in (TEXT, TARGET))
+    rows_of = (
+        Row(sample, {"text": TextRow(text), "target": TextRow(target, labels=target)})
+        for sample, text, target in zip(samples, texts, targets, strict=True)
     )
+    return collate(list(rows_of), TASKS)
 
 
 def seconds(model, batch):
@@ -84,7 +83,7 @@ def seconds(model, batch):
     for value in model.graft.bank.trained().values():
         value.grad = None
     begun = process_time()
-    torch.stack([loss.sum for loss in model.losses(batch, training=True).values()]).sum().backward()
+    torch.stack([loss.sum for (loss,) in model.losses(batch, training=True).values()]).sum().backward()
     return process_time() - begun
 
 

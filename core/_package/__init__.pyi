@@ -26,7 +26,10 @@ from .core.interfaces.logger import Logger as Logger
 from .core.interfaces.metric import Metric as Metric
 from .core.interfaces.no_graft import NoGraft as NoGraft
 from .core.interfaces.objective import Head as Head
+from .core.interfaces.objective import Loss as Loss
 from .core.interfaces.objective import Objective as Objective
+from .core.interfaces.objective import RowShape as RowShape
+from .core.interfaces.objective import Shapes as Shapes
 from .core.interfaces.objective import TaskBatch as TaskBatch
 from .core.interfaces.objective import TaskOutputs as TaskOutputs
 from .core.interfaces.prompt import PromptGenerator as PromptGenerator
@@ -51,6 +54,7 @@ from .core.options.options import AdapterOptions as AdapterOptions
 from .core.options.options import BackboneOptions as BackboneOptions
 from .core.options.options import Decoding as Decoding
 from .core.options.options import EncoderOptions as EncoderOptions
+from .core.options.options import ObjectiveOptions as ObjectiveOptions
 from .core.options.options import PromptOptions as PromptOptions
 from .core.options.options import SamplerOptions as SamplerOptions
 from .core.options.options import SiteSelector as SiteSelector
@@ -78,14 +82,19 @@ from .core.types.batch import Batch as Batch
 from .core.types.batch import TextPair as TextPair
 from .core.types.media import Media as Media
 from .core.types.media import Span as Span
+from .core.types.need import Need as Need
+from .core.types.need import View as View
 from .core.types.owner import SHARED as SHARED
 from .core.types.part import Initial as Initial
 from .core.types.part import Part as Part
 from .core.types.pieces import Piece as Piece
 from .core.types.prediction import Answer as Answer
 from .core.types.prediction import Prediction as Prediction
+from .core.types.row import Row as Row
+from .core.types.row import TextRow as TextRow
 from .core.types.site import Site as Site
 from .core.types.token_layout import TokenLayout as TokenLayout
 from .core.types.transform import Transform as Transform
+from .core.types.vocabulary import Vocabulary as Vocabulary
 
 __version__: str

@@ -28,18 +28,26 @@ def objectives(subject: Subject) -> Iterator[Problem]:
     for name, options in subject.recipe.tasks.items():
         source = subject.data.source(name, TRAIN)
         looked_at = excerpt(source)
-        objective: Objective = subject.registry.build("objectives", options.objective)
         targets = list(dict.fromkeys(_targets(subject.data.tasks[name], looked_at)))
-        place: Location = ("tasks", name, "objective")
-        if targets and (refusal := objective.refuse(targets)):
-            yield subject.document.problem(place, refusal)
-            continue
-        for value in objective.unused(targets) if targets else ():
-            message = f"{value!r} is the target of none of the {len(looked_at)} annotations looked at"
-            if len(looked_at) < source.size:
-                subject.notes.append(f"tasks.{name}.objective: {message}")
-            else:
-                yield subject.document.problem(_place_of(subject, place, value), message, did_you_mean(value, targets))
+        for number, each in enumerate(options.objective if targets else ()):
+            objective: Objective = subject.registry.build("objectives", each)
+            place: Location = ("tasks", name, "objective", number)
+            yield from _of_targets(subject, objective, place, targets, (len(looked_at), source.size))
+
+
+def _of_targets(
+    subject: Subject, objective: Objective, place: Location, targets: Sequence[str], sizes: tuple[int, int]
+) -> Iterator[Problem]:
+    """What is wrong with an objective for the targets of so many annotations of so many."""
+    if refusal := objective.refuse(targets):
+        yield subject.document.problem(place, refusal)
+        return
+    for value in objective.unused(targets):
+        message = f"{value!r} is the target of none of the {sizes[0]} annotations looked at"
+        if sizes[0] < sizes[1]:
+            subject.notes.append(f"tasks.{place[1]}.objective: {message}")
+        else:
+            yield subject.document.problem(_place_of(subject, place, value), message, did_you_mean(value, targets))
 
 
 def _targets(task: Task, annotations: Sequence[Annotation]) -> Iterator[str]:

@@ -12,9 +12,9 @@ from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
 from multigraft.core.graft.attach import Method
 from multigraft.core.interfaces.sharing import Sharing
-from multigraft.core.model.build import build_objective
 from multigraft.core.model.devices import check_device
 from multigraft.core.model.methods import build_method, method_errors
+from multigraft.core.model.objectives import build_objectives
 from multigraft.core.model.summary import summarize_model
 from multigraft.core.model.trunk import Trunk, build_backbone, build_encoder
 from multigraft.core.options.base import Options
@@ -145,13 +145,13 @@ def adapters(subject: Subject) -> Iterator[Problem]:
 
 
 def tasks(subject: Subject) -> Iterator[Problem]:
-    """Each task's objective can work over the backbone, in training, generating and scoring candidates."""
+    """Each task's objectives can work over the backbone, in training, generating and scoring candidates."""
     tries = _Tries(subject)
     if subject.trunk is None:
         return
     for name in subject.recipe.tasks:
         with tries.at():
-            build_objective(subject.recipe, subject.registry, subject.trunk.backbone, name)
+            build_objectives(subject.recipe, subject.registry, subject.trunk.backbone, name)
     yield from tries.problems
 
 

@@ -1,116 +1,109 @@
-"""Samples to a mixed batch: sorted by graft and task, texts to ids, the pictures of a kind laid end to end."""
+"""Rows to a mixed batch: sorted by graft and task, texts padded, the media of a kind laid end to end.
 
-from collections.abc import Iterator, Mapping, Sequence
+All that the model must know of lengths, counts and places is worked out here, on the host.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.types.batch import IGNORED, Batch, Sample, Segment, Visual
+from multigraft.core.data.seeding import seeded
+from multigraft.core.types.batch import IGNORED, Batch, MediaItems, Segment, TextBatch
 from multigraft.core.types.media import Media
+from multigraft.core.types.row import TARGET, Row, TextRow
+
+_NOTHING = TextRow(torch.zeros(0, dtype=torch.long))
+_KEY_BITS = 63
 
 
-def collate(
-    samples: Sequence[Sample],
-    backbone: Backbone,
-    text_limits: Mapping[str, int],
-    target_limits: Mapping[str, int],
-    task_order: Sequence[str],
-) -> Batch:
-    """A batch of the samples, in the order of their grafts and then of their tasks, those of a task as they were given.
-
-    Args:
-        text_limits: longest input of each task in tokens.
-        target_limits: longest target of each task in tokens.
-    """
+def collate(rows: Sequence[Row], task_order: Sequence[str]) -> Batch:
+    """A batch of the rows, in the order of their grafts and then of their tasks, those of a task as they were given."""
     place = {task: number for number, task in enumerate(task_order)}
-    rows = tuple(sorted(samples, key=lambda sample: (sample.graft, place[sample.task])))
-    segments = tuple(_segments(rows))
-    texts, masks, targets = [], [], []
-    cut: list[frozenset[str]] = []
-    for segment in segments:
-        examples = [sample.example for sample in rows[segment.rows]]
-        ids, mask, cut_texts = tokenize_inputs(backbone, examples, text_limits[segment.task])
-        texts.append(ids)
-        masks.append(mask)
-        wanted, cut_targets = tokenize_targets(
-            backbone, [example.target for example in examples], target_limits[segment.task]
-        )
-        targets.append(wanted)
-        cut += [each | other for each, other in zip(cut_texts, cut_targets, strict=True)]
+    ordered = tuple(sorted(rows, key=lambda row: (row.sample.graft, place[row.task])))
+    names = dict.fromkeys(name for row in ordered for name in row.texts)
     return Batch(
-        segments=segments,
-        samples=rows,
-        text_ids=_stack(texts, 0),
-        text_mask=_stack(masks, 0).bool(),
-        target_ids=_stack(targets, IGNORED),
-        weights=torch.tensor([sample.example.weight for sample in rows], dtype=torch.float32),
-        visuals=tuple(_visuals(rows)),
-        cut=tuple(cut),
+        segments=tuple(_segments(ordered)),
+        rows=ordered,
+        texts={name: _text(name, [row.texts.get(name, _NOTHING) for row in ordered]) for name in names},
+        weights=torch.tensor([row.weight for row in ordered], dtype=torch.float32),
+        media_keys=torch.tensor([seeded(row.media_name) % (1 << _KEY_BITS) for row in ordered]),
+        media=tuple(_media(ordered)),
     )
 
 
-def _segments(rows: Sequence[Sample]) -> Iterator[Segment]:
+def _segments(rows: Sequence[Row]) -> Iterator[Segment]:
     start = 0
     for stop in range(1, len(rows) + 1):
         own = rows[start]
-        if stop == len(rows) or (rows[stop].graft, rows[stop].task) != (own.graft, own.task):
-            yield Segment(own.task, start, stop, own.graft)
+        if stop == len(rows) or (rows[stop].sample.graft, rows[stop].task) != (own.sample.graft, own.task):
+            yield Segment(own.task, start, stop, own.sample.graft)
             start = stop
 
 
-def _stack(parts: Sequence[Tensor], fill: int) -> Tensor:
-    """Parts `(rows, tokens)` one below the other, filled up at the end of their rows."""
-    width = max(part.shape[1] for part in parts)
-    return torch.cat([torch.nn.functional.pad(part, (0, width - part.shape[1]), value=fill) for part in parts])
+def _text(name: str, texts: Sequence[TextRow]) -> TextBatch:
+    ids = pad_sequence([text.ids for text in texts], True, IGNORED if name == TARGET else 0)
+    lengths = torch.tensor([len(text.ids) for text in texts])
+    mask = torch.arange(ids.shape[1])[None] < lengths[:, None]
+    labels = pad_sequence(
+        [torch.full_like(text.ids, IGNORED) if text.labels is None else text.labels for text in texts], True, IGNORED
+    )
+    counted = labels != IGNORED
+    rows = counted.nonzero()[:, 0]
+    return TextBatch(
+        ids, mask, labels[counted], counted.flatten().nonzero()[:, 0], rows, tuple(counted.sum(1).tolist())
+    )
 
 
 @dataclass(frozen=True)
 class _Placed:
     row: int
     order: int
-    """Number of its first picture within the row."""
+    """Number of its first item within the row."""
     media: Media
 
 
-def _visuals(rows: Sequence[Sample]) -> Iterator[Visual]:
-    kinds = sorted({(media.kind, media.features is not None) for sample in rows for media in sample.media})
+def _media(rows: Sequence[Row]) -> Iterator[MediaItems]:
+    kinds = sorted({(media.kind, media.features is not None) for row in rows for media in row.sample.media})
     for kind, stored in kinds:
         placed = []
-        for row, sample in enumerate(rows):
+        for number, row in enumerate(rows):
             order = 0
-            for media in sample.media:
+            for media in row.sample.media:
                 if (media.kind, media.features is not None) == (kind, stored):
-                    placed.append(_Placed(row, order, media))
+                    placed.append(_Placed(number, order, media))
                     order += len(media.times)
-        yield _visual(kind, stored, placed)
+        yield _items(kind, stored, placed)
 
 
-def _visual(kind: str, stored: bool, placed: Sequence[_Placed]) -> Visual:
-    rows = sorted({each.row for each in placed})
-    slots = {row: slot for slot, row in enumerate(rows)}
-    counts = torch.tensor([len(each.media.times) for each in placed])
-    return Visual(
+def _items(kind: str, stored: bool, placed: Sequence[_Placed]) -> MediaItems:
+    numbers = sorted({each.row for each in placed})
+    slots = {row: slot for slot, row in enumerate(numbers)}
+    lengths = torch.tensor([len(each.media.times) for each in placed])
+    slot = torch.tensor([slots[each.row] for each in placed]).repeat_interleave(lengths)
+    return MediaItems(
         kind=kind,
-        rows=torch.tensor(rows),
-        slot=torch.tensor([slots[each.row] for each in placed]).repeat_interleave(counts),
+        rows=torch.tensor(numbers),
+        slot=slot,
         order=torch.cat([torch.arange(len(each.media.times)) + each.order for each in placed]),
         times=torch.from_numpy(np.concatenate([each.media.times for each in placed])),
-        pixels=None if stored else _pixels([each.media for each in placed]),
+        arrays=None if stored else _arrays([each.media for each in placed]),
         features=_features([each.media for each in placed]) if stored else None,
+        numbers=tuple(numbers),
+        counts=tuple(torch.bincount(slot, minlength=len(numbers)).tolist()),
     )
 
 
-def _pixels(media: Sequence[Media]) -> Tensor:
+def _arrays(media: Sequence[Media]) -> Tensor:
     frames = [each.frames for each in media if each.frames is not None]
     return torch.from_numpy(np.concatenate(frames))
 
 
 def _features(media: Sequence[Media]) -> Tensor:
-    """`(pictures, tokens, width)`: the only copy of stored features, which stay bfloat16 if they are."""
+    """`(items, tokens, width)`: the only copy of stored features, which stay bfloat16 if they are."""
     features = [each.features for each in media if each.features is not None]
     joined = torch.from_numpy(np.concatenate(features))
     return joined.view(torch.bfloat16) if joined.dtype == torch.uint16 else joined

@@ -53,7 +53,8 @@ class SampleReader:
             media = self._read_media(shard, int(shard.index.annotations.sample[row]), annotation)
         except BadSample as error:
             return Skipped(shard.name, key, name, error.reason, legible(error.detail))
-        return Sample(source.name, annotation, example, media, f"{shard.name}#{key}")
+        epoch = None if seed is None else place.epoch
+        return Sample(source.name, annotation, example, media, f"{shard.name}#{key}", epoch=epoch)
 
     def _read_media(self, shard: "Shard", sample: int, annotation: Annotation) -> tuple[Media, ...]:
         if self._media is None:

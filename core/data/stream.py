@@ -1,7 +1,7 @@
 """The stream of training: mixed batches whose order is a pure function of (seed, step), on every rank."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,22 @@ class Draw:
 
     task: str
     index: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What this process has drawn for a step."""
+
+    step: int
+    samples: tuple[Sample, ...]
+    bad: tuple[Skipped, ...]
+    """Those that were bad, and were replaced."""
+    total: int
+    """Samples of the global batch."""
+    tasks: tuple[str, ...]
+    """Tasks of the global batch."""
+    lacking: str = ""
+    """A task of which all samples drawn are bad, so that the run cannot go on."""
 
 
 class Stream:
@@ -67,27 +83,41 @@ class Stream:
         return [Draw(task, index) for task in self._sources for index in range(before[task], after[task])]
 
     def batches(self, start: int, stop: int) -> Iterator[list[Sample]]:
-        """This rank's samples of the steps from `start` up to, not including, `stop`, made ahead in threads.
+        """As `drawn` and `take`, where nothing is done between."""
+        for drawn in self.drawn(start, stop):
+            self.take(drawn)
+            yield list(drawn.samples)
 
-        What was drawn for a step goes into the log when its batch is handed out, so that the log's counts are those of
-        the steps made and no others, whatever was read ahead.
-
-        Raises:
-            TooManyBadSamples: more are bad than the limit explains, or a task has none but bad ones.
-        """
+    def drawn(self, start: int, stop: int) -> Iterator["Drawn"]:
+        """This rank's samples of the steps from `start` up to, not including, `stop`, made ahead in threads."""
         steps = range(start, stop)
         draws = (draw for step in steps for draw in self._own(step))
         ahead = _BATCHES_AHEAD * len(self._own(start)) + self._threads
         loaded = in_order(self._load, draws, self._threads, ahead)
         for step in steps:
-            samples, bad = [], []
+            samples: list[Sample] = []
+            bad: list[Skipped] = []
+            place, composition = self._rank.number, self.composition(step)
+            tasks = tuple(dict.fromkeys(draw.task for draw in composition))
             for task, sample, found in islice(loaded, len(self._own(step))):
                 if sample is None:
-                    raise self._log.refuse_task(task, found)
-                samples.append(sample)
+                    yield Drawn(step, tuple(samples), tuple(found), len(composition), tasks, lacking=task)
+                    return
+                samples.append(replace(sample, place=place))
+                place += self._rank.world
                 bad += found
-            self._log.take(len(self.composition(step)), bad)
-            yield samples
+            yield Drawn(step, tuple(samples), tuple(bad), len(composition), tasks)
+
+    def take(self, drawn: "Drawn") -> None:
+        """Put what was drawn for a step into the log, when its batch is handed out: so the log's counts are those of
+        the steps made and no others, whatever was read ahead. Over several processes all call it for each step.
+
+        Raises:
+            TooManyBadSamples: more are bad than the limit explains, or a task has none but bad ones.
+        """
+        if drawn.lacking:
+            raise self._log.refuse_task(drawn.lacking, drawn.bad)
+        self._log.take(drawn.total, drawn.bad)
 
     def _own(self, step: int) -> list[Draw]:
         return self.composition(step)[self._rank.number :: self._rank.world]

@@ -170,7 +170,7 @@ def task_predictions(
         return own
     if loss is not None:
         whole = sum(gather_rows(accelerator, [loss]), HeldOutLoss())
-        loss.sum, loss.denominator, loss.missing = whole.sum, whole.denominator, whole.missing
+        loss.sums, loss.missing = whole.sums, whole.missing
     return sorted(gather_rows(accelerator, own), key=lambda row: row.id)
 
 

@@ -2,18 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
 import torch
 
 from multigraft.core.data.collate import collate
+from multigraft.core.data.rows import RowMaker, TextLimits
 from multigraft.core.data.tokens import tokenize_targets, within
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.metric import Metric
 from multigraft.core.interfaces.task import Task
 from multigraft.core.model.model import Model
+from multigraft.core.model.task_objective import ObjectiveLoss
 from multigraft.core.options.options import TaskOptions
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.batch import Batch, Sample
@@ -94,21 +96,33 @@ def _groups(predictions: Sequence[Prediction], field: Literal["source", "type"])
 
 @dataclass
 class HeldOutLoss:
-    """The loss of one task over held-out samples, by the denominator of all of them together."""
+    """The loss of one task over held-out samples, by the denominators of all of them together."""
 
-    sum: float = 0.0
-    denominator: float = 0.0
+    sums: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Weight, sum and denominator of each objective."""
     missing: str = ""
     """Why there is none."""
 
+    def add(self, losses: Sequence[ObjectiveLoss]) -> None:
+        """Take those of a batch."""
+        own = {loss.name: (loss.weight, loss.sum.item(), loss.denominator) for loss in losses}
+        self.sums = (self + HeldOutLoss(own)).sums
+
     def __add__(self, other: "HeldOutLoss") -> "HeldOutLoss":
         """Over the samples of both."""
-        return HeldOutLoss(self.sum + other.sum, self.denominator + other.denominator, self.missing or other.missing)
+        nothing = (0.0, 0.0, 0.0)
+        pairs = {
+            name: (self.sums.get(name, nothing), other.sums.get(name, nothing)) for name in {**self.sums, **other.sums}
+        }
+        sums = {name: (max(a[0], b[0]), a[1] + b[1], a[2] + b[2]) for name, (a, b) in pairs.items()}
+        return HeldOutLoss(sums, self.missing or other.missing)
 
     @property
     def value(self) -> float | None:
-        """The mean; None where there is none."""
-        return None if self.missing or self.denominator <= 0 else self.sum / self.denominator
+        """The weighted sum of the objectives' means; None where there is none."""
+        if self.missing or not self.sums or any(denominator <= 0 for _, _, denominator in self.sums.values()):
+            return None
+        return sum(weight * total / denominator for weight, total, denominator in self.sums.values())
 
 
 def predict(
@@ -146,7 +160,9 @@ def answered(
     cut; all samples are of one task. With `loss`, their loss is added there."""
     name, longest = samples[0].task, model.backbone.longest
     text_limit, target_limit = within(options.text_limit, longest.input), within(options.target_limit, longest.output)
-    batch = collate(samples, model.backbone, {name: text_limit}, {name: target_limit}, [name]).to(device)
+    prepare = {name: [each.objective.prepare for each in model.objectives[name]]}
+    maker = RowMaker(model.backbone, {name: TextLimits(text_limit, target_limit)}, prepare)
+    batch = collate(maker.rows(samples), [name]).to(device)
     cut = [set(each) - {"target"} for each in batch.cut]
     if options.decoding.candidates == "choices" and longest.output is not None:
         for number, sample in enumerate(samples):
@@ -165,6 +181,5 @@ def _texts(model: Model, options: TaskOptions, batch: Batch, loss: HeldOutLoss |
     except MultigraftError as error:
         loss.missing = str(error)
         return model.answers(batch, {name: options.decoding})
-    loss.sum += losses[name].sum.item()
-    loss.denominator += losses[name].denominator
+    loss.add(losses[name])
     return texts

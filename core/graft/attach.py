@@ -123,6 +123,8 @@ class ModuleParts:
     task_of: Callable[[str], str | None] = lambda name: None
     task_home: str | None = None
     """Name that the parameters of a task go by, so that several modules have them in common; else the module's own."""
+    home: str | None = None
+    """Name that owners and parts go by, so that modules of several tasks may be one; else the module's own."""
 
 
 def add_module(
@@ -162,7 +164,7 @@ def _refuse_rule(place: str, site: Site, parts: Sequence[Part], sharing: Sharing
 def _attach_module(
     graft: Graft, name: str, module: nn.Module, parts: ModuleParts, sharing: Sharing, tasks: Sequence[str]
 ) -> GraftModule[nn.Module]:
-    site = _module_site(name)
+    site = _module_site(parts.home or name)
     keys: dict[str, dict[str, Key]] = {}
     for task in tasks:
         keys[task] = {}

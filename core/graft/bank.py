@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,8 @@ class Bank:
         self._slots: dict[Key, int] = {}
         self.device = torch.device("cpu")
         self._by_slot: list[Tensor] = []
+        self.teacher: dict[Key, Tensor] = {}
+        """Moving averages of the trained tensors; empty where nobody learns from them."""
 
     def declare(self, key: Key, part: Part, overlay: bool = False) -> int:
         """Make room for a tensor; equal keys are one tensor and must agree on the shape.
@@ -96,7 +99,7 @@ class Bank:
             else:
                 value = self.start_value(key).to(device)
                 self._values[key] = nn.Parameter(value) if entry.part.trained else value
-        self._by_slot = [self._values[key] for key in self._slots]
+        self._use(self._values)
 
     def at(self, slot: int) -> Tensor:
         """The tensor in a slot."""
@@ -122,6 +125,42 @@ class Bank:
     def frozen(self) -> dict[Key, Tensor]:
         """The random tensors that stay as they are."""
         return {key: value for key, value in self._values.items() if not isinstance(value, nn.Parameter)}
+
+    def add_teacher(self) -> None:
+        """Keep moving averages of the trained tensors from now on; they start from these."""
+        self.teacher = {key: value.detach().clone() for key, value in self.trained().items()}
+
+    @torch.no_grad()
+    def move_teacher(self, momentum: float) -> None:
+        """`momentum * teacher + (1 - momentum) * student`, after the student has moved (He et al. 2020)."""
+        for key, value in self.trained().items():
+            self.teacher[key].lerp_(value, 1 - momentum)
+
+    @contextmanager
+    def taught(self) -> Iterator[None]:
+        """Within the block the teacher's values stand in for the trained ones, those of the trunk too.
+
+        Raises:
+            MultigraftError: there is no teacher.
+        """
+        if not self.teacher:
+            raise MultigraftError("an objective reads a teacher's states, and this graft has no teacher")
+        students = self._values
+        self._use({**students, **{k: v for k, v in self.teacher.items() if k not in self.adopted}})
+        self._exchange_adopted()
+        try:
+            yield
+        finally:
+            self._exchange_adopted()
+            self._use(students)
+
+    def _use(self, values: dict[Key, Tensor]) -> None:
+        self._values = values
+        self._by_slot = [values[key] for key in self._slots]
+
+    def _exchange_adopted(self) -> None:
+        for key, parameter in self.adopted.items():
+            parameter.data, self.teacher[key] = self.teacher[key], parameter.data
 
     def snapshot(self) -> dict[Key, Tensor]:
         """Copies of the trained tensors."""

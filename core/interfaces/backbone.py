@@ -15,6 +15,7 @@ from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.stack import Stack
 from multigraft.core.types.arranged import Arranged
 from multigraft.core.types.site import Site
+from multigraft.core.types.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Backbone(nn.Module, ABC):
     """How long texts may be; `check` holds the limits of a recipe against it."""
 
     @property
+    def vocabulary(self) -> Vocabulary:
+        """Its ids. Say more where there is one that stands for a hidden word."""
+        return Vocabulary(self.word_table().shape[0], kept=frozenset({self.pad}))
+
+    @property
     @abstractmethod
     def stacks(self) -> Mapping[str, Stack]:
         """Its stacks by name; one stands behind those whose states it reads."""
@@ -76,7 +82,8 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def tokenize(self, texts: Sequence[str], limit: int | None = None) -> tuple[Tensor, Tensor]:
-        """Input texts to ids and mask, both `(texts, tokens)`, special tokens added, cut to `limit` tokens."""
+        """Input texts to ids and mask, both `(texts, tokens)`, special tokens added, cut to `limit` tokens.
+        As the other functions of texts it is called by several threads at once."""
 
     @abstractmethod
     def tokenize_targets(self, texts: Sequence[str], limit: int | None = None) -> Tensor:

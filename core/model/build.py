@@ -3,29 +3,25 @@
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
 from multigraft.core.errors import OptionError, below
 from multigraft.core.graft.attach import Method, ModuleParts, Overlay, add_method, add_module, add_overlays, adopt
-from multigraft.core.graft.attachment import Graft, GraftModule
+from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
 from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
-from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.projection import quantized_modules
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
-from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model
+from multigraft.core.model.objectives import add_objectives, allocate_objectives
 from multigraft.core.model.prompting import PlacedPrompt
 from multigraft.core.model.trunk import Trunk
 from multigraft.core.options.options import PromptOptions
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean
-from multigraft.core.types.part import Part
-from multigraft.core.types.site import Site
 
 
 def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequence[str] | None = None) -> Model:
@@ -38,18 +34,13 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
             add_method(graft, method)
     _refuse_stored_features(graft, recipe, trunk.encoder)
     prompts = _add_prompts(graft, recipe, registry, trunk)
-    objectives = {name: build_objective(recipe, registry, trunk.backbone, name) for name in graft.tasks}
-    heads = {
-        name: head
-        for name, objective in objectives.items()
-        if (head := _add_head(graft, name, objective, trunk.backbone.width))
-    }
+    objectives = add_objectives(graft, recipe, registry, trunk)
     if not graft.bank.entries:
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
     train = recipe.train
-    return Model(trunk.backbone, trunk.encoder, graft, objectives, heads, prompts, train.precision, train.checkpointing)
+    return Model(trunk.backbone, trunk.encoder, graft, objectives, prompts, train.precision, train.checkpointing)
 
 
 def _refuse_sharding(recipe: Recipe) -> None:
@@ -86,6 +77,7 @@ def allocate(model: Model, device: torch.device) -> None:
     if model.encoder:
         model.encoder.to(device)
     model.graft.bank.allocate(device)
+    allocate_objectives(model, device)
 
 
 def count(model: Model) -> ParameterTable:
@@ -142,19 +134,6 @@ def _methods(recipe: Recipe, registry: Registry, trunk: Trunk) -> list[Method]:
     return methods
 
 
-def build_objective(recipe: Recipe, registry: Registry, backbone: Backbone, task: str) -> Objective:
-    """The objective of a task.
-
-    Raises:
-        OptionError: it cannot be built, or cannot work over the backbone.
-    """
-    with below("tasks", task, "objective"):
-        objective: Objective = registry.build("objectives", recipe.tasks[task].objective)
-        if refusal := objective.refuse_backbone(backbone):
-            raise OptionError((), refusal)
-    return objective
-
-
 def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:
     return [_add_prompt(graft, recipe, registry, trunk, number) for number in range(len(recipe.trunk.prompt))]
 
@@ -198,18 +177,3 @@ def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:
             ("place",), f"say whether the prompt stands in front of the tokens of the {stack} or behind them"
         )
     return Entrance(stack, options.place or own.place, options.layer)
-
-
-class _OwnTask(Sharing):
-    """A head belongs to its task."""
-
-    def task_scope(self, task: str, site: Site, part: Part) -> str:
-        return f"task:{task}"
-
-
-def _add_head(graft: Graft, task: str, objective: Objective, width: int) -> GraftModule[nn.Module] | None:
-    with torch.device("meta"):
-        head = objective.make_head(width)
-    if head is None:
-        return None
-    return add_module(graft, f"head-{task}", head, ModuleParts(head.initial), _OwnTask(), [task])

@@ -1,37 +1,37 @@
 """The way of a batch, top to bottom: media -> encoder -> prompt generator -> backbone with its graft -> objectives."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Generator, Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
+from torch import Tensor
 
-from multigraft.core.graft.attachment import Graft, GraftModule
-from multigraft.core.graft.graft_interceptor import GraftInterceptor
+from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.interceptor import Interceptor
-from multigraft.core.interfaces.objective import Objective, TaskBatch
-from multigraft.core.model.outputs import SegmentOutputs
-from multigraft.core.model.prompting import PlacedPrompt, Prompter
+from multigraft.core.interfaces.objective import Shapes, TaskBatch
+from multigraft.core.model.batch_passes import BatchPasses, TrunkParts
+from multigraft.core.model.outputs import Equipment, SegmentOutputs
+from multigraft.core.model.prompting import PlacedPrompt
+from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective
+from multigraft.core.model.values import Values
 from multigraft.core.options.options import Decoding
-from multigraft.core.trunk.passes import Passes, Texts
-from multigraft.core.types.batch import IGNORED, Batch
+from multigraft.core.types.batch import Batch, Segment
+from multigraft.core.types.need import EVERYTHING, Need
 
 if TYPE_CHECKING:
     from multigraft.core.model.lockstep import Lockstep
 
-
-@dataclass(frozen=True)
-class TaskLoss:
-    """One task's loss in a batch: a sum, and what it is divided by."""
-
-    sum: Tensor
-    denominator: float
+TaskNeeds = Mapping[str, Collection[Need]]
+Features = Mapping[tuple[str, str], Mapping[str, Tensor]]
+"""Of objectives, by task and name."""
+SharedFeatures = Mapping[tuple[str, str], tuple[Mapping[str, Tensor], int]]
+"""Those of all rows of the global batch, and which of these are the first of this process."""
+ShareFeatures = Callable[[Features], SharedFeatures]
 
 
 class Model:
@@ -48,18 +48,26 @@ class Model:
         backbone: Backbone,
         encoder: VisualEncoder | None,
         graft: Graft,
-        objectives: Mapping[str, Objective],
-        heads: Mapping[str, GraftModule[nn.Module]],
+        objectives: Mapping[str, Sequence[TaskObjective]],
         prompts: Sequence[PlacedPrompt] = (),
         precision: Literal["fp32", "bf16"] = "fp32",
         checkpointing: bool = False,
     ) -> None:
         self.backbone, self.encoder, self.graft = backbone, encoder, graft
-        self.objectives, self.heads, self.precision = dict(objectives), dict(heads), precision
-        self.checkpointing = checkpointing
+        self.objectives, self.precision = dict(objectives), precision
+        self.trunk = TrunkParts(backbone, encoder, tuple(prompts), checkpointing)
         if encoder is not None:
             encoder.checkpointing = checkpointing
-        self.prompter = Prompter(prompts, encoder)
+
+    @property
+    def prompts(self) -> Sequence[PlacedPrompt]:
+        """What joins the backbone's tokens, and where."""
+        return self.trunk.prompts
+
+    @property
+    def shapes(self) -> Shapes:
+        """The widths that objectives' modules stand between."""
+        return Shapes(self.backbone.width, self.encoder.width if self.encoder else None)
 
     def computing(self, device: torch.device) -> AbstractContextManager[object]:
         """The context that passes run in: autocast for bf16."""
@@ -68,127 +76,128 @@ class Model:
     @property
     def most_prompt_tokens(self) -> int:
         """Tokens that join a row's text, at most; those of a generator that does not say are left out."""
-        return sum(generator.most_tokens() or 0 for generator in self.prompter.generators)
+        return sum(prompt.generator.most_tokens() or 0 for prompt in self.prompts)
 
     @property
     def most_images(self) -> int | None:
         """Images of a sample, at most; None where there is no limit."""
-        limits = [generator.most_images() for generator in self.prompter.generators]
+        limits = [prompt.generator.most_images() for prompt in self.prompts]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def losses(
         self,
         batch: Batch,
         training: bool,
-        generator: Generator | None = None,
-        unlearned: Collection[str] = (),
         lockstep: "Lockstep | None" = None,
-    ) -> dict[str, TaskLoss]:
-        """The loss of each task in the batch. With `generator`, objectives may edit their inputs first.
-
-        A row of weight 0 counts in its denominator and goes through no pass. Tasks that are `unlearned` go through
-        passes without gradient. So neither gives a gradient, not even one of zero.
+        share: ShareFeatures | None = None,
+        learned: bool = True,
+    ) -> dict[str, tuple[ObjectiveLoss, ...]]:
+        """The loss of each of the objectives of each task in the batch; in training no row has weight 0.
 
         Args:
             lockstep: makes the passes where other processes make the same ones.
+            share: brings objectives' features of several processes together.
+            learned: whether the rows are of tasks that are learned; the others go through passes without gradient.
         """
-        if generator is not None:
-            own = task_rows(batch)
-            batch = with_rows(batch, {task: self.objectives[task].prepare(own[task], generator) for task in own})
-        sums: dict[str, Tensor] = {segment.task: batch.weights.new_zeros(()) for segment in batch.segments}
-        weights = batch.weights.tolist()
-        for told in (False, True):
-            tasks = [segment for segment in batch.segments if (segment.task in unlearned) == told]
-            rows = [row for segment in tasks for row in range(segment.start, segment.stop) if weights[row] != 0]
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not told):
-                sums |= self._sums(batch.select(rows) if rows else None, training, lockstep, learned=not told)
-        return {task: TaskLoss(sums[task], denominator) for task, denominator in self.denominators(batch).items()}
+        device = batch.weights.device
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learned), self.computing(device):
+            needs = {segment.task: self.needs_of(segment.task) for segment in batch.segments}
+            passes = self.passes(batch, training, needs, split=lockstep is not None and lockstep.split)
+            if lockstep:
+                lockstep.make(passes, learned)
+            return self._losses(batch, passes, share)
 
-    def _sums(
-        self, batch: Batch | None, training: bool, lockstep: "Lockstep | None", learned: bool
-    ) -> dict[str, Tensor]:
-        """Loss sums over rows, of the tasks that have any of these."""
-        if batch is None:
-            if lockstep:
-                lockstep.make(None, (), learned)
-            return {}
-        with self.computing(batch.text_ids.device):
-            rows, intercept = task_rows(batch), make_interceptor(self.graft, batch.segments, training)
-            passes = self.passes(batch, intercept, split=lockstep is not None and lockstep.split)
-            if lockstep:
-                lockstep.make(passes, rows, learned)
-            outputs = self._outputs(passes, batch)
-            return {task: self.objectives[task].loss(own, outputs[task]) for task, own in rows.items()}
+    def _losses(
+        self, batch: Batch, passes: BatchPasses, share: ShareFeatures | None = None
+    ) -> dict[str, tuple[ObjectiveLoss, ...]]:
+        rows = task_rows(batch)
+        own = {
+            (segment.task, each.name): each.objective.features(rows[segment.task], self._outputs(passes, segment, each))
+            for segment in batch.segments
+            for each in self.objectives[segment.task]
+            if each.objective.feature_shapes(self.shapes)
+        }
+        shared = share(own) if share else {key: (features, 0) for key, features in own.items()}
+        return {
+            segment.task: tuple(
+                self._loss(each, rows[segment.task], self._outputs(passes, segment, each, shared))
+                for each in self.objectives[segment.task]
+            )
+            for segment in batch.segments
+        }
+
+    def _loss(self, own: TaskObjective, rows: TaskBatch, outputs: SegmentOutputs) -> ObjectiveLoss:
+        loss = own.objective.loss(rows, outputs)
+        denominator = own.objective.denominator(rows.rows)
+        return ObjectiveLoss(own.name, own.weight, loss.sum, denominator, loss.parts, loss.append)
+
+    def needs_of(self, task: str) -> set[Need]:
+        """What the objectives of a task read."""
+        return {need for each in self.objectives[task] for need in each.objective.needs}
 
     def answers(self, batch: Batch, decodings: Mapping[str, Decoding]) -> list[str]:
         """An output text for each row of the batch."""
-        with torch.no_grad(), self.computing(batch.text_ids.device):
-            return self._texts(batch, self.run(batch, training=False), decodings)
+        with torch.no_grad(), self.computing(batch.weights.device):
+            return self._texts(batch, self.passes(batch, False), decodings)
 
     def answers_and_losses(
         self, batch: Batch, decodings: Mapping[str, Decoding]
-    ) -> tuple[list[str], dict[str, TaskLoss]]:
-        """As `answers`, and the loss of each task without dropout, of the same encoding.
+    ) -> tuple[list[str], dict[str, tuple[ObjectiveLoss, ...]]]:
+        """As `answers`, and the losses of each task without dropout, of the same encoding.
 
         Raises:
             MultigraftError: an objective has no loss for these rows, such as for a target that is none of its labels.
         """
-        with torch.no_grad(), self.computing(batch.text_ids.device):
-            outputs, denominators = self.run(batch, training=False), self.denominators(batch)
-            losses = {
-                task: TaskLoss(self.objectives[task].loss(rows, outputs[task]), denominators[task])
-                for task, rows in task_rows(batch).items()
-            }
-            return self._texts(batch, outputs, decodings), losses
+        with torch.no_grad(), self.computing(batch.weights.device):
+            passes = self.passes(batch, False)
+            losses = self._losses(batch, passes)
+            return self._texts(batch, passes, decodings), losses
 
-    def _texts(
-        self, batch: Batch, outputs: Mapping[str, SegmentOutputs], decodings: Mapping[str, Decoding]
-    ) -> list[str]:
-        return [
-            text
-            for task, rows in task_rows(batch).items()
-            for text in self.objectives[task].answer(rows, outputs[task], decodings[task])
-        ]
+    def _texts(self, batch: Batch, passes: BatchPasses, decodings: Mapping[str, Decoding]) -> list[str]:
+        rows, texts = task_rows(batch), []
+        for segment in batch.segments:
+            own = self.objectives[segment.task][0]
+            outputs = self._outputs(passes, segment, own)
+            texts += own.objective.answer(rows[segment.task], outputs, decodings[segment.task])
+        return texts
 
     def run(self, batch: Batch, training: bool) -> dict[str, SegmentOutputs]:
-        """The passes of a batch, each made once, when first asked for; what objectives may ask of them."""
-        return self._outputs(self.passes(batch, make_interceptor(self.graft, batch.segments, training)), batch)
-
-    def _outputs(self, passes: Passes, batch: Batch) -> dict[str, SegmentOutputs]:
+        """What may be asked of the rows of each task, for its first objective; passes are made when first asked for."""
+        passes = self.passes(batch, training)
         return {
-            segment.task: SegmentOutputs(passes, segment, self.graft.bank, self.heads.get(segment.task))
-            for segment in batch.segments
+            segment.task: self._outputs(passes, segment, self.objectives[segment.task][0]) for segment in batch.segments
         }
 
+    def _outputs(
+        self,
+        passes: BatchPasses,
+        segment: Segment,
+        own: TaskObjective,
+        shared: SharedFeatures = MappingProxyType({}),
+    ) -> SegmentOutputs:
+        features, first = shared.get((segment.task, own.name), ({}, 0))
+        equipment = Equipment(self.graft.bank, own.modules, own.state, features, first)
+        return SegmentOutputs(passes, segment, equipment)
+
     def passes(
-        self, batch: Batch, intercept: GraftInterceptor, at_sites: Interceptor | None = None, split: bool = False
-    ) -> Passes:
-        """Texts and prompts on their way through the backbone.
+        self,
+        batch: Batch,
+        training: bool,
+        needs: TaskNeeds | None = None,
+        at_sites: Interceptor | None = None,
+        split: bool = False,
+    ) -> BatchPasses:
+        """The passes of a batch.
 
         Args:
-            at_sites: what acts at the trunk's sites, if not `intercept`, by which the prompts are made.
+            needs: what is read of each task's rows; of those left out, everything of the plain view.
+            at_sites: what acts at the trunk's sites, if not the graft.
             split: as `Passes` has it.
         """
-        return passes_of(self, batch, self.prompter, intercept, at_sites, split)
-
-    def denominators(self, batch: Batch) -> dict[str, float]:
-        """What each task's loss sum will be divided by, before any pass."""
-        return {task: self.objectives[task].denominator(rows) for task, rows in task_rows(batch).items()}
-
-
-def passes_of(
-    model: Model,
-    batch: Batch,
-    prompter: Prompter,
-    intercept: GraftInterceptor,
-    at_sites: Interceptor | None = None,
-    split: bool = False,
-) -> Passes:
-    """A batch on its way through the trunk of a model, with prompts that may be those of several."""
-    inserts = prompter.inserts(batch, intercept, at_sites)
-    texts = Texts(batch.text_ids, batch.text_mask, batch.target_ids)
-    acting = at_sites or intercept
-    return Passes(model.backbone, texts, acting, inserts, checkpoint=model.checkpointing, split=split)
+        intercept = at_sites or make_interceptor(self.graft, batch.segments, training)
+        values = Values(intercept, lambda: make_interceptor(self.graft, batch.segments, False), self.graft.bank)
+        wanted = {segment: (needs or {}).get(segment.task, EVERYTHING) for segment in batch.segments}
+        return BatchPasses(self.trunk, batch, wanted, values, split)
 
 
 def task_rows(batch: Batch) -> dict[str, TaskBatch]:
@@ -196,30 +205,10 @@ def task_rows(batch: Batch) -> dict[str, TaskBatch]:
     return {
         s.task: TaskBatch(
             s.task,
-            batch.samples[s.rows],
-            batch.text_ids[s.rows],
-            batch.text_mask[s.rows],
-            batch.target_ids[s.rows],
+            batch.rows[s.rows],
+            {name: text.narrow(s.start, s.stop) for name, text in batch.texts.items()},
             batch.weights[s.rows],
+            batch.media_keys[s.rows],
         )
         for s in batch.segments
     }
-
-
-def with_rows(batch: Batch, rows: Mapping[str, TaskBatch]) -> Batch:
-    """The batch with edited rows, padded to equal lengths again."""
-    parts = [rows[segment.task] for segment in batch.segments]
-    return replace(
-        batch,
-        samples=tuple(sample for part in parts for sample in part.samples),
-        text_ids=_pad([part.text_ids for part in parts], 0),
-        text_mask=_pad([part.text_mask for part in parts], 0),
-        target_ids=_pad([part.target_ids for part in parts], IGNORED),
-        weights=torch.cat([part.weights for part in parts]),
-    )
-
-
-def _pad(parts: list[Tensor], value: int) -> Tensor:
-    if len({part.shape[1] for part in parts}) == 1:
-        return torch.cat(parts)
-    return pad_sequence([row for part in parts for row in part], batch_first=True, padding_value=value)

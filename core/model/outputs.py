@@ -1,6 +1,8 @@
-"""What an objective may ask of the model for the rows of its task."""
+"""What an objective or an evaluator may ask of the model for the rows of its task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,51 +13,120 @@ from torch.func import functional_call
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import GraftModule
 from multigraft.core.graft.bank import Bank
+from multigraft.core.model.media_states import media_states, media_summary
+from multigraft.core.model.pairing import pair_passes
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk import decoding as decode
+from multigraft.core.trunk.passes import Run, runs_for
 from multigraft.core.types.batch import Segment
+from multigraft.core.types.need import View
+from multigraft.core.types.row_choice import RowChoice
 from multigraft.core.types.tokens import Tokens
 
 if TYPE_CHECKING:
     from multigraft.core.interfaces.interceptor import Interceptor
+    from multigraft.core.model.batch_passes import BatchPasses
     from multigraft.core.trunk.continuation import Continuation
     from multigraft.core.trunk.passes import Passes
 
 
-class SegmentOutputs:
-    """What one segment's rows give: states, logits, answers. The batch's passes are made when first asked for."""
+@dataclass(frozen=True)
+class Equipment:
+    """What an objective has of its own."""
 
-    def __init__(self, passes: "Passes", segment: Segment, bank: Bank, head: GraftModule[nn.Module] | None) -> None:
-        self._passes, self._segment, self._bank, self._head = passes, segment, bank, head
+    bank: Bank
+    modules: Mapping[str, GraftModule[nn.Module]] = field(default_factory=dict)
+    state: Mapping[str, Tensor] = field(default_factory=dict)
+    gathered: Mapping[str, Tensor] = field(default_factory=dict)
+    """The features of the task's rows in the global batch."""
+    first: int = 0
+    """Which of these is the first of this process."""
+
+
+class SegmentOutputs:
+    """States, logits and answers of one segment's rows; passes are made when first asked for."""
+
+    def __init__(self, passes: "BatchPasses", segment: Segment, own: Equipment, view: View = View()) -> None:  # noqa: B008
+        self._all, self._segment, self._own, self._view = passes, segment, own, view
         self._backbone = passes.backbone
+
+    def view(self, view: View) -> "SegmentOutputs":
+        """The same rows, otherwise seen: another text, the teacher's states, without media."""
+        return SegmentOutputs(self._all, self._segment, self._own, view)
+
+    @property
+    def state(self) -> Mapping[str, Tensor]:
+        """What the objective keeps between steps, as it was at the start of this one."""
+        return self._own.state
+
+    @property
+    def gathered(self) -> Mapping[str, Tensor]:
+        """The objective's `features` of the task's rows in the global batch, `(all rows, ...)`."""
+        return self._own.gathered
+
+    @property
+    def first(self) -> int:
+        """Which row of `gathered` is the first of these rows."""
+        return self._own.first
 
     def hidden(self) -> Tensor:
         """States that predict the target tokens, `(rows, target tokens, width)`."""
-        return self._passes.target_states()[self._segment.rows]
+        with self._computing():
+            passes, rows = self._passes("targets")
+            return passes.target_states()[rows]
 
     def summary(self) -> Tensor:
         """What heads read of each row, `(rows, width)`."""
-        return self._passes.summary()[self._segment.rows]
+        with self._computing():
+            passes, rows = self._passes("summary")
+            return passes.summary()[rows]
+
+    def text_states(self) -> Tensor:
+        """Last states of the text's own tokens in the stack that reads it, `(rows, text tokens, width)`."""
+        with self._computing():
+            passes, rows = self._passes("states", next(iter(self._backbone.stacks)))
+            return passes.text_states()[rows]
 
     def states(self, stack: str) -> Tokens:
         """The last states of a stack, with those of inserted tokens, and their mask."""
-        tokens, rows = self._passes.output(stack).tokens, self._segment.rows
-        return Tokens(tokens.states[rows], None if tokens.mask is None else tokens.mask[rows])
+        with self._computing():
+            passes, rows = self._passes("states", stack)
+            tokens = passes.output(stack).tokens
+            return Tokens(tokens.states[rows], None if tokens.mask is None else tokens.mask[rows])
+
+    def media(self) -> Tokens:
+        """The encoders' tokens of each row's media, `(rows, tokens, feature width)`, and their mask."""
+        with self._computing():
+            return media_states(self._all.media(self._view.values).of(self._alone), self._rows)
+
+    def media_summary(self) -> Tensor:
+        """One vector for a row's media, `(rows, feature width)`: the mean over its items of their class tokens, or of
+        all their tokens where there are none."""
+        with self._computing():
+            return media_summary(self._all.media(self._view.values).of(self._alone), self._rows)
+
+    def repaired(self, texts: Tensor, media: Tensor) -> "PairOutputs":
+        """Other pairs of these rows' texts and media: rows of this segment by number, `(pairs,)` each."""
+        passes = pair_passes(self._all, self._view, self._alone, texts, media)
+        return PairOutputs(passes, self._all, self._view)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """`(..., width)` to `(..., vocabulary)`."""
-        return self._backbone.output(hidden, self._intercept)
+        with self._computing():
+            return self._backbone.output(hidden, self._intercept)
 
-    def head(self, x: Tensor) -> Tensor:
-        """The objective's own head.
+    def module(self, name: str, *inputs: Tensor) -> Tensor:
+        """A module of the objective, with the values that the task's owners hold.
 
         Raises:
-            ValueError: it declared none.
+            ValueError: it declared none of this name.
         """
-        if self._head is None:
-            raise ValueError(f"the objective of task '{self._segment.task}' declared no head")
-        values = self._head.values(self._bank, self._segment.task)
-        return functional_call(self._head.module, values, (x,))  # type: ignore[no-any-return]
+        if name not in self._own.modules:
+            raise ValueError(f"the objective of task '{self._segment.task}' declared no module {name!r}")
+        module = self._own.modules[name]
+        with self._computing():
+            values = module.values(self._own.bank, self._segment.task)
+            return functional_call(module.module, values, inputs)  # type: ignore[no-any-return]
 
     def generate(self, decoding: Decoding) -> list[str]:
         """Greedy or beam output of each row."""
@@ -66,14 +137,62 @@ class SegmentOutputs:
         """Log-probability of each row's candidates, `(rows, most candidates)`, -inf where a row has fewer."""
         return decode.score(self._beginning, self._intercept, candidates)
 
+    def _computing(self) -> AbstractContextManager[object]:
+        return self._all.computing(self._view.values)
+
+    @property
+    def _rows(self) -> int:
+        return self._segment.stop - self._segment.start
+
+    @property
+    def _alone(self) -> RowChoice:
+        return RowChoice((self._segment,), len(self._all.batch.rows))
+
     @cached_property
     def _intercept(self) -> "Interceptor":
-        return self._passes.intercept.narrow(self._segment.start, self._segment.stop)
+        return self._all.values.at_sites(self._view.values).narrow(self._segment.start, self._segment.stop)
+
+    def _passes(self, what: str, stack: str = "") -> "tuple[Passes, slice]":
+        """The passes in which something was made of these rows, and which rows of them they are.
+
+        Raises:
+            MultigraftError: nobody said that it is needed.
+        """
+        run = self._run(what, stack)
+        passes, rows = self._all.of(self._view, run)
+        if self._segment not in rows:
+            raise MultigraftError(
+                f"task {self._segment.task!r}: {what!r} of {self._view} is asked for, and no `needs` names it"
+            )
+        return passes, rows.local(self._segment).rows
+
+    def _run(self, what: str, stack: str) -> Run:
+        runs = runs_for(self._backbone, [what], self._all.split(self._view))
+        if not stack:
+            return runs[-1]
+        return next(run for run in reversed(runs) if run[0] == stack)
 
     @cached_property
     def _beginning(self) -> "Continuation":
-        if self._passes.closed:
+        if self._all.closed:
             raise MultigraftError("a loss that decodes cannot be used with `train.shard`")
-        begin = self._passes.beginning
-        rows = torch.arange(self._segment.start, self._segment.stop, device=begin.hidden.device)
-        return begin.narrow(rows)
+        passes, rows = self._passes("beginning")
+        begin = passes.beginning
+        return begin.narrow(torch.arange(rows.start, rows.stop, device=begin.hidden.device))
+
+
+class PairOutputs:
+    """Other pairs of a segment's texts and media."""
+
+    def __init__(self, passes: "Passes", all_passes: "BatchPasses", view: View) -> None:
+        self._passes, self._all, self._view = passes, all_passes, view
+
+    def summary(self) -> Tensor:
+        """What heads read of each pair, `(pairs, width)`."""
+        with self._all.computing(self._view.values):
+            return self._passes.summary()
+
+    def states(self, stack: str) -> Tokens:
+        """The last states of a stack, `(pairs, tokens, width)`."""
+        with self._all.computing(self._view.values):
+            return self._passes.output(stack).tokens

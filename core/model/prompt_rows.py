@@ -1,42 +1,141 @@
-"""Tokens of some rows of a batch: arranged by row, taken, spread among others, and packed."""
+"""Tokens of some rows of a batch: arranged by row, taken, and set side by side. Nothing here is read from a device."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from multigraft.core.interfaces.prompt import VisualTokens
-from multigraft.core.types.batch import Visual
+from multigraft.core.types.batch import MediaItems, Segment
+from multigraft.core.types.row_choice import RowChoice
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.core.types.tokens import Tokens
 
 
-def pictures_of(visual: Visual, bounds: Sequence[int]) -> list[int]:
-    """The bounds of the segments among the pictures."""
-    rows = visual.rows[visual.slot].tolist()
-    return [bisect_left(rows, bound) for bound in bounds]
+@dataclass(frozen=True)
+class RowTokens:
+    """The encoded media of one kind, of the rows that have such."""
+
+    numbers: tuple[int, ...]
+    """These rows, among those that a pass is about."""
+    media: VisualTokens
+
+    def of(self, rows: RowChoice) -> "RowTokens | None":
+        """Those of the chosen rows, numbered among these; None where none has any."""
+        if rows.count == rows.rows:
+            return self
+        numbers, pieces, before = [], [], 0
+        for start, stop in rows.ranges:
+            first, last = bisect_left(self.numbers, start), bisect_left(self.numbers, stop)
+            numbers += [number - start + before for number in self.numbers[first:last]]
+            pieces.append(slice(first, last))
+            before += stop - start
+        if not numbers:
+            return None
+
+        def taken(x: Tensor) -> Tensor:
+            kept = [x[piece] for piece in pieces if piece.start < piece.stop]
+            return kept[0] if len(kept) == 1 else torch.cat(kept)
+
+        media = self.media
+        return RowTokens(
+            tuple(numbers),
+            replace(media, tokens=taken(media.tokens), mask=taken(media.mask), times=taken(media.times)),
+        )
+
+    def segments_of(self, segments: Sequence[Segment]) -> list[Segment]:
+        """The segments of the rows that have such media, numbered among these."""
+        found = []
+        for segment in segments:
+            start, stop = bisect_left(self.numbers, segment.start), bisect_left(self.numbers, segment.stop)
+            if start < stop:
+                found.append(replace(segment, start=start, stop=stop))
+        return found
 
 
-def arrange(visual: Visual, tokens: Tensor, layout: TokenLayout | None = None) -> VisualTokens:
-    """Pictures laid end to end, `(pictures, tokens, width)`, to rows filled up with empty pictures at their end."""
-    rows, most = len(visual.rows), int(visual.order.max()) + 1
-    place = (visual.slot, visual.order)
-    laid = tokens.new_zeros(rows * most, *tokens.shape[1:])
-    arranged = laid.index_copy_(0, visual.slot * most + visual.order, tokens).view(rows, most, *tokens.shape[1:])
-    mask = torch.zeros(rows, most, dtype=torch.bool, device=tokens.device)
-    times = torch.zeros(rows, most, device=tokens.device)
-    mask[place], times[place] = True, visual.times.to(times.dtype)
-    return VisualTokens(arranged, mask, times, visual.kind, layout)
+def items_of(items: MediaItems, rows: RowChoice) -> MediaItems | None:
+    """The media of the chosen rows, numbered among these; None where none has any."""
+    if rows.count == rows.rows:
+        return items
+    first = [0]
+    for count in items.counts:
+        first.append(first[-1] + count)
+    numbers: list[int] = []
+    counts: list[int] = []
+    kept, before = [], 0
+    for start, stop in rows.ranges:
+        begin, end = bisect_left(items.numbers, start), bisect_left(items.numbers, stop)
+        if begin < end:
+            kept.append((begin, end, len(counts)))
+        numbers += [number - start + before for number in items.numbers[begin:end]]
+        counts += items.counts[begin:end]
+        before += stop - start
+    if not numbers:
+        return None
+
+    def taken(x: Tensor) -> Tensor:
+        return torch.cat([x[first[begin] : first[end]] for begin, end, _ in kept])
+
+    return replace(
+        items,
+        rows=torch.cat([items.rows[begin:end] for begin, end, _ in kept]),
+        slot=torch.cat([items.slot[first[begin] : first[end]] - begin + at for begin, end, at in kept]),
+        order=taken(items.order),
+        times=taken(items.times),
+        arrays=None if items.arrays is None else taken(items.arrays),
+        features=None if items.features is None else taken(items.features),
+        mask=None if items.mask is None else taken(items.mask),
+        numbers=tuple(numbers),
+        counts=tuple(counts),
+    )
 
 
-def of_rows(tokens: Tokens, rows: Tensor | slice) -> Tokens:
-    """The tokens of some rows, `(some, tokens, width)`."""
+def item_bounds(items: MediaItems, bounds: Sequence[int]) -> list[int]:
+    """The bounds of the segments among the items."""
+    first = [0]
+    for count in items.counts:
+        first.append(first[-1] + count)
+    return [first[bisect_left(items.numbers, bound)] for bound in bounds]
+
+
+def arrange(items: MediaItems, tokens: Tensor, layout: TokenLayout | None = None) -> VisualTokens:
+    """Items laid end to end, `(items, tokens, width)`, to rows filled up with empty items at their end."""
+    rows, most = len(items.numbers), items.most
+    if set(items.counts) == {most}:
+        mask = torch.ones(rows, most, dtype=torch.bool, device=tokens.device)
+        arranged = tokens.reshape(rows, most, *tokens.shape[1:])
+        return VisualTokens(arranged, mask, items.times.float().view(rows, most), items.kind, layout)
+    place = items.slot * most + items.order
+    laid = tokens.new_zeros(rows * most, *tokens.shape[1:]).index_copy(0, place, tokens)
+    mask = torch.zeros(rows * most, dtype=torch.bool, device=tokens.device).index_fill(0, place, True)
+    times = torch.zeros(rows * most, device=tokens.device).index_copy(0, place, items.times.float())
+    return VisualTokens(
+        laid.view(rows, most, *tokens.shape[1:]), mask.view(rows, most), times.view(rows, most), items.kind, layout
+    )
+
+
+def of_slice(tokens: Tokens, rows: slice) -> Tokens:
+    """The tokens of neighbouring rows, `(some, tokens, width)`."""
     mask, positions = tokens.mask, tokens.positions
     if positions is not None and positions.shape[0] > 1:
         positions = positions[rows]
     return Tokens(tokens.states[rows], None if mask is None else mask[rows], positions)
+
+
+def of_numbers(tokens: Tokens, numbers: Sequence[int]) -> Tokens:
+    """The tokens of rows given in their order."""
+    runs = list(_runs(numbers))
+    if len(runs) == 1:
+        return of_slice(tokens, slice(*runs[0]))
+    parts = [of_slice(tokens, slice(*run)) for run in runs]
+    positions = tokens.positions
+    if positions is not None and positions.shape[0] > 1:
+        positions = torch.cat([part.positions for part in parts if part.positions is not None])
+    mask = None if tokens.mask is None else torch.cat([part.real for part in parts])
+    return Tokens(torch.cat([part.states for part in parts]), mask, positions)
 
 
 def for_rows(made: Tokens, rows: int) -> Tokens:
@@ -46,22 +145,24 @@ def for_rows(made: Tokens, rows: int) -> Tokens:
     return Tokens(made.states.expand(rows, -1, -1), None if made.mask is None else made.mask.expand(rows, -1))
 
 
-def spread(visual: Visual, made: Tokens, rows: int) -> Tokens:
-    """The prompts of the rows that have such media among all rows."""
-    if len(visual.rows) == rows:
-        return made
-    states, mask = made.states, made.real
-    whole = states.new_zeros(rows, *states.shape[1:]).index_copy(0, visual.rows, states)
-    return Tokens(whole, mask.new_zeros(rows, mask.shape[1]).index_copy(0, visual.rows, mask))
+def side_by_side(made: Sequence[tuple[Sequence[int], Tokens]], rows: int) -> Tokens:
+    """Prompts of several kinds among `rows` rows: each row's own stand at its front, in the order given.
 
-
-def compact(prompt: Tensor, mask: Tensor) -> Tokens:
-    """Drop columns that are padding in every row, after moving each row's own prompts to its front."""
-    longest = int(mask.sum(1).max())
-    if longest == mask.shape[1]:
-        return Tokens(prompt, mask)
-    order = mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :longest]
-    return Tokens(prompt.gather(1, order[:, :, None].expand(-1, -1, prompt.shape[2])), mask.gather(1, order))
+    Args:
+        made: the rows that have such prompts, and these.
+    """
+    if len(made) == 1 and len(made[0][0]) == rows:
+        return made[0][1]
+    slots = [{number: slot for slot, number in enumerate(numbers)} for numbers, _ in made]
+    having = [tuple(kind for kind, own in enumerate(slots) if row in own) for row in range(rows)]
+    width = max(sum(made[kind][1].states.shape[1] for kind in kinds) for kinds in having)
+    pieces, start = [], 0
+    while start < rows:
+        stop = next((row for row in range(start, rows) if having[row] != having[start]), rows)
+        own = [of_slice(made[k][1], slice(slots[k][start], slots[k][stop - 1] + 1)) for k in having[start]]
+        pieces.append(_padded(own, made[0][1].states, stop - start, width))
+        start = stop
+    return Tokens(torch.cat([each.states for each in pieces]), torch.cat([each.real for each in pieces]))
 
 
 def among(made: Tokens, first: int, rows: int) -> Tokens:
@@ -71,3 +172,21 @@ def among(made: Tokens, first: int, rows: int) -> Tokens:
         return made
     around = (first, rows - first - count)
     return Tokens(pad(made.states, (0, 0, 0, 0, *around)), pad(made.real, (0, 0, *around)))
+
+
+def _padded(own: Sequence[Tokens], like: Tensor, rows: int, width: int) -> Tokens:
+    """Tokens of some rows side by side, filled up to `width`."""
+    if not own:
+        return Tokens(like.new_zeros(rows, width, like.shape[2]), like.new_zeros(rows, width, dtype=torch.bool))
+    states, real = torch.cat([each.states for each in own], 1), torch.cat([each.real for each in own], 1)
+    room = width - states.shape[1]
+    return Tokens(pad(states, (0, 0, 0, room)), pad(real, (0, room)))
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Stretches of neighbouring numbers: the first, and the one behind the last."""
+    start = 0
+    for place in range(1, len(numbers) + 1):
+        if place == len(numbers) or numbers[place] != numbers[place - 1] + 1:
+            yield numbers[start], numbers[place - 1] + 1
+            start = place

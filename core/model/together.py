@@ -5,10 +5,12 @@ from dataclasses import replace
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.plan import make_interceptor
-from multigraft.core.model.model import Model, passes_of
-from multigraft.core.model.outputs import SegmentOutputs
-from multigraft.core.model.prompting import Prompter
+from multigraft.core.model.batch_passes import BatchPasses
+from multigraft.core.model.model import Model
+from multigraft.core.model.outputs import Equipment, SegmentOutputs
+from multigraft.core.model.values import Values
 from multigraft.core.types.batch import Batch, Segment
+from multigraft.core.types.need import EVERYTHING
 
 
 def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> dict[Segment, SegmentOutputs]:
@@ -28,12 +30,18 @@ def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> d
             raise MultigraftError(f"graft {name!r} has a trunk of its own, and a batch goes through one trunk")
         if model.precision != first.precision:
             raise MultigraftError(f"graft {name!r} is computed in {model.precision}, and others in {first.precision}")
-    prompts = [replace(prompt, graft=name) for name, model in models.items() for prompt in model.prompter.prompts]
-    intercept = make_interceptor({name: model.graft for name, model in models.items()}, batch.segments, training)
-    passes = passes_of(first, batch, Prompter(prompts, first.encoder), intercept)
-    return {
-        segment: SegmentOutputs(
-            passes, segment, models[segment.graft].graft.bank, models[segment.graft].heads.get(segment.task)
-        )
-        for segment in batch.segments
-    }
+    prompts = [replace(prompt, graft=name) for name, model in models.items() for prompt in model.prompts]
+    grafts = {name: model.graft for name, model in models.items()}
+    values = Values(
+        make_interceptor(grafts, batch.segments, training),
+        lambda: make_interceptor(grafts, batch.segments, False),
+        *(graft.bank for graft in grafts.values()),
+    )
+    trunk = replace(first.trunk, prompts=tuple(prompts))
+    passes = BatchPasses(trunk, batch, dict.fromkeys(batch.segments, EVERYTHING), values)
+    return {segment: _outputs(models[segment.graft], passes, segment) for segment in batch.segments}
+
+
+def _outputs(model: Model, passes: BatchPasses, segment: Segment) -> SegmentOutputs:
+    own = model.objectives[segment.task][0]
+    return SegmentOutputs(passes, segment, Equipment(model.graft.bank, own.modules, own.state))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
 
 from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered
@@ -72,6 +72,15 @@ class AdapterOptions(Options):
     part left out has the scope that the adapter gives it, which can be widened and not narrowed."""
 
 
+class ObjectiveOptions(Options):
+    """Base of the options of an objective."""
+
+    weight: float = Field(1.0, gt=0.0, le=1e6)
+    """Weight beside the task's other objectives."""
+    sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "per-task"})
+    """Which tasks share the objective's own modules, such as its head."""
+
+
 class Decoding(Section):
     """How an answer is generated."""
 
@@ -101,8 +110,10 @@ class TaskOptions(Options):
     """Take only annotations of these sources."""
     weight: float = Field(1.0, ge=0.0, le=1e6)
     """Weight of the task's loss. How often it is drawn is the sampler's matter."""
-    objective: Annotated[Options, Registered("objectives")] = as_written({"kind": "generation"})
-    """Loss."""
+    objective: list[Annotated[ObjectiveOptions, Registered("objectives")]] = as_written(
+        [{"kind": "generation"}], min_length=1
+    )
+    """Losses, one or a list; the task's loss is the sum of their weighted means."""
     metrics: list[Annotated[Options, Registered("metrics")]] = as_written(["exact-match"], min_length=1)
     """Scores; the first is the task's main one."""
     decoding: Decoding = as_written({})
@@ -111,6 +122,16 @@ class TaskOptions(Options):
     """Longest input text in tokens, the prefix included."""
     target_limit: int = Field(20, ge=1)
     """Longest target in tokens."""
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [value]
+
+    @field_serializer("objective", mode="wrap")
+    def _one_as_written(self, objectives: list[ObjectiveOptions], write: SerializerFunctionWrapHandler) -> Any:
+        written = write(objectives)
+        return written[0] if len(written) == 1 else written
 
     @field_validator("data", mode="before")
     @classmethod

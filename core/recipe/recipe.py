@@ -109,6 +109,13 @@ def _steps_of_stages(given: dict[str, Any]) -> int:
     return sum(stage.steps for stage in given.get("stages") or ()) or 1000
 
 
+class Teacher(Section):
+    """The moving average of what is trained, for objectives that learn from one."""
+
+    momentum: float = Field(0.995, ge=0, lt=1)
+    """How much of the teacher stays at each step: `momentum * teacher + (1 - momentum) * student`."""
+
+
 class TrainSection(Section):
     """How long and how."""
 
@@ -124,6 +131,8 @@ class TrainSection(Section):
     """How the tasks share the batch."""
     optimizer: Optimizer = as_written({})
     """AdamW and its schedule."""
+    teacher: Teacher = as_written({})
+    """Of objectives that read a teacher's states."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 runs the trunk under autocast; the graft and the optimizer stay fp32."""
     checkpointing: bool = False

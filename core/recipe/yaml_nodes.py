@@ -65,6 +65,16 @@ def compose(text: str, name: str) -> Node | None:
         reader.dispose()
 
 
+def read(text: str) -> Any:
+    """The plain values of a YAML document, as a recipe's: `no` and `yes` are texts.
+
+    Raises:
+        yaml.MarkedYAMLError: as `compose`.
+    """
+    node = compose(text, "")
+    return None if node is None else values(node)
+
+
 def write(value: Any) -> str:
     """Plain values as YAML, keys in the order given."""
     return yaml.dump(value, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.yaml_nodes import read
 from multigraft.core.suggest import nearest_file
 from multigraft.core.types.prediction import Prediction
 
@@ -59,7 +60,7 @@ def read_run(folder: Path) -> RunFiles:
 
 def _yaml(path: Path, text: str | None) -> Mapping[str, Any]:
     try:
-        value = yaml.safe_load(text or "")
+        value = read(text or "")
     except yaml.YAMLError as error:
         raise MultigraftError(f"{path} is damaged: {error}") from error
     return value if isinstance(value, dict) else {}

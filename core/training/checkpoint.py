@@ -16,9 +16,11 @@ from safetensors.torch import load_file, save_file
 from multigraft.core.atomic import write_folder, writing
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.saving import load_graft, read_facts, save_graft
+from multigraft.core.model.objectives import learning_state, load_learning_state
 from multigraft.core.recipe.plugin_use import KEY, plugins_in_use
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.writing import dump_recipe
+from multigraft.core.recipe.yaml_nodes import read
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_folder import checkpoint_folder, checkpoints
@@ -63,6 +65,8 @@ def save_checkpoint(run: OpenRun, step: int, optimizer: torch.optim.Optimizer, l
         save_graft(folder / "graft", run.model.graft.bank, graft_facts(run))
         (folder / "state").mkdir()
         save_file(optimizer_tensors(optimizer, run.model.graft.bank), folder / "state" / "optimizer.safetensors")
+        if learning := learning_state(run.model):
+            save_file({name: value.contiguous() for name, value in learning.items()}, folder / "state" / _LEARNING)
         (folder / "state" / "state.json").write_text(json.dumps(state) + "\n")
 
     target = checkpoint_folder(run.folder, step)
@@ -87,11 +91,16 @@ def load_checkpoint(run: OpenRun, folder: Path, optimizer: torch.optim.Optimizer
     check_data_go_on(state["data"], run.data)
     load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints)
     _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
+    _load_learning(folder / "state" / _LEARNING, run)
     run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
     run.results["cut"] = state.get("cut", {})
     lines.restore(state["lines"])
     run.registry.hooks.checkpoint_loaded(run=run, step=state["step"], state=state["plugins"])
     return int(state["step"])
+
+
+_LEARNING = "objectives.safetensors"
+"""Queues and the like, and the teacher."""
 
 
 def _last_one(run_folder: Path) -> str:
@@ -106,7 +115,7 @@ def recipe_of(graft: Path, registry: Registry) -> Recipe:
         MultigraftError: it is none of this version.
     """
     try:
-        written = yaml.safe_load(read_facts(graft)["recipe"])
+        written = read(read_facts(graft)["recipe"])
         return Recipe.model_validate(written, context={"registry": registry})
     except (yaml.YAMLError, ValidationError) as error:
         raise MultigraftError(f"{graft}: its recipe is none of this version of multigraft: {error}") from None
@@ -140,6 +149,17 @@ def _read_state(path: Path) -> dict[str, Any]:
 def _load_optimizer(path: Path, run: OpenRun, optimizer: torch.optim.Optimizer) -> None:
     try:
         load_optimizer_tensors(optimizer, run.model.graft.bank, load_file(path))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise MultigraftError(
+            f"{path} is damaged: {error}; remove that checkpoint to go on from the one before it"
+        ) from None
+
+
+def _load_learning(path: Path, run: OpenRun) -> None:
+    if not learning_state(run.model):
+        return
+    try:
+        load_learning_state(run.model, load_file(path))
     except (OSError, SafetensorError, ValueError) as error:
         raise MultigraftError(
             f"{path} is damaged: {error}; remove that checkpoint to go on from the one before it"

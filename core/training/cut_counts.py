@@ -1,14 +1,9 @@
 """How many of the texts that were trained on were cut by a limit, by task: `results.json` has it under `cut`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from multigraft.core.data.cutting import CUT_KINDS
-from multigraft.core.training.reduce import reduce_sums
-from multigraft.core.types.batch import Batch
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
+from multigraft.core.types.row import Row
 
 _COLUMNS = ("n", "any", *CUT_KINDS)
 
@@ -20,15 +15,19 @@ class CutCounts:
         self.counts = counts
         self._names = [f"{task}/{column}" for task in tasks for column in _COLUMNS]
 
-    def add(self, batches: Sequence[Batch], accelerator: "Accelerator") -> None:
-        """Count the rows of a step; every process calls it in every step."""
-        own: dict[str, float] = {}
-        for batch in batches:
-            for sample, cut in zip(batch.samples, batch.cut, strict=True):
-                for column in ("n", *(["any", *cut] if cut else [])):
-                    name = f"{sample.task}/{column}"
-                    own[name] = own.get(name, 0) + 1
-        for name, number in reduce_sums(own, self._names, accelerator).items():
+    def of(self, rows: Sequence[Row]) -> list[float]:
+        """The counts of some rows, number by number."""
+        own = dict.fromkeys(self._names, 0.0)
+        for row in rows:
+            for column in ("n", *(["any", *row.cut] if row.cut else [])):
+                own[f"{row.task}/{column}"] += 1
+        return list(own.values())
+
+    def add(self, counted: Sequence[float]) -> None:
+        """Take what `of` gave, of all processes together."""
+        for name, number in zip(self._names, counted, strict=True):
             task, _, column = name.rpartition("/")
-            row = self.counts.setdefault(task, dict.fromkeys(_COLUMNS, 0))
-            row[column] += round(number)
+            if column == "n" and number == 0:
+                continue
+            if task in self.counts or number:
+                self.counts.setdefault(task, dict.fromkeys(_COLUMNS, 0))[column] += round(number)

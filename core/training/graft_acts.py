@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import torch
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.graft_interceptor import GraftInterceptor
 from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.model.model import Model
+from multigraft.core.trunk.passes import runs_for
 from multigraft.core.trunk.sharding import whole_layers
 from multigraft.core.types.batch import Batch
+from multigraft.core.types.need import View
 
 
 @torch.no_grad()
@@ -23,8 +24,8 @@ def check_graft_acts(model: Model, batch: Batch) -> None:
     """
     intercept = make_interceptor(model.graft, batch.segments, training=False)
     with whole_layers(model.backbone):
-        grafted = _hidden(model, batch, intercept, intercept)
-        plain = _hidden(model, batch, intercept, NoGraft())
+        grafted = _hidden(model, batch, intercept)
+        plain = _hidden(model, batch, NoGraft())
     expected = _expected(model, batch)
     missed = sorted(expected - intercept.seen)
     if missed:
@@ -39,14 +40,15 @@ def check_graft_acts(model: Model, batch: Batch) -> None:
 
 def _expected(model: Model, batch: Batch) -> set[str]:
     """The grafted sites that a batch comes by: those of the encoder where it has pictures to encode."""
-    encodes = any(visual.pixels is not None for visual in batch.visuals)
+    encodes = any(items.arrays is not None for items in batch.media)
     passed_by = set() if encodes or model.encoder is None else {site.name for site in model.encoder.sites()}
     return set(model.graft.sites) - passed_by
 
 
-def _hidden(model: Model, batch: Batch, own: GraftInterceptor, at_sites: Interceptor) -> torch.Tensor:
-    last = model.backbone.predicts or list(model.backbone.stacks)[-1]
-    return model.passes(batch, own, at_sites).output(last).states
+def _hidden(model: Model, batch: Batch, at_sites: Interceptor) -> torch.Tensor:
+    passes, last = model.passes(batch, False, at_sites=at_sites), list(model.backbone.stacks)[-1]
+    run = runs_for(model.backbone, ["states"], passes.split(View()))[-1]
+    return passes.of(View(), run)[0].output(model.backbone.predicts or last).states
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,24 +1,25 @@
 """The training loop: one optimizer step at a time, over one process or many."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.data.collate import collate
-from multigraft.core.data.tokens import within
 from multigraft.core.errors import MultigraftError
-from multigraft.core.model.model import Model
-from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.model.objectives import advance
+from multigraft.core.model.tied import tied
 from multigraft.core.recipe.spans import span_at, spans
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.training.cut_counts import CutCounts
-from multigraft.core.training.micro_batches import micro_batches
+from multigraft.core.training.exchange import StepExchange
 from multigraft.core.training.optimizer import rate_at, set_rate
-from multigraft.core.training.reduce import reduce_gradients, reduce_sums
+from multigraft.core.training.reduce import drop_absent, reduce_gradients
 from multigraft.core.training.sharding import missing_batches, shard_trunk
-from multigraft.core.types.batch import Batch, Sample
+from multigraft.core.training.step_data import StepData
+from multigraft.core.training.tally import Tally
+from multigraft.core.types.batch import Batch
 
 
 class Trainer:
@@ -33,6 +34,8 @@ class Trainer:
         self.lockstep = shard_trunk(run, self.unlearned)
         self.first_move: int | None = None
         """The first step in which anything had a gradient."""
+        self.details: dict[str, float] = {}
+        """Of the last step: the losses of objectives beside each other and their parts, by `TASK/OBJECTIVE/...`."""
         self.spans = spans(run.recipe.train)
         self.total_weights = [sum(tasks[name].weight for name in span.of(tasks)) for span in self.spans]
         for span, weight in zip(self.spans, self.total_weights, strict=True):
@@ -40,43 +43,84 @@ class Trainer:
                 where = f" of stage {span.number}" if len(self.spans) > 1 else ""
                 raise MultigraftError(f"every task{where} has `weight: 0`, so nothing would be trained")
 
-    def step(self, step: int, samples: Sequence[Sample]) -> dict[str, float]:
-        """One optimizer step over this process's samples; the mean loss of each task in the global batch."""
-        recipe, accelerator = self.run.recipe, self.run.accelerator
+    def step(self, step: int, data: StepData) -> dict[str, float]:
+        """One optimizer step over this process's rows; the mean loss of each task in the global batch.
+
+        One thing is read from the device: all losses, when the backward passes are made. Where one is not finite,
+        nothing moves.
+
+        Raises:
+            MultigraftError: a loss is not finite.
+        """
+        recipe, model = self.run.recipe, self.run.model
         set_rate(self.optimizer, rate_at(step, recipe.train))
-        generator = seed_step(recipe.train.seed, step, accelerator.process_index)
-        batches = [collated(part, recipe, self.run.model, accelerator.device) for part in self._pieces(samples)]
-        self.cuts.add(batches, accelerator)
-        denominators = reduce_sums(self._denominators(batches), list(recipe.tasks), accelerator)
-        missing = missing_batches(len(batches), accelerator) if self.lockstep else 0
-        sums: dict[str, float] = {}
-        for batch in batches:
-            self.run.registry.hooks.batch_loaded(run=self.run, step=step, batch=batch)
-            for task, value in self._backward(step, batch, denominators, generator).items():
-                sums[task] = sums.get(task, 0.0) + value
-        if self.lockstep:
-            self.lockstep.idle(missing)
+        seed_step(recipe.train.seed, step, self.run.accelerator.process_index)
+        exchange = StepExchange(model, data, self.unlearned, self.run.accelerator)
+        tally = Tally(model.objectives, data.tasks, exchange.denominators(), self.run.accelerator.device)
+        missing = self._missing(data)
+        for learned in (True, False):
+            for batch in data.batches[learned]:
+                self.run.registry.hooks.batch_loaded(run=self.run, step=step, batch=batch)
+                self._backward(step, batch.to(self.run.accelerator.device), learned, tally, exchange)
+            if self.lockstep:
+                self.lockstep.idle(missing[learned], learned)
+            if not data.batches[learned]:
+                self._share_nothing(exchange, learned)
+        losses = self._read(step, data, tally)
         if self._apply() and self.first_move is None:
             self.first_move = step
-        return reduce_sums(sums, list(recipe.tasks), accelerator)
+        if model.graft.bank.teacher:
+            model.graft.bank.move_teacher(recipe.train.teacher.momentum)
+        advance(model, exchange.appended())
+        return losses
 
-    def _backward(
-        self, step: int, batch: Batch, denominators: Mapping[str, float], generator: torch.Generator
-    ) -> dict[str, float]:
-        losses = self.run.model.losses(
-            batch, training=True, generator=generator, unlearned=self.unlearned, lockstep=self.lockstep
-        )
-        means = {task: loss.sum / max(denominators[task], 1e-12) for task, loss in losses.items()}
+    def _read(self, step: int, data: StepData, tally: Tally) -> dict[str, float]:
+        """Bring gradients and losses of all processes together, and read the losses.
+
+        Raises:
+            MultigraftError: one is not finite; nothing has moved then.
+        """
+        had, cuts = reduce_gradients(self.parameters, self.run.accelerator), self.cuts.of(data.rows)
+        others = [] if had is None else [had, torch.tensor(cuts).to(self.run.accelerator.device)]
+        read = tally.read(others, self.run.accelerator)
+        if had is not None:
+            rest = read[tally.size :]
+            drop_absent(self.parameters, rest[: len(self.parameters)])
+            cuts = rest[len(self.parameters) :]
+        losses, self.details = tally.losses(read), tally.details(read)
+        if not all(map(isfinite, read[: tally.size])):
+            worst = ", ".join(task for task, value in losses.items() if not isfinite(value)) or "this step"
+            raise MultigraftError(f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`, or look at the data")
+        self.cuts.add(cuts)
+        return losses
+
+    def _backward(self, step: int, batch: Batch, learned: bool, tally: Tally, exchange: StepExchange) -> None:
+        losses = self.run.model.losses(batch, True, self.lockstep, exchange.sharing(learned), learned)
+        exchange.keep(losses, batch)
+        means = tally.add(losses)
         chosen: Tensor | None = self.run.registry.hooks.loss_computed(run=self.run, step=step, losses=means)
         total = self._weighted(step, means) if chosen is None else chosen
-        if not torch.isfinite(total):
-            worst = ", ".join(task for task, mean in means.items() if not torch.isfinite(mean))
-            raise MultigraftError(f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`")
+        tally.add_total(total)
+        total = tied(total, exchange.shared())
         if self.lockstep:
             total = self.lockstep.tied(total)
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
-        return {task: mean.item() for task, mean in means.items()}
+
+    def _missing(self, data: StepData) -> dict[bool, int]:
+        """How many micro-batches fewer than another process this one has, of tasks that are learned and of others;
+        asked before the first pass, since layers that are gathered wait for all."""
+        if not self.lockstep:
+            return {}
+        return {learned: missing_batches(len(own), self.run.accelerator) for learned, own in data.batches.items()}
+
+    def _share_nothing(self, exchange: StepExchange, learned: bool) -> None:
+        """Take part in what other processes do with features of rows that this one has not."""
+        if shared := exchange.idle(learned):
+            with torch.set_grad_enabled(learned):
+                total = tied(torch.zeros((), device=shared[0].device), shared)
+            if total.requires_grad:
+                total.backward()  # type: ignore[no-untyped-call]
 
     def _weighted(self, step: int, means: Mapping[str, Tensor]) -> Tensor:
         tasks, total = self.run.recipe.tasks, self.total_weights[span_at(step, self.spans).number - 1]
@@ -84,7 +128,6 @@ class Trainer:
 
     def _apply(self) -> bool:
         """Make the optimizer's step; whether anything had a gradient."""
-        reduce_gradients(self.parameters, self.run.accelerator)
         moves = any(parameter.grad is not None for parameter in self.parameters)
         clip = self.run.recipe.train.optimizer.clip
         if clip is not None:
@@ -93,36 +136,8 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         return moves
 
-    def _denominators(self, batches: Sequence[Batch]) -> dict[str, float]:
-        sums: dict[str, float] = {}
-        for batch in batches:
-            for task, value in self.run.model.denominators(batch).items():
-                sums[task] = sums.get(task, 0.0) + value
-        return sums
 
-    def _pieces(self, samples: Sequence[Sample]) -> Sequence[Sequence[Sample]]:
-        """The batch in passes of `micro_batch`; an objective that cannot be split keeps it whole."""
-        size = self.run.recipe.train.micro_batch or len(samples)
-        if size < len(samples):
-            whole = [name for name, objective in self.run.model.objectives.items() if not objective.splittable]
-            if whole:
-                raise MultigraftError(
-                    f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
-                )
-        return micro_batches(samples, size)
-
-
-def collated(samples: Sequence[Sample], recipe: Recipe, model: Model, device: torch.device) -> Batch:
-    """A batch of samples, on the device."""
-    longest = model.backbone.longest
-    text_limits = {name: within(task.text_limit, longest.input) for name, task in recipe.tasks.items()}
-    target_limits = {name: within(task.target_limit, longest.output) for name, task in recipe.tasks.items()}
-    return collate(samples, model.backbone, text_limits, target_limits, list(recipe.tasks)).to(device)
-
-
-def seed_step(seed: int, step: int, rank: int) -> torch.Generator:
-    """Seed torch's global generator (dropout) for a step, and give another one for objectives."""
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Seed torch's global generator, by which dropout and objectives draw, for a step."""
     digest = hashlib.blake2b(f"{seed}/{step}/{rank}".encode(), digest_size=7).digest()
-    number = int.from_bytes(digest, "big")
-    torch.manual_seed(number)
-    return torch.Generator().manual_seed(number + 1)
+    torch.manual_seed(int.from_bytes(digest, "big"))

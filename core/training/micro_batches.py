@@ -1,28 +1,28 @@
-"""Cuts a batch into passes: samples of about the same length go together, so that little of a pass is padding."""
+"""Cuts a batch into passes: rows of about the same length go together, so that little of a pass is padding."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from multigraft.core.types.batch import Sample
+from multigraft.core.types.row import TEXT, Row
 
-_CHARACTERS_A_TOKEN, _TOKENS_A_PICTURE = 4, 8
-"""Rough, before texts become tokens and pictures prompts: nothing but padding depends on it."""
+_TOKENS_AN_ITEM = 8
+"""Rough, before pictures become prompts: nothing but padding depends on it."""
 
 
-def micro_batches(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
-    """As few passes of at most `size` samples as there must be, cut where least is padded; shorter samples first."""
-    if size >= len(samples):
-        return [list(samples)]
-    ordered = sorted(samples, key=_length)
-    cuts = cheapest_cuts(np.array([_length(sample) for sample in ordered]), size)
+def micro_batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
+    """As few passes of at most `size` rows as there must be, cut where least is padded; shorter rows first."""
+    if size >= len(rows):
+        return [list(rows)]
+    ordered = sorted(rows, key=_length)
+    cuts = cheapest_cuts(np.array([_length(row) for row in ordered], float), size)
     return [ordered[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(ordered)], strict=True)]
 
 
-def _length(sample: Sample) -> float:
-    pictures = sum(len(media.times) for media in sample.media)
-    return len(sample.example.text) / _CHARACTERS_A_TOKEN + pictures * _TOKENS_A_PICTURE
+def _length(row: Row) -> int:
+    items = sum(len(media.times) for media in row.sample.media)
+    return len(row.texts[TEXT].ids) + items * _TOKENS_AN_ITEM
 
 
 def cheapest_cuts(lengths: NDArray[np.float64], size: int) -> list[int]:

@@ -14,16 +14,27 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
-def reduce_gradients(parameters: Sequence[nn.Parameter], accelerator: "Accelerator") -> None:
-    """Replace every gradient by its sum over the processes."""
+def reduce_gradients(parameters: Sequence[nn.Parameter], accelerator: "Accelerator") -> Tensor | None:
+    """Replace every gradient by its sum over the processes.
+
+    Returns:
+        For each parameter, how many processes had a gradient; still on the device. None for a single process.
+    """
     if accelerator.num_processes == 1:
-        return
+        return None
+    had = torch.tensor([float(p.grad is not None) for p in parameters]).to(accelerator.device)
     pieces = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    bits = torch.tensor([float(p.grad is not None) for p in parameters], device=accelerator.device)
-    flat = accelerator.reduce(torch.cat([*(piece.flatten() for piece in pieces), bits]), "sum")
-    sums, present = flat[: -len(parameters)], flat[-len(parameters) :]
-    for parameter, total, bit in zip(parameters, sums.split([p.numel() for p in pieces]), present, strict=True):
-        parameter.grad = total.view_as(parameter).clone() if bit > 0 else None
+    flat = accelerator.reduce(torch.cat([piece.flatten() for piece in pieces]), "sum")
+    for parameter, total in zip(parameters, flat.split([p.numel() for p in pieces]), strict=True):
+        parameter.grad = total.view_as(parameter).clone()
+    return had
+
+
+def drop_absent(parameters: Sequence[nn.Parameter], had: Sequence[float]) -> None:
+    """Leave parameters without gradient that had none in any process."""
+    for parameter, processes in zip(parameters, had, strict=True):
+        if processes == 0:
+            parameter.grad = None
 
 
 def reduce_sums(sums: Mapping[str, float], tasks: Sequence[str], accelerator: "Accelerator") -> dict[str, float]:

@@ -21,16 +21,17 @@ from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_folder import checkpoints
 from multigraft.core.run.run_setup import open_run
 from multigraft.core.run.times import Times
+from multigraft.core.training import step_data
 from multigraft.core.training.checkpoint import load_checkpoint, save_checkpoint
 from multigraft.core.training.environment import earlier_environment, write_environment
 from multigraft.core.training.finished import earlier_results, finished
 from multigraft.core.training.graft_acts import check_graft_acts
 from multigraft.core.training.interrupt import StopRequest
-from multigraft.core.training.loop import Trainer, collated
+from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer, rate_at
 from multigraft.core.training.progress import Progress
+from multigraft.core.training.step_data import StepData
 from multigraft.core.training.train_lines import TrainLines
-from multigraft.core.types.batch import Sample
 
 
 def train(
@@ -74,10 +75,10 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         registry.hooks.run_started(run=run)
         losses: dict[str, float] = {}
-        for step, samples in enumerate(run.data.stream(run.rank).batches(0, steps)):
-            losses = trainer.step(step, samples)
+        for step, data in enumerate(step_data.steps(run, 0, steps)):
+            losses = trainer.step(step, data)
             if trainer.first_move is not None:
-                check_graft_acts(run.model, collated(samples, recipe, run.model, run.accelerator.device))
+                _check_graft_acts(run, data)
             registry.hooks.step_ended(run=run, step=step + 1, losses=losses)
         return losses
 
@@ -106,7 +107,6 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
         write_text(run.folder / "recipe.yaml", dump_recipe(recipe))
         write_environment(run, name)
     lines.begin(first)
-    stream = run.data.stream(run.rank)
     trainer = Trainer(run, optimizer)
     run.registry.hooks.run_started(run=run)
     progress = Progress(recipe.train.steps, list(recipe.tasks), first, times=times, shown=run.is_main)
@@ -114,15 +114,15 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
     with times.spending("step"), progress, stop:
         for line in (*unscored(recipe), *run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])):
             progress.message(line)
-        batches = _timed(stream.batches(first, recipe.train.steps), times)
-        for step, samples in enumerate(batches, start=first):
+        prepared = _timed(step_data.steps(run, first, recipe.train.steps), times)
+        for step, data in enumerate(prepared, start=first):
             span = span_at(step, trainer.spans)
             if len(trainer.spans) > 1 and step in (span.start, first):
                 progress.message(f"stage {span.number} of {len(trainer.spans)}: {span.in_words(recipe.tasks)}")
-            losses = trainer.step(step, samples)
+            losses = trainer.step(step, data)
             if step == trainer.first_move:
-                check_graft_acts(run.model, collated(samples, recipe, run.model, accelerator.device))
-            _after_step(run, step + 1, losses, progress, lines)
+                _check_graft_acts(run, data)
+            _after_step(run, step + 1, losses, trainer.details, progress, lines)
             if (step + 1) % recipe.train.checkpoint_steps == 0 or step + 1 == recipe.train.steps or stop.asked:
                 _save(run, step + 1, optimizer, lines, name)
             if stop.asked:
@@ -138,21 +138,34 @@ def _save(run: OpenRun, step: int, optimizer: Optimizer, lines: TrainLines, name
         run.accelerator.wait_for_everyone()
 
 
-def _timed(batches: Iterator[list[Sample]], times: Times) -> Iterator[list[Sample]]:
-    """The batches; what passes until one is there is waiting."""
+def _timed(prepared: Iterator[StepData], times: Times) -> Iterator[StepData]:
+    """The data of steps; what passes until they are there is waiting."""
     while True:
         with times.spending("wait"):
-            samples = next(batches, None)
-        if samples is None:
+            data = next(prepared, None)
+        if data is None:
             return
-        yield samples
+        yield data
 
 
-def _after_step(run: OpenRun, step: int, losses: dict[str, float], progress: Progress, lines: TrainLines) -> None:
+def _check_graft_acts(run: OpenRun, data: StepData) -> None:
+    """Of the first batch of a step, where this process has one."""
+    for batch in data.batches[True][:1]:
+        check_graft_acts(run.model, batch.to(run.accelerator.device))
+
+
+def _after_step(
+    run: OpenRun,
+    step: int,
+    losses: dict[str, float],
+    details: dict[str, float],
+    progress: Progress,
+    lines: TrainLines,
+) -> None:
     recipe = run.recipe
     run.registry.hooks.step_ended(run=run, step=step, losses=losses)
     progress.step(step, losses, rate_at(step - 1, recipe.train), recipe.train.batch)
-    lines.step(step, losses)
+    lines.step(step, {**losses, **details})
     if recipe.eval.every is not None and step % recipe.eval.every == 0 and step < recipe.train.steps:
         with progress.away():
             values = _evaluate(run, step)

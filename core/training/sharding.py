@@ -27,7 +27,7 @@ def shard_trunk(run: OpenRun, unlearned: Collection[str]) -> Lockstep | None:
         return None
     model, backbone = run.model, run.model.backbone
     shard_layers(backbone, run.accelerator.device)
-    entrances = [prompt.entrance for prompt in model.prompter.prompts]
+    entrances = [prompt.entrance for prompt in model.prompts]
     split = any((each.stack, each.place) == (backbone.predicts, "back") for each in entrances)
     return Lockstep(backbone, model.objectives, unlearned, split)
 

@@ -22,7 +22,8 @@ class TrainLines:
         """The line before: its `step` and its `scalars`."""
 
     def step(self, step: int, losses: Mapping[str, float]) -> None:
-        """Step `step` is done, counted from 1; `losses` holds the mean loss of each task of its batch."""
+        """Step `step` is done, counted from 1; `losses` holds the mean loss of each task of its batch, and
+        of objectives beside each other."""
         train = self._run.recipe.train
         self._window.add(losses, train.batch)
         if step % train.log_every == 0 or step in (1, train.steps):
@@ -52,7 +53,8 @@ class TrainLines:
 
     def _scalars(self, step: int) -> dict[str, float]:
         means = self._window.means()
-        losses = {f"train/{task}/loss": means[task] for task in self._run.recipe.tasks if task in means}
+        tasks = [task for task in self._run.recipe.tasks if task in means]
+        losses = {f"train/{name}/loss": means[name] for name in [*tasks, *sorted(means.keys() - set(tasks))]}
         return {**losses, "train/rate": rate_at(step - 1, self._run.recipe.train)}
 
     def _log(self, pace: Mapping[str, float]) -> None:

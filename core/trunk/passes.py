@@ -1,6 +1,6 @@
 """The passes of a batch through a backbone: each stack runs once, when its states are first asked for."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -42,6 +42,7 @@ class Passes:
         taps: layers whose incoming states are kept, by stack.
         checkpoint: whether layers are computed again in the backward pass.
         split: whether targets are read as a continuation of the beginning even where nothing joins in front of them.
+        elsewhere: what a run gives that is made over more rows than these, for these.
     """
 
     def __init__(
@@ -53,10 +54,9 @@ class Passes:
         taps: Mapping[str, Collection[At]] = {},
         checkpoint: bool = False,
         split: bool = False,
+        elsewhere: "Callable[[Run], StackOutput | None]" = lambda run: None,
     ) -> None:
-        self.closed = False
-        """Whether no further pass may be made."""
-        self._split = split
+        self._split, self._elsewhere = split, elsewhere
         self.backbone, self.texts, self.intercept = backbone, texts, intercept
         self._inserts, self._taps, self._checkpoint = inserts, taps, checkpoint
         self._outputs: dict[tuple[str, bool], StackOutput] = {}
@@ -69,7 +69,8 @@ class Passes:
         """
         key = stack, stack == self.backbone.predicts and (beginning or self._joined_behind)
         if key not in self._outputs:
-            self._outputs[key] = self._run(*key)
+            made = self._elsewhere((stack, "beginning" if key[1] else "whole"))
+            self._outputs[key] = self._run(*key) if made is None else made
         return self._outputs[key]
 
     def target_states(self) -> Tensor:
@@ -95,6 +96,10 @@ class Passes:
         real = self.texts.mask[..., None].to(states.dtype)
         return (states * real).sum(1) / real.sum(1)
 
+    def text_states(self) -> Tensor:
+        """Last states of the text's own tokens in the stack that reads it, `(rows, text tokens, width)`."""
+        return self.output(next(iter(self.backbone.stacks))).states[:, : self.texts.ids.shape[1]]
+
     @cached_property
     def beginning(self) -> Continuation:
         """Where decoding begins.
@@ -111,11 +116,6 @@ class Passes:
         last = positions.expand(rows, -1).gather(1, places.expand(rows, -1))
         assert output.cache is not None
         return Continuation(self.backbone, _first_hidden(output, places), output.cache, last + 1, self._memory(name))
-
-    def runs(self, reads: Collection[str]) -> Collection[Run]:
-        """The runs that these need; a single target token is predicted by the beginning alone."""
-        runs = runs_for(self.backbone, reads, self._joined_behind)
-        return [run for run in runs if run[1] != "rest" or self.texts.targets.shape[1] > 1]
 
     def make(self, run: Run) -> Tensor:
         """Make a run now; its last states, `(rows, tokens, width)`."""
@@ -156,11 +156,6 @@ class Passes:
         return None if read is None else self.output(read).tokens
 
     def _run(self, name: str, beginning: bool) -> StackOutput:
-        if self.closed:
-            raise MultigraftError(
-                f"a loss asks for a pass through the {name} that its objective's `reads` does not name: with "
-                "`train.shard` all processes make the same passes"
-            )
         stack = self.backbone.stacks[name]
         memory = self._memory(name)
         given = (self._begun if beginning else self._whole).inputs[name]
@@ -179,19 +174,20 @@ class Passes:
 
 
 def runs_for(backbone: Backbone, reads: Collection[str], split: bool) -> tuple[Run, ...]:
-    """The runs that outputs need, each behind those whose states it reads; none where nothing is read.
+    """The runs that needs take, each behind those whose states it reads; none where nothing of the backbone is read.
 
     Args:
+        reads: `Need.what`.
         split: whether targets are read as a continuation of the beginning.
     """
-    if not reads:
+    if not set(reads) - {"media"}:
         return ()
     parts: set[str] = set()
-    if "hidden" in reads:
+    if "targets" in reads:
         parts |= {"beginning", "rest"} if split else {"whole"}
     if "states" in reads:
         parts.add("beginning" if split else "whole")
-    if "summary" in reads and backbone.summary == "begin":
+    if "beginning" in reads or ("summary" in reads and backbone.summary == "begin"):
         parts.add("beginning")
     runs: list[Run] = []
     for name in backbone.stacks:

@@ -1,6 +1,6 @@
 """A mixed batch: samples of several tasks in contiguous segments, with different media and numbers of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from multigraft.core.types.pieces import Piece, joined
 if TYPE_CHECKING:
     from multigraft.core.types.annotation import Annotation
     from multigraft.core.types.media import Media
+    from multigraft.core.types.row import Row
 
 IGNORED = -100
 """Target id that counts in no loss."""
@@ -76,50 +77,81 @@ class Sample:
     """`SHARD#KEY`."""
     graft: str = ""
     """Which of several grafts it goes through."""
+    epoch: int | None = None
+    """How often training has read it before; None in evaluation."""
+    place: int = 0
+    """Its number in the global batch."""
 
 
 @dataclass(frozen=True)
-class Visual:
-    """All media of one kind in a batch, pictures laid end to end."""
+class MediaItems:
+    """All media of one kind in a batch, laid end to end; an item is a picture, a frame, a clip of sound."""
 
     kind: str
-    """`image` or `video`."""
+    """`image`, `video`, `audio`."""
     rows: Tensor
     """`(rows,)`, the batch's rows that have such media."""
     slot: Tensor
-    """`(pictures,)`, index into `rows` for each picture."""
+    """`(items,)`, index into `rows` for each item."""
     order: Tensor
-    """`(pictures,)`, number of the picture within its row, from 0."""
+    """`(items,)`, number of the item within its row, from 0."""
     times: Tensor
-    """`(pictures,)`, seconds."""
-    pixels: Tensor | None
-    """uint8 `(pictures, 3, size, size)`."""
+    """`(items,)`, seconds."""
+    arrays: Tensor | None
+    """`(items, ...)`, such as uint8 pictures `(items, 3, size, size)`."""
     features: Tensor | None
-    """`(pictures, tokens, width)` where stored features were read."""
+    """`(items, tokens, width)` where stored features were read."""
+    numbers: tuple[int, ...]
+    """`rows`, on the host."""
+    counts: tuple[int, ...]
+    """Items of each of the rows, on the host."""
+    modality: str = "visual"
+    """Whose encoder reads them."""
+    mask: Tensor | None = None
+    """`(items, length)`, True at what is real of each array; None where all are of one size."""
 
-    def select(self, rows: Sequence[int]) -> "Visual | None":
-        """The media of some of the batch's rows, numbered among these; None where they have none."""
-        place = {row: number for number, row in enumerate(rows)}
-        kept = [slot for slot, row in enumerate(self.rows.tolist()) if row in place]
-        if not kept:
-            return None
-        slots = self.rows.new_tensor(kept)
-        pictures = torch.isin(self.slot, slots)
-        return Visual(
-            self.kind,
-            rows=self.rows.new_tensor([place[row] for row in self.rows[slots].tolist()]),
-            slot=torch.searchsorted(slots, self.slot[pictures]),
-            order=self.order[pictures],
-            times=self.times[pictures],
-            pixels=None if self.pixels is None else self.pixels[pictures],
-            features=None if self.features is None else self.features[pictures],
+    @property
+    def most(self) -> int:
+        """Items of a row, at most."""
+        return max(self.counts)
+
+    def to(self, device: torch.device) -> "MediaItems":
+        """The same on another device."""
+        return replace(self, **_moved(self, device))
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """One text of each row of a batch."""
+
+    ids: Tensor
+    """`(rows, tokens)`, padded at the end; a target is padded with `IGNORED`."""
+    mask: Tensor
+    """`(rows, tokens)`, True at real tokens."""
+    labels: Tensor
+    """`(labels,)`, the tokens to be predicted, row by row."""
+    places: Tensor
+    """`(labels,)`, where they stand among all `rows * tokens`."""
+    rows: Tensor
+    """`(labels,)`, the row of each."""
+    counts: tuple[int, ...]
+    """Labels of each row, on the host."""
+
+    def narrow(self, start: int, stop: int) -> "TextBatch":
+        """Of neighbouring rows alone."""
+        first, last = sum(self.counts[:start]), sum(self.counts[:stop])
+        return TextBatch(
+            self.ids[start:stop],
+            self.mask[start:stop],
+            self.labels[first:last],
+            self.places[first:last] - start * self.ids.shape[1],
+            self.rows[first:last] - start,
+            self.counts[start:stop],
         )
 
-    def to(self, device: torch.device) -> "Visual":
+    def to(self, device: torch.device) -> "TextBatch":
         """The same on another device."""
-        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        moved: dict[str, Any] = {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
-        return replace(self, **moved)
+        return replace(self, **_moved(self, device))
 
 
 @dataclass(frozen=True)
@@ -127,49 +159,49 @@ class Batch:
     """Rows in the order of `segments`; one row a sample."""
 
     segments: tuple[Segment, ...]
-    samples: tuple[Sample, ...]
-    text_ids: Tensor
-    """`(rows, text tokens)`, padded at the end."""
-    text_mask: Tensor
-    """`(rows, text tokens)`, True at real tokens."""
-    target_ids: Tensor
-    """`(rows, target tokens)`, `IGNORED` at padding."""
+    rows: "tuple[Row, ...]"
+    """The rows as they were prepared, on the host."""
+    texts: Mapping[str, TextBatch]
+    """`text`, `target`, and what objectives have added; a row that has none of a name has no token there."""
     weights: Tensor
     """`(rows,)`, weight of each sample in its task's loss."""
-    visuals: tuple[Visual, ...]
-    cut: tuple[frozenset[str], ...] = ()
-    """For each row, what of its texts a limit has cut: `context`, `choices`, `question`, `target`."""
+    media_keys: Tensor
+    """`(rows,)`, numbers that are equal where rows are about the same media."""
+    media: tuple[MediaItems, ...]
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The sample of each row."""
+        return tuple(row.sample for row in self.rows)
+
+    @property
+    def cut(self) -> tuple[frozenset[str], ...]:
+        """For each row, what of its texts a limit has cut: `context`, `choices`, `question`, `target`."""
+        return tuple(row.cut for row in self.rows)
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        moved: dict[str, Any] = {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
-        return replace(self, visuals=tuple(visual.to(device) for visual in self.visuals), **moved)
+        return replace(
+            self,
+            texts={name: text.to(device) for name, text in self.texts.items()},
+            media=tuple(each.to(device) for each in self.media),
+            **_moved(self, device),
+        )
 
-    def select(self, rows: Sequence[int]) -> "Batch":
-        """Some of its rows, given in their order, padded as before; itself where these are all."""
-        if len(rows) == len(self.samples):
-            return self
-        numbers = self.text_ids.new_tensor(rows)
-        tensors: dict[str, Any] = {
-            name: value[numbers] for name, value in vars(self).items() if isinstance(value, Tensor)
-        }
-        visuals = (visual.select(rows) for visual in self.visuals)
-        return Batch(
-            segments=tuple(segments_of(self.segments, rows)),
-            samples=tuple(self.samples[row] for row in rows),
-            visuals=tuple(visual for visual in visuals if visual is not None),
-            cut=tuple(self.cut[row] for row in rows) if self.cut else (),
-            **tensors,
+    def pinned(self) -> "Batch":
+        """The same in memory that a GPU copies from without anybody waiting."""
+        return replace(
+            self,
+            texts={name: replace(text, **_pinned(text)) for name, text in self.texts.items()},
+            media=tuple(replace(each, **_pinned(each)) for each in self.media),
+            **_pinned(self),
         )
 
 
-def segments_of(segments: Sequence[Segment], rows: Sequence[int]) -> list[Segment]:
-    """The segments of some of a batch's rows, given in their order, numbered among these."""
-    found, start = [], 0
-    for segment in segments:
-        count = sum(segment.start <= row < segment.stop for row in rows)
-        if count:
-            found.append(replace(segment, start=start, stop=start + count))
-        start += count
-    return found
+def _moved(of: object, device: torch.device) -> dict[str, Any]:
+    """The tensors of a dataclass on another device."""
+    return {name: each.to(device, non_blocking=True) for name, each in vars(of).items() if isinstance(each, Tensor)}
+
+
+def _pinned(of: object) -> dict[str, Any]:
+    return {name: each.pin_memory() for name, each in vars(of).items() if isinstance(each, Tensor)}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding
 
-from multigraft import Interceptor, MultigraftError, OptionError, Site
+from multigraft import Interceptor, MultigraftError, OptionError, Site, Vocabulary
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.options import BertOptions
@@ -134,6 +134,13 @@ class BertBackbone(TransformersBackbone):
         """The encoder reads the text, and nothing reads targets."""
         positions = torch.arange(text_ids.shape[1], device=text_ids.device)[None]
         return Arranged({"encoder": StackInput(text_ids, text_mask, positions)})
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokenizer's ids; CLS and padding are never hidden, SEP may be (as in ALBEF's code)."""
+        tokenizer = self.text.tokenizer
+        mask = getattr(tokenizer, "mask_token_id", None)
+        return Vocabulary(len(tokenizer), mask, frozenset({self.pad, *self.text.begin}))
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""

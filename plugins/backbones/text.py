@@ -1,6 +1,7 @@
 """Texts to ids and back, with the special tokens of a backbone's family."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -22,10 +23,13 @@ class TextCodec:
     def __init__(self, tokenizer: Any, begin: Sequence[int], end: int | None, pad: int) -> None:
         self.tokenizer, self.begin, self.pad = tokenizer, list(begin), pad
         self.end = [] if end is None else [end]
+        self._lock = Lock()
+        """A fast tokenizer is written to when it is used."""
 
     def encode(self, texts: Sequence[str], limit: int | None, fill: int) -> Tensor:
         """Ids `(texts, tokens)`, filled up at the end; a text longer than `limit` loses its last tokens."""
-        rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        with self._lock:
+            rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         room = None if limit is None else max(limit - len(self.begin) - len(self.end), 0)
         framed = [torch.tensor([*self.begin, *row[:room], *self.end]) for row in rows]
         return torch.nn.utils.rnn.pad_sequence(framed, batch_first=True, padding_value=fill)
@@ -39,4 +43,5 @@ class TextCodec:
     def decode(self, ids: Tensor) -> list[str]:
         """Texts without special tokens."""
         rows = ids.masked_fill(ids == IGNORED, self.pad).tolist()
-        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]
+        with self._lock:
+            return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]

@@ -1,12 +1,28 @@
 """`classification`: a linear head over what the backbone says of a row, such as the decoder's first state."""
 
+import random
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from multigraft import Decoding, Head, Initial, MultigraftError, Objective, TaskBatch, TaskOutputs, did_you_mean
+from multigraft import (
+    Decoding,
+    Head,
+    Initial,
+    Loss,
+    MultigraftError,
+    Need,
+    Objective,
+    Row,
+    Shapes,
+    TaskBatch,
+    TaskOutputs,
+    TextRow,
+    Vocabulary,
+    did_you_mean,
+)
 from multigraft.init import normal, zeros
 from multigraft.plugins.objectives.options import ClassificationOptions
 
@@ -30,15 +46,15 @@ class LinearHead(Head):
 class Classification(Objective):
     """One label a sample."""
 
-    reads = ("summary",)
+    needs = (Need("summary"),)
 
     def __init__(self, options: ClassificationOptions) -> None:
         self.labels = list(options.labels)
         self.number = {label: number for number, label in enumerate(self.labels)}
 
-    def make_head(self, width: int) -> Head:
+    def modules(self, shapes: Shapes) -> dict[str, Head]:
         """A linear layer to the labels."""
-        return LinearHead(width, len(self.labels))
+        return {"labels": LinearHead(shapes.width, len(self.labels))}
 
     def refuse(self, targets: Sequence[str]) -> str | None:
         """A target that is none of the labels."""
@@ -51,30 +67,44 @@ class Classification(Objective):
         """Labels that no target is."""
         return [label for label in self.labels if label not in targets]
 
-    def denominator(self, rows: TaskBatch) -> float:
-        """Samples."""
-        return float(len(rows.samples))
+    def prepare(self, row: Row, draw: random.Random | None, vocabulary: Vocabulary) -> Row:
+        """Add the label: a text of one token, the label's number; none where the target is no label."""
+        number = self.number.get(row.sample.example.target)
+        ids = torch.tensor([] if number is None else [number], dtype=torch.long)
+        return row.with_text("label", TextRow(ids, labels=ids))
 
-    def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Tensor:
+    def denominator(self, rows: Sequence[Row]) -> float:
+        """Samples."""
+        return float(len(rows))
+
+    def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Loss:
         """Weighted sum of the samples' cross-entropies.
 
         Raises:
             MultigraftError: a target is none of the labels.
         """
-        targets = torch.tensor([self._number(rows, sample.example.target) for sample in rows.samples])
-        logits = outputs.head(outputs.summary()).float()
-        losses = cross_entropy(logits, targets.to(logits.device), reduction="none")
-        return (losses * rows.weights).sum()
+        self._refuse_other_targets(rows)
+        losses = cross_entropy(self._logits(outputs), rows.texts["label"].labels, reduction="none")
+        return Loss((losses * rows.weights).sum())
+
+    def label_scores(self, rows: TaskBatch, outputs: TaskOutputs) -> Tensor:
+        """`(rows, labels)`."""
+        return self._logits(outputs).log_softmax(1)
+
+    def _logits(self, outputs: TaskOutputs) -> Tensor:
+        return outputs.module("labels", outputs.summary()).float()
 
     def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
         """The likeliest label."""
-        return [self.labels[number] for number in outputs.head(outputs.summary()).argmax(dim=1).tolist()]
+        return [self.labels[number] for number in self._logits(outputs).argmax(dim=1).tolist()]
 
-    def _number(self, rows: TaskBatch, target: str) -> int:
-        if target not in self.number:
-            known = ", ".join(self.labels)
-            raise MultigraftError(f"task '{rows.task}': target {target!r} is none of the labels: {known}")
-        return self.number[target]
+    def _refuse_other_targets(self, rows: TaskBatch) -> None:
+        for sample in rows.samples:
+            if sample.example.target not in self.number:
+                known = ", ".join(self.labels)
+                raise MultigraftError(
+                    f"task '{rows.task}': target {sample.example.target!r} is none of the labels: {known}"
+                )
 
 
 def build(options: ClassificationOptions) -> Classification:

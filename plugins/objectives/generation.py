@@ -1,17 +1,18 @@
 """`generation`: cross-entropy of the target's tokens (VL-T5, section 3.3; VL-Adapter's three reductions)."""
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from multigraft import IGNORED, Backbone, Decoding, MultigraftError, Objective, TaskBatch, TaskOutputs
+from multigraft import Backbone, Decoding, Loss, MultigraftError, Need, Objective, Row, TaskBatch, TaskOutputs
 from multigraft.plugins.objectives.options import GenerationOptions
 
 
 class Generation(Objective):
     """Train on the target text; answer by generating, or by scoring candidates."""
 
-    reads = ("hidden",)
+    needs = (Need("targets"),)
 
     def __init__(self, options: GenerationOptions) -> None:
         self.options = options
@@ -22,25 +23,23 @@ class Generation(Objective):
             return None
         return "this backbone predicts no targets, by which it trains and answers; take `classification`"
 
-    def denominator(self, rows: TaskBatch) -> float:
+    def denominator(self, rows: Sequence[Row]) -> float:
         """Tokens, samples, or the sum of weights."""
         if self.options.reduction == "token-mean":
-            return float((rows.target_ids != IGNORED).sum())
+            return float(sum(len(row.texts["target"].ids) for row in rows))
         if self.options.reduction == "weighted":
-            return float(rows.weights.sum())
-        return float(len(rows.samples))
+            return float(torch.tensor([row.weight for row in rows], dtype=torch.float32).sum())
+        return float(len(rows))
 
-    def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Tensor:
+    def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Loss:
         """Sum over the rows. The output layer runs only where a token counts."""
-        counted = rows.target_ids != IGNORED
-        logits = outputs.logits(outputs.hidden()[counted]).float()
-        losses = cross_entropy(
-            logits, rows.target_ids[counted], reduction="none", label_smoothing=self.options.smoothing
-        )
-        by_row = torch.zeros_like(rows.weights).index_add(0, counted.nonzero()[:, 0], losses)
+        target = rows.texts["target"]
+        logits = outputs.logits(outputs.hidden().flatten(0, 1)[target.places]).float()
+        losses = cross_entropy(logits, target.labels, reduction="none", label_smoothing=self.options.smoothing)
+        by_row = torch.zeros_like(rows.weights).index_add(0, target.rows, losses)
         if self.options.reduction != "token-mean":
-            by_row = by_row / counted.sum(1).clamp(min=1)
-        return (by_row * rows.weights).sum()
+            by_row = by_row / target.mask.sum(1).clamp(min=1)
+        return Loss((by_row * rows.weights).sum())
 
     def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
         """The generated text, or the likeliest of each sample's choices.

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from multigraft import Options
+from multigraft import ObjectiveOptions
 
 
-class GenerationOptions(Options):
+class GenerationOptions(ObjectiveOptions):
     """Token cross-entropy of the target text."""
 
     reduction: Literal["token-mean", "sample-mean", "weighted"] = "sample-mean"
@@ -17,7 +17,7 @@ class GenerationOptions(Options):
     """Label smoothing."""
 
 
-class ClassificationOptions(Options):
+class ClassificationOptions(ObjectiveOptions):
     """Cross-entropy over a list of answers, from the decoder's first state."""
 
     labels: list[str] = Field(min_length=2)
@@ -30,3 +30,52 @@ class ClassificationOptions(Options):
         if twice is not None:
             raise ValueError(f"label {twice!r} is given twice")
         return labels
+
+
+class MaskedWordsOptions(ObjectiveOptions):
+    """Hidden words are predicted from the others."""
+
+    share: float = Field(0.15, gt=0.0, lt=1.0)
+    """Share of the words that are predicted."""
+    distillation: float = Field(0.0, ge=0.0, le=1.0)
+    """Weight of the teacher's distribution beside the words themselves; 0 for no teacher."""
+
+
+class ContrastiveOptions(ObjectiveOptions):
+    """Media and their texts lie near each other, and far from others."""
+
+    width: int = Field(256, ge=1, le=65_536)
+    """Of the features that are compared."""
+    temperature: float = Field(0.07, ge=0.001, le=0.5)
+    """What scores are divided by at the start; it is trained."""
+    in_batch: bool = True
+    """Whether rows are told from the others of the batch, of all processes; a batch then cannot be split."""
+    queue: int = Field(0, ge=0, le=2**24)
+    """Features of earlier batches that rows are told from; 0 for none."""
+    teacher: bool = False
+    """Whether features are compared with those of the teacher, the moving average of what is trained."""
+    distillation: float = Field(0.0, ge=0.0, le=1.0)
+    """Weight of the teacher's likeness beside what belongs together; 0 for none."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "ContrastiveOptions":
+        if not (self.in_batch or self.queue):
+            raise ValueError("without `in_batch` it needs a `queue`: rows must be told from something")
+        if not self.teacher and (self.queue or self.distillation):
+            raise ValueError("`queue` and `distillation` need `teacher: true`")
+        return self
+
+
+class MatchingOptions(ObjectiveOptions):
+    """Whether media and text belong together."""
+
+    negatives: Literal["even", "alike"] = "even"
+    """How the pairs that do not belong together are drawn: evenly, or the likelier the more alike."""
+    labels: tuple[str, str] = ("no", "yes")
+    """What it says of a pair that does not belong together, and of one that does."""
+    teacher: bool = False
+    """With `alike`: whether features are compared with those of the teacher, the moving average of what is trained."""
+    width: int = Field(256, ge=1, le=65_536)
+    """With `alike`: of the features that are compared; the module is that of `contrastive`, where the task has it."""
+    temperature: float = Field(0.07, ge=0.001, le=0.5)
+    """With `alike`: what scores are divided by at the start."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from multigraft import Options, Registered, TaskOptions
+from multigraft import ObjectiveOptions, Options, Registered, TaskOptions
 
 _OBJECTIVE: Any = {"kind": "generation", "reduction": "sample-mean"}
 _METRICS: Any = ["vqa-accuracy", "exact-match", {"kind": "accuracy-by-type", "of": "vqa-accuracy"}]
@@ -15,7 +15,7 @@ class VisualQuestionAnsweringOptions(TaskOptions):
 
     prefix: str = "vqa: "
     """Text put before every question; VL-Adapter's."""
-    objective: Annotated[Options, Registered("objectives")] = Field(_OBJECTIVE)
+    objective: list[Annotated[ObjectiveOptions, Registered("objectives")]] = Field(_OBJECTIVE, min_length=1)
     """Loss: mean over samples of mean token loss times the soft score of the answer drawn, as in VL-Adapter."""
     metrics: list[Annotated[Options, Registered("metrics")]] = Field(_METRICS, min_length=1)
     """Scores; the first is the task's main one."""

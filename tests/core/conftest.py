@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from multigraft.core.data.collate import collate
+from multigraft.core.data.rows import RowMaker, TextLimits
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.trunk import build_trunk
@@ -145,8 +146,9 @@ def batch_of():
     """Collate samples for a model."""
 
     def make(model, samples):
-        limits = dict.fromkeys(TASKS, 60)
-        return collate(samples, model.backbone, limits, limits, list(TASKS))
+        limits = dict.fromkeys(TASKS, TextLimits(60, 60))
+        prepare = {task: [each.objective.prepare for each in own] for task, own in model.objectives.items()}
+        return collate(RowMaker(model.backbone, limits, prepare).rows(samples), list(TASKS))
 
     return make
 

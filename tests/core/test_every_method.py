@@ -30,6 +30,7 @@ from multigraft.core.training.checkpoint import save_checkpoint
 from multigraft.core.training.export_task import export_task
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer
+from multigraft.core.training.step_data import StepMaker
 from multigraft.core.training.train_lines import TrainLines
 from multigraft.core.types.site import Site
 
@@ -179,11 +180,11 @@ def moved_by_noise(model, scale):
 
 
 def losses_of(model, batch):
-    return {task: loss.sum.item() for task, loss in model.losses(batch, training=False).items()}
+    return {task: loss.sum.item() for task, (loss,) in model.losses(batch, training=False).items()}
 
 
 def sums_and_gradients(model, batch):
-    sums = {task: loss.sum for task, loss in model.losses(batch, training=True).items()}
+    sums = {task: loss.sum for task, (loss,) in model.losses(batch, training=True).items()}
     trained = list(model.graft.bank.trained().values())
     return sums, torch.autograd.grad(torch.stack(list(sums.values())).sum(), trained, allow_unused=True)
 
@@ -235,11 +236,11 @@ def check_training(bench, backbone, recipe, folder):
     first, second = bench.batches[backbone]
     before = state_of(trainer)
     for step, some in enumerate((first, second)):
-        trainer.step(step, some)
+        trainer.step(step, StepMaker(trainer.run).of(some))
     check_that_present_tasks_alone_move(trainer, first + second, before)
     assert ABSENT not in {each.task for each in first + second}
     before, one = state_of(trainer), [each for each in second if each.task == "vqa"]
-    trainer.step(2, one)
+    trainer.step(2, StepMaker(trainer.run).of(one))
     check_that_present_tasks_alone_move(trainer, one, before)
     save_checkpoint(run, 3, trainer.optimizer, TrainLines(run))
     (folder / "recipe.yaml").write_text(dump_recipe(recipe))

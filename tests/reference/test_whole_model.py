@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from transformers import BartConfig, BartForConditionalGeneration, ByT5Tokenizer
 
+from multigraft.core.data.collate import collate
 from multigraft.core.graft.attach import Method, ModuleParts, add_method, add_module
 from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
@@ -14,10 +16,14 @@ from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.prompt import PromptShape
 from multigraft.core.model.model import Model
 from multigraft.core.model.prompting import PlacedPrompt
+from multigraft.core.model.task_objective import TaskObjective
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.decoding import greedy
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Batch, Sample, Segment, TextPair, Visual
+from multigraft.core.types.batch import Sample, TextPair
+from multigraft.core.types.media import Media
+from multigraft.core.types.need import View
+from multigraft.core.types.row import Row, TextRow
 from multigraft.plugins.adapters.bottleneck import Bottleneck
 from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.backbones.bart import BartBackbone
@@ -101,9 +107,10 @@ def model(arrays):
         assert value.shape == arrays[their_name(key)].shape
         value.data = arrays[their_name(key)]
     objectives = {
-        task: Generation(GenerationOptions(kind="generation", reduction=REDUCTIONS[task])) for task in REDUCTIONS
+        task: [TaskObjective("generation", Generation(GenerationOptions(kind="generation", reduction=reduction)))]
+        for task, reduction in REDUCTIONS.items()
     }
-    return Model(trunk, encoder, graft, objectives, {}, [PlacedPrompt(prompt, trunk.entrance, graft.bank)])
+    return Model(trunk, encoder, graft, objectives, [PlacedPrompt(prompt, trunk.entrance, graft.bank)])
 
 
 @pytest.fixture(scope="module")
@@ -112,23 +119,17 @@ def batch(arrays):
 
     def make(task):
         rows, two = len(arrays["in/input_ids"]), task == "nlvr"
-        sample = Sample(task, Annotation(id="1", task=task), TextPair("", ""), (), "")
-        features = arrays["in/nlvr_feats"].flatten(0, 1) if two else arrays["in/vis_feats"]
-        pictures = torch.arange(len(features))
-        each = 2 if two else 1
-        visual = Visual(
-            "image", torch.arange(rows), pictures // each, pictures % each, torch.zeros(len(features)), None, features
-        )
-        ids = arrays["in/input_ids"]
-        return Batch(
-            segments=(Segment(task, 0, rows),),
-            samples=(sample,) * rows,
-            text_ids=ids,
-            text_mask=ids != 1,
-            target_ids=arrays["in/nlvr_labels"] if two else arrays["in/labels"],
-            weights=arrays["in/scores"] if task == "vqa" else torch.ones(rows),
-            visuals=(visual,),
-        )
+        features = arrays["in/nlvr_feats"] if two else arrays["in/vis_feats"][:, None]
+        targets = arrays["in/nlvr_labels"] if two else arrays["in/labels"]
+        weights = arrays["in/scores"].tolist() if task == "vqa" else [1.0] * rows
+        made = []
+        for number, (text, target) in enumerate(zip(arrays["in/input_ids"], targets, strict=True)):
+            media = Media("image", None, np.zeros(len(features[number]), np.float32), features[number].numpy())
+            pair = TextPair("", "", weights[number])
+            sample = Sample(task, Annotation(id="1", task=task), pair, (media,), "")
+            target = target[target != -100]
+            made.append(Row(sample, {"text": TextRow(text[text != 1]), "target": TextRow(target, labels=target)}))
+        return collate(made, [task])
 
     return make
 
@@ -142,7 +143,7 @@ def test_every_trained_tensor_has_its_place(model, arrays):
 def test_encoder_states(model, batch, arrays):
     one = batch("vqa")
     encoded = model.run(one, training=False)["vqa"].states("encoder")
-    kept = torch.cat([one.text_mask, torch.ones(3, 4).bool()], 1)
+    kept = torch.cat([one.texts["text"].mask, torch.ones(3, 4).bool()], 1)
     torch.testing.assert_close(encoded.states[kept], arrays["out/vqa/encoder_last_hidden"][kept], atol=1e-4, rtol=1e-4)
     assert torch.equal(encoded.mask, kept)
 
@@ -151,20 +152,22 @@ def test_logits_and_losses_of_tokens(model, batch, arrays):
     one = batch("vqa")
     outputs = model.run(one, training=False)["vqa"]
     logits = outputs.logits(outputs.hidden())
-    kept = one.target_ids != -100
+    kept = one.texts["target"].ids != -100
     torch.testing.assert_close(logits[kept], arrays["out/vqa/logits"][kept], atol=1e-4, rtol=1e-4)
-    losses = torch.nn.functional.cross_entropy(logits[kept], one.target_ids[kept], reduction="none")
+    losses = torch.nn.functional.cross_entropy(logits[kept], one.texts["target"].ids[kept], reduction="none")
     torch.testing.assert_close(losses, arrays["out/vqa/token_loss"].view(3, 4)[kept], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("task", REDUCTIONS)
 def test_losses(model, batch, arrays, task):
-    loss = model.losses(batch(task), training=False)[task]
+    (loss,) = model.losses(batch(task), training=False)[task]
     torch.testing.assert_close(loss.sum / loss.denominator, arrays[f"loss/{task}"], atol=1e-4, rtol=1e-4)
 
 
 def test_greedy_outputs(model, batch, arrays):
     one = batch("vqa")
     intercept = make_interceptor(model.graft, one.segments, training=False)
-    ours = greedy(model.passes(one, intercept).beginning, intercept, Decoding(max_tokens=11))
+    ours = greedy(
+        model.passes(one, False).of(View(), ("decoder", "beginning"))[0].beginning, intercept, Decoding(max_tokens=11)
+    )
     assert ours.tolist() == arrays["gen/greedy12"][:, 1:].tolist()

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from multigraft.core.data.collate import collate
+from multigraft.core.data.rows import RowMaker, TextLimits
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.batch import IGNORED, Sample, Segment, TextPair
 from multigraft.core.types.media import Media
@@ -35,6 +36,11 @@ def sample(task, text, *media, target="no", weight=1.0):
     return Sample(task, Annotation(id=text, task=task), TextPair(text, target, weight), media, "a.tar#k")
 
 
+def collated(samples, limits=None):
+    limits = limits or {"a": TextLimits(9, 9)}
+    return collate(RowMaker(CharacterBackbone(), limits).rows(samples), list(limits))
+
+
 @pytest.fixture
 def batch():
     samples = [
@@ -43,7 +49,7 @@ def batch():
         sample("b", "2", picture(3), clip(7, 8, 9), target="maybe"),
         sample("a", "xy"),
     ]
-    return collate(samples, CharacterBackbone(), {"a": 5, "b": 9}, {"a": 9, "b": 9}, ["a", "b"])
+    return collated(samples, {"a": TextLimits(5, 9), "b": TextLimits(9, 9)})
 
 
 def test_rows_are_sorted_by_task_and_stay_in_order_within_it(batch):
@@ -53,28 +59,28 @@ def test_rows_are_sorted_by_task_and_stay_in_order_within_it(batch):
 
 
 def test_texts_are_cut_by_task_and_padded_over_all(batch):
-    assert batch.text_ids.tolist()[0] == [*b"twel", 1]
-    assert batch.text_mask.sum(1).tolist() == [5, 3, 4, 2]
-    assert batch.text_mask.dtype == torch.bool
-    assert batch.target_ids.tolist()[0] == [*b"no", 1, IGNORED, IGNORED, IGNORED]
-    assert batch.target_ids.tolist()[3] == [*b"maybe", 1]
+    assert batch.texts["text"].ids.tolist()[0] == [*b"twel", 1]
+    assert batch.texts["text"].mask.sum(1).tolist() == [5, 3, 4, 2]
+    assert batch.texts["text"].mask.dtype == torch.bool
+    assert batch.texts["target"].ids.tolist()[0] == [*b"no", 1, IGNORED, IGNORED, IGNORED]
+    assert batch.texts["target"].ids.tolist()[3] == [*b"maybe", 1]
 
 
 def test_pictures_of_a_kind_lie_end_to_end(batch):
-    images, videos = batch.visuals
+    images, videos = batch.media
     assert (images.kind, images.rows.tolist()) == ("image", [0, 3])
     assert (images.slot.tolist(), images.order.tolist()) == ([0, 0, 1], [0, 1, 0])
-    assert images.pixels[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert images.arrays[:, 0, 0, 0].tolist() == [1, 2, 3]
     assert (videos.kind, videos.rows.tolist()) == ("video", [2, 3])
     assert (videos.slot.tolist(), videos.order.tolist()) == ([0, 0, 1, 1, 1], [0, 1, 0, 1, 2])
-    assert videos.pixels[:, 0, 0, 0].tolist() == [5, 6, 7, 8, 9]
+    assert videos.arrays[:, 0, 0, 0].tolist() == [5, 6, 7, 8, 9]
     assert videos.times.tolist() == [0.0, 0.5, 0.0, 0.5, 1.0]
-    assert videos.pixels.dtype == torch.uint8
+    assert videos.arrays.dtype == torch.uint8
 
 
 def test_two_clips_of_a_row_are_numbered_on():
-    both = collate([sample("a", "x", clip(1, 2), clip(3))], CharacterBackbone(), {"a": 9}, {"a": 9}, ["a"])
-    assert both.visuals[0].order.tolist() == [0, 1, 2]
+    both = collated([sample("a", "x", clip(1, 2), clip(3))])
+    assert both.media[0].order.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
@@ -82,11 +88,11 @@ def test_stored_features_keep_their_values(dtype):
     values = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
     bits = values.view(torch.uint16).numpy() if dtype == torch.bfloat16 else values.numpy()
     media = Media("image", None, np.zeros(2, np.float32), bits)
-    batch = collate([sample("a", "x", media)], CharacterBackbone(), {"a": 9}, {"a": 9}, ["a"])
-    assert batch.visuals[0].pixels is None
-    assert torch.equal(batch.visuals[0].features, values)
+    batch = collated([sample("a", "x", media)])
+    assert batch.media[0].arrays is None
+    assert torch.equal(batch.media[0].features, values)
 
 
-def test_text_alone_has_no_visuals():
-    batch = collate([sample("a", "x")], CharacterBackbone(), {"a": 9}, {"a": 9}, ["a"])
-    assert batch.visuals == ()
+def test_text_alone_has_no_media():
+    batch = collated([sample("a", "x")])
+    assert batch.media == ()

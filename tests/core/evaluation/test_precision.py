@@ -8,9 +8,9 @@ from multigraft.core.evaluation.serving import Question, answer
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.run.artifact import open_artifact
 from multigraft.core.run.run_setup import open_run
+from multigraft.core.training import step_data
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer
-from multigraft.core.types.rank import Rank
 
 DTYPES = {"fp32": {torch.float32}, "bf16": {torch.bfloat16}}
 
@@ -35,7 +35,7 @@ def test_training_scores_and_controls(precision, recipe_file, registry, tmp_path
     with open_run(recipe, registry, tmp_path) as run:
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         ways = {
-            "step": lambda: trainer.step(0, next(iter(run.data.stream(Rank()).batches(0, 1)))),
+            "step": lambda: trainer.step(0, next(step_data.steps(run, 0, 1))),
             "scores on the way": lambda: evaluate_run(run, "validation", 2, 1),
             "final scores": lambda: final_results(run, "validation", []),
             "control": lambda: control_scores(run, "no-media", "validation"),
@@ -70,8 +70,8 @@ def test_losses_are_those_under_autocast_and_candidates_are_scored_in_float32(
     ours, exact = half.losses(batch, training=True), whole.losses(batch, training=True)
     with torch.autocast("cpu", torch.bfloat16):
         theirs = whole.losses(batch, training=True)
-    for task, loss in ours.items():
-        assert loss.sum.item() == theirs[task].sum.item() != exact[task].sum.item()
+    for task, (loss,) in ours.items():
+        assert loss.sum.item() == theirs[task][0].sum.item() != exact[task][0].sum.item()
     with half.computing(torch.device("cpu")):
         scores = half.run(batch, training=False)["vqa"].score([["red", "a box"], ["true"]])
     assert scores.dtype == torch.float32

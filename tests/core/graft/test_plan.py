@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from multigraft.core.data.collate import collate
 from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Batch, Sample, Segment, TextPair
+from multigraft.core.types.batch import Sample, Segment, TextPair
 from multigraft.core.types.grouped import Grouped
+from multigraft.core.types.row import Row, TextRow
 
 PRESENT = tuple(f"task{number}" for number in range(7))
 ABSENT = tuple(f"absent{number}" for number in range(64))
@@ -61,11 +63,15 @@ def batch(request):
     )
     rows, generator = bounds[-1], torch.Generator().manual_seed(0)
     ids, targets = (torch.randint(5, 200, (rows, count), generator=generator) for count in (6, 4))
-    return Batch(segments, samples, ids, torch.ones(rows, 6).bool(), targets, torch.ones(rows), ())
+    made = (
+        Row(sample, {"text": TextRow(text), "target": TextRow(target, labels=target)})
+        for sample, text, target in zip(samples, ids, targets, strict=True)
+    )
+    return collate(list(made), PRESENT)
 
 
 def total(model, batch):
-    return torch.stack([loss.sum for loss in model.losses(batch, training=True).values()]).sum()
+    return torch.stack([loss.sum for (loss,) in model.losses(batch, training=True).values()]).sum()
 
 
 def nodes(root):

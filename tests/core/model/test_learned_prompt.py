@@ -32,7 +32,7 @@ def texts(samples):
 
 
 def tokens_of(model, task):
-    prompt = model.prompter.prompts[0].module
+    prompt = model.prompts[0].module
     return functional_call(prompt.module, prompt.values(model.graft.bank, task), (None, None)).states
 
 
@@ -60,7 +60,7 @@ def test_it_stands_in_front_of_the_words(family, hidden, model_of, texts, batch_
         batch = batch_of(model, [sample])
         output = model.run(batch, training=False)[sample.task]
         stack = "decoder" if family == "DECODER" else "encoder"
-        expected = by_hand(model, family, batch.text_ids, tokens_of(model, sample.task))
+        expected = by_hand(model, family, batch.texts["text"].ids, tokens_of(model, sample.task))
         states = output.states(stack).states[:, 3:]
         torch.testing.assert_close(states[:, : expected.shape[1]], expected, rtol=1e-5, atol=1e-5)
 
@@ -86,7 +86,7 @@ def test_a_row_does_not_feel_the_length_of_others(family, place, model_of, texts
     batch = batch_of(model, texts)
     number = next(n for n, sample in enumerate(batch.samples) if sample.annotation.id == row.annotation.id)
     own = batch_of(model, [row])
-    count = own.target_ids.shape[1]
+    count = own.texts["target"].ids.shape[1]
     beside = model.run(batch, False)[row.task].hidden()[number - batch.segments[0].start, :count]
     torch.testing.assert_close(beside, model.run(own, False)[row.task].hidden()[0], rtol=1e-5, atol=1e-5)
 
@@ -94,7 +94,7 @@ def test_a_row_does_not_feel_the_length_of_others(family, place, model_of, texts
 def test_only_the_prompts_of_tasks_that_are_there_have_a_gradient(model_of, texts, batch_of):
     model = model_of("T5", {**LEARNED, "sharing": "per-task"})
     some = [sample for sample in texts if sample.task in ("vqa", "captions")]
-    torch.stack([loss.sum for loss in model.losses(batch_of(model, some), training=True).values()]).sum().backward()
+    torch.stack([loss.sum for (loss,) in model.losses(batch_of(model, some), training=True).values()]).sum().backward()
     moved = {key.owner.task_scope for key, value in model.graft.bank.trained().items() if value.grad is not None}
     assert moved == {"task:vqa", "task:captions"}
     assert len(model.graft.bank.trained()) == 4

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from multigraft.core.data.collate import collate
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model.lockstep import Lockstep
 from multigraft.core.trunk.passes import runs_for
+from multigraft.core.types.need import Need
 
 CLASSIFIED = {"kind": "classification", "labels": ["true", "false"]}
 ENCODER, WHOLE, BEGINNING, REST = (
@@ -31,25 +33,33 @@ def layers_run(model):
 
 
 def gradients(model, batch, lockstep, unlearned=()):
-    losses = model.losses(batch, training=True, unlearned=unlearned, lockstep=lockstep)
-    total = sum(loss.sum for loss in losses.values())
+    losses = {}
+    for learned in (True, False):
+        rows = [row for row in batch.rows if (row.task in unlearned) != learned]
+        if rows:
+            own = collate(rows, list(model.objectives))
+            losses |= model.losses(own, training=True, lockstep=lockstep, learned=learned)
+        elif lockstep:
+            with torch.set_grad_enabled(learned):
+                lockstep.make(None, learned)
+    total = sum(loss.sum for (loss,) in losses.values())
     total = lockstep.tied(total) if lockstep else total
     if total.requires_grad:
         total.backward()
     found = {}
     for key, value in model.graft.bank.trained().items():
         found[key], value.grad = value.grad, None
-    return {task: loss.sum.item() for task, loss in losses.items()}, found
+    return {task: loss.sum.item() for task, (loss,) in losses.items()}, found
 
 
 @pytest.mark.parametrize(
     ("reads", "split", "runs"),
     [
         ((), False, ()),
-        (("hidden",), False, (ENCODER, WHOLE)),
-        (("hidden",), True, (ENCODER, BEGINNING, REST)),
+        (("targets",), False, (ENCODER, WHOLE)),
+        (("targets",), True, (ENCODER, BEGINNING, REST)),
         (("summary",), True, (ENCODER, BEGINNING)),
-        (("hidden", "summary", "states"), False, (ENCODER, BEGINNING, WHOLE)),
+        (("targets", "summary", "states"), False, (ENCODER, BEGINNING, WHOLE)),
     ],
 )
 def test_runs_that_outputs_need(reads, split, runs, model):
@@ -62,7 +72,8 @@ def test_the_layers_that_run_do_not_depend_on_the_rows(model, samples, batch_of)
         gradients(model, batch_of(model, chosen), lockstep, ["vqa"])
         found.append(list(ran))
         ran.clear()
-    lockstep.idle(1)
+    lockstep.idle(1, learned=True)
+    lockstep.idle(1, learned=False)
     found.append(list(ran))
     encoder, decoder = ([(name, number) for number in (0, 1)] for name in ("encoder", "decoder"))
     assert found == [[*encoder, *decoder, *decoder, *encoder, *decoder]] * 5
@@ -86,19 +97,20 @@ def test_losses_and_gradients_are_those_without_lockstep(split, model, samples, 
 
 
 def test_an_idle_micro_batch_gives_no_gradient(model):
-    Lockstep(model.backbone, model.objectives, (), split=False).idle(2)
+    Lockstep(model.backbone, model.objectives, (), split=False).idle(2, learned=True)
     assert all(value.grad is None for value in model.graft.bank.trained().values())
 
 
 def test_a_loss_that_asks_for_more_than_it_names_is_refused(model, samples, batch_of, monkeypatch):
-    monkeypatch.setattr(model.objectives["vqa"], "reads", (), raising=False)
+    monkeypatch.setattr(model.objectives["vqa"][0].objective, "needs", (), raising=False)
     lockstep = Lockstep(model.backbone, {"vqa": model.objectives["vqa"]}, (), split=False)
-    with pytest.raises(MultigraftError, match="a loss asks for a pass through the decoder"):
+    with pytest.raises(MultigraftError, match=r"task 'vqa': 'targets' of .* is asked for, and no `needs` names it"):
         model.losses(batch_of(model, samples[:2]), training=True, lockstep=lockstep)
 
 
 def test_a_loss_that_decodes_is_refused(model, samples, batch_of, monkeypatch):
-    objective = model.objectives["statements"]
+    objective = model.objectives["statements"][0].objective
+    monkeypatch.setattr(objective, "needs", (Need("beginning"),), raising=False)
     monkeypatch.setattr(objective, "loss", lambda rows, outputs: torch.tensor(len(outputs.score([["a"]] * 2))))
     lockstep = Lockstep(model.backbone, model.objectives, (), split=False)
     with pytest.raises(MultigraftError, match="a loss that decodes"):

@@ -36,9 +36,9 @@ def model(request, tiny, tiny_model):
 
 def losses_and_gradients(model, batch):
     losses = model.losses(batch, training=True)
-    total = torch.stack([loss.sum / loss.denominator for loss in losses.values()]).sum()
+    total = torch.stack([loss.sum / loss.denominator for (loss,) in losses.values()]).sum()
     gradients = torch.autograd.grad(total, list(model.graft.bank.trained().values()), allow_unused=True)
-    return {task: loss.sum.item() for task, loss in losses.items()}, gradients
+    return {task: loss.sum.item() for task, (loss,) in losses.items()}, gradients
 
 
 def test_losses_and_gradients(model, samples, batch_of):

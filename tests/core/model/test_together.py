@@ -79,7 +79,7 @@ def test_each_row_has_the_output_of_its_graft(beams, models, mixed, batch_of):
 def test_each_row_has_the_states_and_gradients_of_its_graft(models, mixed, batch_of):
     batch, rows = mixed
     outputs = run_together(models, batch, training=True)
-    lengths = (batch.target_ids != -100).sum(1)
+    lengths = (batch.texts["target"].ids != -100).sum(1)
     total = sum(own.hidden()[n, : lengths[row]].square().sum() for segment, own in outputs.items()
                 for n, row in enumerate(segment.numbers))  # fmt: skip
     apart = 0.0

@@ -45,7 +45,7 @@ def backbone_of(tiny):
 
 
 def sums_and_gradients(model, batch):
-    sums = {task: loss.sum for task, loss in model.losses(batch, training=True).items()}
+    sums = {task: loss.sum for task, (loss,) in model.losses(batch, training=True).items()}
     trained = list(model.graft.bank.trained().values())
     return sums, torch.autograd.grad(torch.stack(list(sums.values())).sum(), trained, allow_unused=True)
 
@@ -73,12 +73,12 @@ def test_alone_and_in_a_mixed_batch(backbone, biases, rule, backbone_of, tiny_mo
 @pytest.mark.parametrize("rule", ["per-task", "half-shared"])
 def test_tasks_have_their_own(rule, backbone_of, tiny_model, samples, batch_of):
     model = tiny_model("single", backbone_of("BART"), **sections(RULES[rule], biases=True))
-    before = {task: loss.sum.item() for task, loss in model.losses(batch_of(model, samples), training=False).items()}
+    before = {task: loss.sum.item() for task, (loss,) in model.losses(batch_of(model, samples), training=False).items()}
     with torch.no_grad():
         for key, value in model.graft.bank.trained().items():
             if key.owner.task_scope == "task:vqa":
                 value.add_(0.5)
-    after = {task: loss.sum.item() for task, loss in model.losses(batch_of(model, samples), training=False).items()}
+    after = {task: loss.sum.item() for task, (loss,) in model.losses(batch_of(model, samples), training=False).items()}
     assert {task for task in before if before[task] != after[task]} == {"vqa"}
 
 

@@ -277,5 +277,5 @@ def test_adapters_act_at_every_site_of_the_backbones(adapter, backbone, tiny, ti
     model = tiny_model(backbone=getattr(tiny, backbone), graft=graft)
     check_graft_acts(model, batch_of(model, samples))
     batch = batch_of(model, samples)
-    torch.stack([loss.sum for loss in model.losses(batch, training=True).values()]).sum().backward()
+    torch.stack([loss.sum for (loss,) in model.losses(batch, training=True).values()]).sum().backward()
     assert all(value.grad is not None and value.grad.any() for value in model.graft.bank.trained().values())

@@ -14,6 +14,7 @@ from multigraft.core.run.run_setup import open_run
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer
 from multigraft.core.training.session import train
+from multigraft.core.training.step_data import StepMaker
 
 
 def shares(run):
@@ -35,7 +36,8 @@ def weightless_step(recipe, registry, folder):
         (drawn,) = run.data.stream(run.rank).batches(0, 1)
         vqa = [sample for sample in drawn if sample.task == "vqa"]
         weightless = [replace(each, example=replace(each.example, weight=0.0)) for each in drawn if each.task != "vqa"]
-        losses = trainer.step(0, vqa if run.accelerator.process_index else weightless)
+        own = vqa if run.accelerator.process_index else weightless
+        losses = trainer.step(0, StepMaker(run).of(own, list(recipe.tasks)))
         moved = {
             key.owner.task_scope for key, value in run.model.graft.bank.trained().items() if value in optimizer.state
         }

@@ -4,11 +4,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 
 from multigraft.core.training.micro_batches import cheapest_cuts, micro_batches
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.batch import Sample, TextPair
 from multigraft.core.types.media import Media
+from multigraft.core.types.row import Row, TextRow
 
 
 def padded(lengths, cuts):
@@ -27,18 +29,19 @@ def test_no_other_cuts_pad_less(size):
         assert padded(lengths, cuts) == min(padded(lengths, each) for each in allowed)
 
 
-def sample(number, text, pictures):
+def row(number, text, pictures):
     media = (Media("video", None, np.zeros(pictures, np.float32)),) if pictures else ()
-    return Sample("task", Annotation(id=str(number), task="task"), TextPair(text, "yes"), media, "shard#key")
+    sample = Sample("task", Annotation(id=str(number), task="task"), TextPair(text, "yes"), media, "shard#key")
+    return Row(sample, {"text": TextRow(torch.zeros(len(text) // 4, dtype=torch.long))})
 
 
 def test_videos_and_pictures_go_apart_where_there_is_room():
     kinds = [1, 8, 1, 1, 8, 1, 1, 8, 1, 1]
-    samples = [sample(number, "what color?", pictures) for number, pictures in enumerate(kinds)]
-    passes = micro_batches(samples, 7)
-    assert [[each.annotation.id for each in group] for group in passes] == [list("0235689"), list("147")]
+    rows = [row(number, "what color?", pictures) for number, pictures in enumerate(kinds)]
+    passes = micro_batches(rows, 7)
+    assert [[each.sample.annotation.id for each in group] for group in passes] == [list("0235689"), list("147")]
 
 
 def test_a_batch_that_fits_is_one_pass_in_its_order():
-    samples = [sample(number, "x" * (9 - number), 0) for number in range(5)]
-    assert micro_batches(samples, 5) == [samples]
+    rows = [row(number, "x" * (9 - number), 0) for number in range(5)]
+    assert micro_batches(rows, 5) == [rows]

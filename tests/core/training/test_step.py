@@ -11,6 +11,7 @@ from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.run.run_setup import open_run
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer, rate_at
+from multigraft.core.training.step_data import StepMaker
 from multigraft.core.types.rank import Rank
 
 NO_DROPOUT = "trunk.backbone.architecture.dropout_rate=0"
@@ -25,7 +26,7 @@ def steps(recipe_file, registry, tmp_path):
         with open_run(recipe, registry, tmp_path) as run:
             trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
             for step, samples in enumerate(run.data.stream(Rank()).batches(0, count)):
-                yield trainer, samples, trainer.step(step, samples)
+                yield trainer, samples, trainer.step(step, StepMaker(run).of(samples))
 
     return make
 
@@ -49,7 +50,7 @@ def gradients(recipe_file, registry, tmp_path):
             optimizer = Recording(list(trained.values()), lr=1.0)
             samples = list(next(iter(run.data.stream(Rank()).batches(0, 1))))
             samples = [weigh(each, 0.0) if place in weightless else each for place, each in enumerate(samples)]
-            losses = Trainer(run, optimizer).step(0, samples)
+            losses = Trainer(run, optimizer).step(0, StepMaker(run).of(samples))
             return losses, dict(zip((key.text for key in trained), optimizer.gradients, strict=True))
 
     return make
@@ -158,14 +159,14 @@ def test_samples_of_weight_zero_move_nothing_after_others_have(steps):
         if number == 2:
             before = {task: owned(trainer, task) for task in trainer.run.recipe.tasks}
             kept = [weigh(each, 0.0) if each.task == weightless else each for each in samples]
-            losses = trainer.step(3, kept)
+            losses = trainer.step(3, StepMaker(trainer.run).of(kept))
             assert losses[weightless] == 0
             now = {task: owned(trainer, task) for task in before}
             assert {task: any(moved(before[task], now[task])) for task in before} == {
                 "vqa": True, "statements": True, "captions": True, "videos": False,
             }  # fmt: skip
             everything = trainer.run.model.graft.bank.snapshot()
-            trainer.step(4, [weigh(each, 0.0) for each in samples])
+            trainer.step(4, StepMaker(trainer.run).of([weigh(each, 0.0) for each in samples]))
             assert all(map(torch.equal, everything.values(), trainer.run.model.graft.bank.snapshot().values()))
 
 
@@ -187,14 +188,14 @@ def test_a_first_step_without_gradient_is_no_sign_of_a_graft_that_does_nothing(t
 
 def test_an_objective_that_needs_whole_batches_refuses_micro_batches(steps, monkeypatch):
     trainer, samples, _ = next(steps(1))
-    monkeypatch.setattr(trainer.run.model.objectives["vqa"], "splittable", False, raising=False)
+    monkeypatch.setattr(trainer.run.model.objectives["vqa"][0].objective, "splittable", False, raising=False)
     trainer.run.recipe = trainer.run.recipe.model_copy(
         update={"train": trainer.run.recipe.train.model_copy(update={"micro_batch": 2})}
     )
     with pytest.raises(
         MultigraftError, match=r"`train\.micro_batch` cannot be used: the loss of vqa needs whole batches"
     ):
-        trainer.step(1, samples)
+        StepMaker(trainer.run).of(samples)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(steps):

@@ -1,0 +1,68 @@
+"""Samples to rows: texts within limits become tokens, and objectives add what they train on."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from multigraft.core.data.seeding import seeded
+from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
+from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.types.batch import Sample
+from multigraft.core.types.row import TARGET, TEXT, Row, TextRow
+from multigraft.core.types.vocabulary import Vocabulary
+
+Prepare = Callable[[Row, random.Random | None, Vocabulary], Row]
+
+
+@dataclass(frozen=True)
+class TextLimits:
+    """Longest texts of a task, in tokens."""
+
+    text: int
+    target: int
+
+
+@dataclass(frozen=True)
+class RowMaker:
+    """Makes rows of samples; may be called from several threads where the backbone's tokenizer may."""
+
+    backbone: Backbone
+    limits: Mapping[str, TextLimits]
+    """By task."""
+    prepare: Mapping[str, Sequence[Prepare]] = field(default_factory=dict)
+    """What the objectives of each task do to a row; drawn by (seed, epoch, annotation id)."""
+    seed: int = 0
+
+    def rows(self, samples: Sequence[Sample]) -> list[Row]:
+        """A row for each sample, in their order."""
+        made: list[Row | None] = [None] * len(samples)
+        for task in dict.fromkeys(sample.task for sample in samples):
+            numbers = [number for number, sample in enumerate(samples) if sample.task == task]
+            for number, row in zip(numbers, self._of_task(task, [samples[each] for each in numbers]), strict=True):
+                made[number] = self._prepared(row)
+        return [row for row in made if row is not None]
+
+    def _of_task(self, task: str, samples: Sequence[Sample]) -> list[Row]:
+        limits, examples = self.limits[task], [sample.example for sample in samples]
+        ids, mask, cut = tokenize_inputs(self.backbone, examples, limits.text)
+        targets, cut_targets = tokenize_targets(self.backbone, [each.target for each in examples], limits.target)
+        texts, wanted = _trimmed(ids, mask), _trimmed(targets, targets >= 0)
+        return [
+            Row(sample, {TEXT: TextRow(text), TARGET: TextRow(target, labels=target)}, lost | other)
+            for sample, text, target, lost, other in zip(samples, texts, wanted, cut, cut_targets, strict=True)
+        ]
+
+    def _prepared(self, row: Row) -> Row:
+        sample, draw = row.sample, None
+        if sample.epoch is not None:
+            draw = random.Random(seeded("prepare", self.seed, sample.epoch, sample.annotation.id))
+        for prepare in self.prepare.get(row.task, ()):
+            row = prepare(row, draw, self.backbone.vocabulary)
+        return row
+
+
+def _trimmed(ids: Tensor, mask: Tensor) -> list[Tensor]:
+    """The real tokens of each row, which stand first."""
+    return [row[:length] for row, length in zip(ids.unbind(), mask.sum(1).tolist(), strict=True)]

@@ -1,0 +1,17 @@
+"""How the samples of a model's tasks become rows."""
+
+from multigraft.core.data.rows import RowMaker, TextLimits
+from multigraft.core.data.tokens import within
+from multigraft.core.model.model import Model
+from multigraft.core.recipe.recipe import Recipe
+
+
+def row_maker(model: Model, recipe: Recipe) -> RowMaker:
+    """Texts are cut to the recipe's limits, or to what the backbone takes; then the objectives prepare them."""
+    longest = model.backbone.longest
+    limits = {
+        name: TextLimits(within(task.text_limit, longest.input), within(task.target_limit, longest.output))
+        for name, task in recipe.tasks.items()
+    }
+    prepare = {task: [each.objective.prepare for each in own] for task, own in model.objectives.items()}
+    return RowMaker(model.backbone, limits, prepare, recipe.train.seed)

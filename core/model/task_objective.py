@@ -1,0 +1,37 @@
+"""An objective of a task, with what it has of its own in a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from multigraft.core.graft.attachment import GraftModule
+from multigraft.core.interfaces.objective import Objective
+
+
+@dataclass(frozen=True)
+class TaskObjective:
+    """One of a task's objectives."""
+
+    name: str
+    """Unique within its task."""
+    objective: Objective
+    weight: float = 1.0
+    """In its task's loss."""
+    modules: Mapping[str, GraftModule[nn.Module]] = field(default_factory=dict)
+    state: dict[str, Tensor] = field(default_factory=dict)
+    """What it keeps between steps; replaced by `advance`."""
+
+
+@dataclass(frozen=True)
+class ObjectiveLoss:
+    """What an objective makes of a task's rows in a batch: a sum, and what it is divided by."""
+
+    name: str
+    weight: float
+    """In the task's loss."""
+    sum: Tensor
+    denominator: float
+    """Of these rows alone."""
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+    append: Mapping[str, Tensor] = field(default_factory=dict)

@@ -1,0 +1,112 @@
+"""The data of a step: prepared, counted and collated on the host, before the training thread sees them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from multigraft.core.data.collate import collate
+from multigraft.core.data.prefetch import ahead
+from multigraft.core.data.rows import RowMaker
+from multigraft.core.data.stream import Drawn
+from multigraft.core.errors import MultigraftError
+from multigraft.core.model.rows import row_maker
+from multigraft.core.run.open_run import OpenRun
+from multigraft.core.training.micro_batches import micro_batches
+from multigraft.core.types.batch import Batch, Sample
+from multigraft.core.types.row import Row
+
+_STEPS_AHEAD = 2
+ObjectiveName = tuple[str, str]
+"""Of a task and of one of its objectives."""
+
+
+@dataclass(frozen=True)
+class StepData:
+    """What a process does in a step."""
+
+    batches: Mapping[bool, tuple[Batch, ...]]
+    """Micro-batches of the tasks that are learned (True) and of those that are not; without rows of weight 0."""
+    denominators: Mapping[ObjectiveName, float]
+    """Of all of this process's rows, of weight 0 too."""
+    rows: tuple[Row, ...]
+    """All of them."""
+    tasks: tuple[str, ...] = ()
+    """Tasks of the global batch, whichever process has their rows."""
+    drawn: Drawn | None = field(default=None, compare=False)
+
+
+class StepMaker:
+    """Makes the data of steps."""
+
+    def __init__(self, run: OpenRun) -> None:
+        recipe, model = run.recipe, run.model
+        self._objectives, self._order = model.objectives, list(recipe.tasks)
+        self._rows: RowMaker = row_maker(model, recipe)
+        self._size = recipe.train.micro_batch
+        self._unlearned = {name for name, task in recipe.tasks.items() if task.weight == 0}
+        self._pinned = run.accelerator.device.type == "cuda"
+
+    def of(self, samples: Sequence[Sample], tasks: Sequence[str] = (), drawn: Drawn | None = None) -> StepData:
+        """The data of a step that has these samples.
+
+        Args:
+            tasks: those of the global batch; those of the samples if left out.
+        """
+        rows = tuple(self._rows.rows(samples))
+        kept = [row for row in rows if row.weight != 0]
+        batches = {
+            learned: tuple(map(self._batch, self._pieces([r for r in kept if (r.task in self._unlearned) != learned])))
+            for learned in (True, False)
+        }
+        present = tuple(tasks) or tuple(name for name in self._order if any(row.task == name for row in rows))
+        return StepData(batches, self._denominators(rows), rows, present, drawn)
+
+    def _batch(self, rows: Sequence[Row]) -> Batch:
+        batch = collate(rows, self._order)
+        return batch.pinned() if self._pinned else batch
+
+    def _denominators(self, rows: Sequence[Row]) -> dict[ObjectiveName, float]:
+        by_task: dict[str, list[Row]] = {}
+        for row in rows:
+            by_task.setdefault(row.task, []).append(row)
+        return {
+            (task, each.name): each.objective.denominator(own)
+            for task, own in by_task.items()
+            for each in self._objectives[task]
+        }
+
+    def _pieces(self, rows: Sequence[Row]) -> Sequence[Sequence[Row]]:
+        """The rows in passes of `micro_batch`.
+
+        Raises:
+            MultigraftError: an objective needs whole batches.
+        """
+        if not rows:
+            return []
+        size = self._size or len(rows)
+        if size < len(rows):
+            whole = [name for name, own in self._objectives.items() if not all(o.objective.splittable for o in own)]
+            if whole:
+                raise MultigraftError(
+                    f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
+                )
+        return micro_batches(rows, size)
+
+
+def steps(run: OpenRun, first: int, stop: int) -> Iterator[StepData]:
+    """The data of this process's steps from `first` up to, not including, `stop`, made ahead in threads.
+
+    Raises:
+        TooManyBadSamples: as `Stream.take`.
+    """
+    stream, maker = run.data.stream(run.rank), StepMaker(run)
+    made = (_made(maker, drawn) for drawn in stream.drawn(first, stop))
+    for data in ahead(made, _STEPS_AHEAD):
+        if data.drawn is not None:
+            stream.take(data.drawn)
+        yield data
+
+
+def _made(maker: StepMaker, drawn: Drawn) -> StepData:
+    if drawn.lacking:
+        return StepData({}, {}, (), drawn=drawn)
+    return maker.of(drawn.samples, drawn.tasks, drawn)

@@ -113,7 +113,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     modules = []
 
-    def make(module, code, entry_point="", distribution="", group="multigraft.v1"):
+    def make(module, code, entry_point="", distribution="", group="multigraft.v2"):
         distribution = distribution or module.replace("_", "-")
         (tmp_path / f"{module}.py").write_text(dedent(code))
         facts = tmp_path / f"{distribution.replace('-', '_')}-1.5.dist-info"

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 import multigraft
 from multigraft import init, ops, stacks, testing
+from multigraft.core.registry.contract_changes import CHANGES
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugins.md"
 MOST_NAMES = 90
@@ -107,6 +108,21 @@ def with_tables(page):
     return f"{before}<!-- surface -->\n\n{described()}\n<!-- /surface -->{rest.partition('<!-- /surface -->')[2]}"
 
 
+def changed():
+    """The table of docs/plugins.md that says what became of contracts."""
+    lines = []
+    for group, hooks in CHANGES.items():
+        lines += [f"**Since `{group}`**", "", "| hook | before | now |", "|---|---|---|"]
+        lines += [f"| `{hook}` | {each.before} | {each.now} |" for hook, changes in hooks.items() for each in changes]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def with_changes(page):
+    before, _, rest = page.partition("<!-- changes -->\n")
+    return f"{before}<!-- changes -->\n\n{changed()}\n<!-- /changes -->{rest.partition('<!-- /changes -->')[2]}"
+
+
 def test_the_surface_is_small_and_wholly_documented():
     assert sorted(" ".join(GROUPS.values()).split()) == sorted(multigraft.__all__)
     assert len(multigraft.__all__) <= MOST_NAMES
@@ -120,6 +136,11 @@ def test_every_name_says_what_it_is(name):
 def test_every_name_stands_with_its_signature_in_the_page():
     page = PAGE.read_text()
     assert page == with_tables(page)
+
+
+def test_what_became_of_contracts_stands_in_the_page():
+    page = PAGE.read_text()
+    assert page == with_changes(page)
 
 
 @pytest.mark.parametrize("name", multigraft.__all__)
@@ -139,4 +160,4 @@ def test_options_find_components_without_a_context():
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text()))
+    PAGE.write_text(with_changes(with_tables(PAGE.read_text())))

@@ -36,6 +36,7 @@ def plugin_facts(plugin: PluginRecord) -> dict[str, Any]:
         "state": plugin.state,
         "error": plugin.error,
         "place": plugin.place,
+        "changes": plugin.told_changes(),
         "faults": [asdict(fault) for fault in plugin.faults],
         "import_milliseconds": round(plugin.import_milliseconds, 1),
         "components": components,
@@ -63,6 +64,8 @@ def trouble(plugin: PluginRecord) -> Iterator[str]:
     """What is wrong with a plugin, a line each; `plugins doctor` looks deeper."""
     if plugin.error:
         yield f"{plugin.name}: {plugin.state}: {plugin.told_error}"
+    for line in plugin.told_changes():
+        yield f"  {line}"
     for fault in plugin.faults:
         yield f"{plugin.name}: {fault}"
 

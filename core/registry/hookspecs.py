@@ -1,6 +1,6 @@
 """The hooks of a plugin. Declaring hooks return data; run hooks act, once per step and never per sample.
 
-A plugin is one cheap module or object found through the entry-point group `multigraft.v1`. Hooks may take fewer
+A plugin is one cheap module or object found through the entry-point group `multigraft.v2`. Hooks may take fewer
 arguments than their specification; arguments are only ever added. docs/plugins.md shows each hook in use.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from multigraft.core.registry.component import Command, Component, RecipeFolder
     from multigraft.core.types.batch import Batch
 
-ENTRY_POINT_GROUP = "multigraft.v1"
+ENTRY_POINT_GROUP = "multigraft.v2"
 
 hookspec = pluggy.HookspecMarker("multigraft")
 hookimpl = pluggy.HookimplMarker("multigraft")

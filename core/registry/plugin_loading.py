@@ -15,6 +15,7 @@ import pluggy
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.registry.component import Command, Component, RecipeFolder
+from multigraft.core.registry.contract_changes import changes_since
 from multigraft.core.registry.hookspecs import DECLARING, ENTRY_POINT_GROUP, DeclaringHooks, RunHooks
 from multigraft.core.registry.own_frame import own_frame, own_line, told
 from multigraft.core.registry.plugin_entries import Entry, plugin_entries
@@ -74,7 +75,8 @@ def _installed(disabled: Sequence[str]) -> list[PluginRecord]:
             records.append(replace(record, state="failed", error=entry.error))
         elif entry.group != ENTRY_POINT_GROUP:
             error = f"made for {entry.group}, this multigraft reads {ENTRY_POINT_GROUP}; install a matching version"
-            records.append(replace(record, state="wrong API", error=error))
+            changes = changes_since(entry.group)
+            records.append(replace(record, state="wrong API", error=error, changes=changes))
         elif first is not None:
             error = f"distribution {first.distribution!r} already has a plugin {record.name!r}"
             records.append(replace(record, state="duplicate", error=error))

@@ -1,5 +1,6 @@
 """What became of one plugin."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,6 +41,8 @@ class PluginRecord:
     error: str = ""
     place: str = ""
     """Where in the plugin's own code it failed: `FILE:LINE: code`."""
+    changes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What became of the contracts since it was made, by hook, where it was made for another version of ours."""
     import_milliseconds: float = 0.0
     components: "tuple[tuple[str, Component], ...]" = ()
     """(kind, component) in the order the plugin gave them."""
@@ -60,6 +63,11 @@ class PluginRecord:
     def module(self) -> str:
         """Name of the module that it is imported as."""
         return self.name if self.from_file else self.source
+
+    def told_changes(self, kind: str | None = None) -> list[str]:
+        """What became of the contracts that it was made for, a line each: all, or those of a kind of component."""
+        hooks = self.changes if kind is None else [f"register_{kind}"]
+        return [line for hook in hooks for line in self.changes.get(hook, ())]
 
     @property
     def told_error(self) -> str:

@@ -81,17 +81,16 @@ class Registry:
         hint = did_you_mean(name, [plugin.name for plugin in self.plugins])
         raise ComponentError(f"no plugin named {name!r} is installed", hint)
 
-    def require_loaded(self, name: str) -> None:
-        """Refuse to go on without a plugin.
+    def require_loaded(self, name: str, kind: str | None = None) -> None:
+        """Refuse to go on without a plugin, a component of whose, of some kind, is wanted.
 
         Raises:
             ComponentError: it is not installed, or did not load.
         """
         records = self.require_plugin(name)
         if all(record.state != "loaded" for record in records):
-            raise ComponentError(
-                f"plugin {name!r} did not load: {records[0].told_error}", "see `multigraft plugins doctor`"
-            )
+            hint = "; ".join([*records[0].told_changes(kind), "see `multigraft plugins doctor`"])
+            raise ComponentError(f"plugin {name!r} did not load: {records[0].told_error}", hint)
 
     def registrations(self, kind: str) -> tuple[Registration, ...]:
         """Everything registered as a kind, built-ins first."""
@@ -120,8 +119,8 @@ class Registry:
             raise ComponentError(f"several plugins bring the {noun(kind)} {name!r}", f"write {full_names}")
         plugin_name, slash, _ = name.partition("/")
         if slash:
-            self.require_loaded(plugin_name)
-        hint = "; ".join([did_you_mean(name, self.names(kind)), *self._absent_plugins()])
+            self.require_loaded(plugin_name, kind)
+        hint = "; ".join([did_you_mean(name, self.names(kind)), *self._absent_plugins(kind)])
         raise ComponentError(f"no {noun(kind)} named {name!r}", hint)
 
     def options(self, kind: str, name: str) -> "type[Options]":
@@ -176,11 +175,14 @@ class Registry:
         same = [one for one in every if one.component.name == name]
         return [one for one in same if one.plugin.built_in] or same
 
-    def _absent_plugins(self) -> list[str]:
+    def _absent_plugins(self, kind: str) -> list[str]:
         absent = [plugin for plugin in self.plugins if plugin.state in ("failed", "off", "wrong API")]
         faulty = [(plugin.name, fault) for plugin in self.plugins for fault in plugin.faults if not plugin.components]
         return [
-            *(f"plugin {plugin.name!r} did not load: {plugin.told_error}" for plugin in absent),
+            *(
+                "; ".join([f"plugin {plugin.name!r} did not load: {plugin.told_error}", *plugin.told_changes(kind)])
+                for plugin in absent
+            ),
             *(f"plugin {name!r}: {fault.message}; {fault.fix}" for name, fault in faulty),
         ]
 

@@ -32,10 +32,12 @@ class Finding:
     fix: str
     place: str = ""
     """The plugin's own line that it comes from, as `FILE:LINE: code`, where it is known."""
+    changes: tuple[str, ...] = ()
+    """What became of the contracts that it was made for."""
 
     def __str__(self) -> str:
         place = f" (at {self.place})" if self.place else ""
-        return f"{self.level}: {self.plugin}: {self.message}{place}; {self.fix}"
+        return "\n  ".join([f"{self.level}: {self.plugin}: {self.message}{place}; {self.fix}", *self.changes])
 
 
 def diagnose(registry: Registry, reserved: frozenset[tuple[str, ...]] = frozenset()) -> list[Finding]:
@@ -61,7 +63,9 @@ def _not_loaded(registry: Registry) -> Iterator[Finding]:
     for plugin in registry.plugins:
         if plugin.state in fixes:
             message = f"{plugin.state}: {plugin.error}"
-            yield Finding("error", plugin.name, message, fixes[plugin.state], plugin.place)
+            yield Finding(
+                "error", plugin.name, message, fixes[plugin.state], plugin.place, tuple(plugin.told_changes())
+            )
 
 
 def _faults(registry: Registry) -> Iterator[Finding]:

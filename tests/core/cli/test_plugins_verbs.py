@@ -2,7 +2,9 @@
 
 import json
 
-from multigraft.core.registry.hookspecs import KINDS
+import pytest
+
+from multigraft.core.registry.hookspecs import ENTRY_POINT_GROUP, KINDS
 
 
 def test_list(run):
@@ -62,3 +64,12 @@ def test_the_built_ins_are_well(run):
     outcome = run("plugins", "doctor", "--json")
     assert [finding for finding in json.loads(outcome.stdout) if finding["plugin"] == "multigraft"] == []
     assert outcome.exit_code == 0
+
+
+@pytest.mark.parametrize("verb", [("list",), ("show", "old"), ("doctor", "--no-plugin", "multigraft")])
+def test_a_plugin_of_an_older_version_is_named_with_what_became_of_contracts(run, install, verb):
+    install("old", "raise RuntimeError('imported')", group="multigraft.v1")
+    shown = run("plugins", *verb).stdout
+    assert f"old: wrong API: made for multigraft.v1, this multigraft reads {ENTRY_POINT_GROUP}" in shown
+    assert "\n  register_inputs: Media.frames -> Media.arrays, with Media.modality\n" in shown
+    assert "\n  register_objectives: Objective.answer -> an Evaluator, by the hook register_evaluators\n" in shown

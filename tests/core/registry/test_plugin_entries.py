@@ -35,7 +35,7 @@ def test_a_distribution_without_a_name(install, others, tmp_path, metadata):
     assert errors == ["its distribution has no name in its METADATA"]
 
 
-@pytest.mark.parametrize("text", [b"[multigraft.v1]\nno equals sign\n", b"[multigraft.v1]\na = \xff\xfe\n"])
+@pytest.mark.parametrize("text", [b"[multigraft.v2]\nno equals sign\n", b"[multigraft.v2]\na = \xff\xfe\n"])
 def test_a_list_of_entry_points_that_cannot_be_read(install, others, tmp_path, text):
     install("crooked", HOOK)
     (tmp_path / "crooked-1.5.dist-info" / "entry_points.txt").write_bytes(text)
@@ -61,7 +61,7 @@ def test_an_odd_name_is_a_finding(install, others, name):
 @pytest.mark.parametrize("target", ["not a module!", "absent_module", "os:absent", ""])
 def test_an_entry_point_that_names_nothing(install, others, tmp_path, target):
     install("lost", HOOK)
-    (tmp_path / "lost-1.5.dist-info" / "entry_points.txt").write_text(f"[multigraft.v1]\nlost = {target}\n")
+    (tmp_path / "lost-1.5.dist-info" / "entry_points.txt").write_text(f"[multigraft.v2]\nlost = {target}\n")
     plugins, errors = others()
     assert next(one for one in plugins if one.name == "lost").state == "failed"
     assert len(errors) == 1
@@ -69,7 +69,7 @@ def test_an_entry_point_that_names_nothing(install, others, tmp_path, target):
 
 def test_one_module_under_two_names_is_one_plugin(install, others, tmp_path):
     install("double", HOOK)
-    (tmp_path / "double-1.5.dist-info" / "entry_points.txt").write_text("[multigraft.v1]\na = double\nb = double\n")
+    (tmp_path / "double-1.5.dist-info" / "entry_points.txt").write_text("[multigraft.v2]\na = double\nb = double\n")
     plugins, errors = others()
     assert [(one.name, one.state) for one in plugins if one.distribution == "double"] == [
         ("a", "loaded"),
@@ -80,7 +80,7 @@ def test_one_module_under_two_names_is_one_plugin(install, others, tmp_path):
 
 def test_a_name_given_twice_by_one_distribution(install, others, tmp_path):
     install("repeated", HOOK)
-    lines = "[multigraft.v1]\nsame = repeated\nsame = os\n"
+    lines = "[multigraft.v2]\nsame = repeated\nsame = os\n"
     (tmp_path / "repeated-1.5.dist-info" / "entry_points.txt").write_text(lines)
     plugins, errors = others()
     assert [one.state for one in plugins if one.name == "same"] == ["loaded", "duplicate"]

@@ -60,10 +60,10 @@ def test_of_two_distributions_with_one_plugin_name_the_first_is_loaded(install, 
 
 
 def test_a_plugin_for_another_version_is_never_imported(install):
-    install("futuristic", "raise RuntimeError('imported')", group="multigraft.v2")
+    install("futuristic", "raise RuntimeError('imported')", group="multigraft.v3")
     registry = load_registry()
     assert state_of(registry, "futuristic") == [("futuristic", "wrong API")]
-    assert "made for multigraft.v2, this multigraft reads multigraft.v1" in error_of(registry, "futuristic")
+    assert "made for multigraft.v3, this multigraft reads multigraft.v2" in error_of(registry, "futuristic")
 
 
 @pytest.mark.parametrize("name", ["by_entry", "by-distribution"])

@@ -25,7 +25,7 @@ def test_a_plugin_that_is_well(install, adapter_plugin, findings_of):
 
 def test_failed_and_foreign_plugins(install, findings_of):
     install("broken", "import nothing_like_this")
-    install("futuristic", "", group="multigraft.v2")
+    install("futuristic", "", group="multigraft.v3")
     assert findings_of("broken") == [("error", "failed: ModuleNotFoundError: No module named 'nothing_like_this'")]
     ((level, message),) = findings_of("futuristic")
     assert (level, message[:10]) == ("error", "wrong API:")

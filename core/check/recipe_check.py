@@ -14,8 +14,8 @@ from multigraft.core.registry.registry import Registry
 
 _SHAPE = "multigraft.core.check.shape"
 _SHAPE_CHECKS = (
-    "requirements", "data_files", "weight_files", "references", "given_names", "adapter_names", "splits", "command",
-    "loggers", "unused",
+    "requirements", "data_files", "weight_files", "saved_start", "references", "given_names", "adapter_names", "splits",
+    "command", "loggers", "unused",
 )  # fmt: skip
 _DEEP = "multigraft.core.check.deep"
 _DEEP_CHECKS = (

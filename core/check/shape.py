@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from multigraft.core.check.subject import Subject
+from multigraft.core.errors import MultigraftError
 from multigraft.core.options.names import Given, Refers, SourceText, same_file
 from multigraft.core.recipe.components import Location, components_of, walk
 from multigraft.core.recipe.method_names import is_taken, method_name
@@ -14,6 +15,7 @@ from multigraft.core.recipe.spans import spans
 from multigraft.core.recipe.splits import TRAIN, scorable, splits_of, unscored
 from multigraft.core.registry.registry import missing_requirement
 from multigraft.core.run.data_files import missing_files, named_command
+from multigraft.core.run.run_folder import start_graft
 from multigraft.core.suggest import did_you_mean
 
 
@@ -37,6 +39,16 @@ def weight_files(subject: Subject) -> Iterator[Problem]:
         scheme, _, path = text.partition(":")
         if scheme == "path" and not Path(path).expanduser().exists():
             yield subject.document.problem(found.location, f"there is no file or folder {path}")
+
+
+def saved_start(subject: Subject) -> Iterator[Problem]:
+    """The graft that training begins from is there; a run that goes on has a copy beside its recipe."""
+    start = subject.recipe.graft.start
+    try:
+        if start is not None:
+            start_graft(start, subject.document.path.parent)
+    except MultigraftError as error:
+        yield subject.document.problem(("graft", "start"), str(error))
 
 
 def references(subject: Subject) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from multigraft.core.recipe.splits import splits_of
 from multigraft.core.run.distributed import gather_rows
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.progress_bar import ProgressBar
+from multigraft.core.run.run_start import take_start
 from multigraft.core.suggest import did_you_mean
 from multigraft.core.trunk.sharding import whole_layers
 from multigraft.core.types.prediction import Prediction
@@ -125,12 +126,14 @@ def _controlled_rows(run: OpenRun, name: str, split: str, control: str) -> tuple
 
 
 def _set_back(run: OpenRun) -> None:
-    """Give the graft its start values; those of a trunk that is trained in place come from a fresh one."""
+    """Give the graft the values that training began with; those of a trunk that is trained in place come from a fresh
+    one."""
     bank = run.model.graft.bank
     bank.restart()
     if bank.adopted:
         fresh = dict(build_trunk(run.recipe, run.registry).backbone.model.named_parameters(prefix="backbone"))
         bank.restore({key: fresh[key.part] for key in bank.adopted})
+    take_start(run)
 
 
 def task_predictions(

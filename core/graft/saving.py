@@ -90,13 +90,13 @@ def load_graft(folder: Path, bank: Bank, trunk: Mapping[str, str]) -> None:
             is as it was then.
     """
     facts = read_facts(folder)
-    _check_trunk(folder, facts["trunk"], trunk)
+    check_trunk(folder, facts["trunk"], trunk)
     _check_frozen(folder, facts["frozen"], bank)
     values = {key.text: value for key, value in bank.trained().items()}
-    stored = _read_tensors(folder, facts["tensors"])
+    stored = read_tensors(folder, facts["tensors"])
     _check_names(folder, stored, values, facts["plugins"])
     for name, tensor in stored.items():
-        _check_tensor(folder, name, tensor, values[name])
+        check_tensor(folder, name, tensor, values[name])
     with no_grad():
         for name, tensor in stored.items():
             values[name].copy_(tensor)
@@ -111,7 +111,12 @@ def _name(key: Key) -> str:
     return f"{key.owner.site_scope}/{key.part}"
 
 
-def _read_tensors(folder: Path, listing: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, Tensor]:
+def read_tensors(folder: Path, listing: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, Tensor]:
+    """The tensors that graft.json lists, by the text of their key.
+
+    Raises:
+        GraftError: a file cannot be read, or holds others.
+    """
     tensors: dict[str, Tensor] = {}
     for scope, shapes in listing.items():
         check_scope(scope)
@@ -126,14 +131,24 @@ def _read_tensors(folder: Path, listing: Mapping[str, Mapping[str, Sequence[int]
     return tensors
 
 
-def _check_tensor(folder: Path, name: str, stored: Tensor, wanted: Tensor) -> None:
+def check_tensor(folder: Path, name: str, stored: Tensor, wanted: Tensor) -> None:
+    """Hold a stored tensor against the one that it fills.
+
+    Raises:
+        GraftError: it has another shape or type.
+    """
     if stored.shape != wanted.shape:
         raise GraftError(f"{folder}: tensor {name} has shape {tuple(stored.shape)}, not {tuple(wanted.shape)}")
     if stored.dtype != wanted.dtype:
         raise GraftError(f"{folder}: tensor {name} is {stored.dtype}, not {wanted.dtype}")
 
 
-def _check_trunk(folder: Path, saved: Mapping[str, str], here: Mapping[str, str]) -> None:
+def check_trunk(folder: Path, saved: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Hold the fingerprints of the trunk that a graft was trained over against those of the trunk here.
+
+    Raises:
+        GraftError: they differ.
+    """
     for part in dict.fromkeys([*here, *saved]):
         if saved.get(part) != here.get(part):
             raise GraftError(

@@ -14,7 +14,7 @@ from pydantic import (
 
 from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered
-from multigraft.core.options.names import Refers, TaskName
+from multigraft.core.options.names import Refers, SourceText, TaskName
 from multigraft.core.options.options import (
     AdapterOptions,
     BackboneOptions,
@@ -81,6 +81,15 @@ class GraftSection(Section):
     """What the tasks share."""
     train: TrainedTrunk = as_written({})
     """Trunk tensors trained as well."""
+    start: Annotated[str, SourceText()] | None = None
+    """`run:DIR`: begin from the graft in a run folder or an exported one, as far as it fits; all is new if left out."""
+
+    @field_validator("start")
+    @classmethod
+    def _start_has_a_known_form(cls, start: str | None) -> str | None:
+        if start is not None and re.fullmatch(r"run:.+", start) is None:
+            raise ValueError(f"{start!r} is no `run:DIR`, the folder of a run or of an exported graft")
+        return start
 
 
 _Decay = Annotated[float, Field(ge=0, lt=1)]

@@ -9,7 +9,7 @@ from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.recipe.plugin_use import KEY, refuse_absent_plugins
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
-from multigraft.core.run.run_folder import checkpoints
+from multigraft.core.run.run_folder import saved_graft
 from multigraft.core.suggest import did_you_mean, nearest_file
 
 
@@ -52,8 +52,7 @@ def open_artifact(folder: Path, registry: Registry) -> Artifact:
     if not folder.is_dir():
         raise GraftError(f"no folder {folder}{nearest_file(folder)}")
     recipe_file = folder / "recipe.yaml"
-    places = [*(path / "graft" for path in checkpoints(folder)[-1:]), folder / "graft"]
-    graft = next((place for place in places if (place / "graft.json").is_file()), None)
+    graft = saved_graft(folder)
     if graft is None or not recipe_file.is_file():
         raise GraftError(f"{folder} is neither the folder of a run with a checkpoint nor an exported one")
     facts = read_facts(graft)

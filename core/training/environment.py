@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,19 @@ from multigraft.core.run.open_run import OpenRun
 
 _LIBRARIES = ("multigraft", "torch", "transformers", "timm", "open_clip_torch", "accelerate", "numpy", "pillow",
               "safetensors", "webdataset", "decord", "av", "pycocoevalcap")  # fmt: skip
+_BEGINNING = ("recipe", "start")
 
 
-def write_environment(run: OpenRun, name: str) -> None:
+def write_environment(run: OpenRun, beginning: Mapping[str, Any]) -> None:
     """`environment.json`: the recipe's name, versions, plugins, threads, device, and the seconds of all sessions.
 
     Args:
-        name: what people call the recipe; a run that goes on keeps the name that it began with.
+        beginning: what is said of where the run began (`recipe`, `start`); a run that goes on keeps what it began with.
     """
-    registry = run.registry
+    registry, earlier = run.registry, earlier_environment(run.folder)
     facts = {
-        "recipe": earlier_environment(run.folder).get("recipe", name),
+        **beginning,
+        **{name: earlier[name] for name in _BEGINNING if name in earlier},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),

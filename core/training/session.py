@@ -20,6 +20,7 @@ from multigraft.core.run.distributed import join_processes, only_run
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_folder import checkpoints
 from multigraft.core.run.run_setup import open_run
+from multigraft.core.run.run_start import keep_start, take_start
 from multigraft.core.run.times import Times
 from multigraft.core.training import step_data
 from multigraft.core.training.checkpoint import load_checkpoint, save_checkpoint
@@ -72,6 +73,7 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
     """Real steps that write nothing: media are decoded, not read from stored features; the losses of the last."""
     bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
     with unsaved_indices(), TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
+        take_start(run)
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         registry.hooks.run_started(run=run)
         losses: dict[str, float] = {}
@@ -100,18 +102,23 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
     recipe, accelerator, times = run.recipe, run.accelerator, run.times
     optimizer, lines = make_optimizer(run.model.graft.bank, recipe.train.optimizer), TrainLines(run)
     found = checkpoints(run.folder) if resume else []
+    start = None if found else take_start(run)
     first = load_checkpoint(run, found[-1], optimizer, lines) if found else 0
+    beginning = {"recipe": name, **({"start": {"from": recipe.graft.start, **start.facts()}} if start else {})}
     if resume:
         times.go_on(earlier.get("seconds", {}), earlier_environment(run.folder).get("seconds", {}))
     if run.is_main:
         write_text(run.folder / "recipe.yaml", dump_recipe(recipe))
-        write_environment(run, name)
+        keep_start(run)
+        write_environment(run, beginning)
     lines.begin(first)
     trainer = Trainer(run, optimizer)
     run.registry.hooks.run_started(run=run)
     progress = Progress(recipe.train.steps, list(recipe.tasks), first, times=times, shown=run.is_main)
     stop = StopRequest(gentle=accelerator.num_processes == 1)
     with times.spending("step"), progress, stop:
+        for line in start.lines() if start else ():
+            progress.message(f"{recipe.graft.start}: {line}")
         for line in (*unscored(recipe), *run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])):
             progress.message(line)
         prepared = _timed(step_data.steps(run, first, recipe.train.steps), times)
@@ -124,17 +131,17 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
                 _check_graft_acts(run, data)
             _after_step(run, step + 1, losses, trainer.details, progress, lines)
             if (step + 1) % recipe.train.checkpoint_steps == 0 or step + 1 == recipe.train.steps or stop.asked:
-                _save(run, step + 1, optimizer, lines, name)
+                _save(run, step + 1, optimizer, lines, beginning)
             if stop.asked:
                 raise KeyboardInterrupt
     run.data.log.finish()
 
 
-def _save(run: OpenRun, step: int, optimizer: Optimizer, lines: TrainLines, name: str) -> None:
+def _save(run: OpenRun, step: int, optimizer: Optimizer, lines: TrainLines, beginning: Mapping[str, Any]) -> None:
     with run.times.spending("save"):
         if run.is_main:
             save_checkpoint(run, step, optimizer, lines)
-            write_environment(run, name)
+            write_environment(run, beginning)
         run.accelerator.wait_for_everyone()
 
 

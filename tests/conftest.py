@@ -13,6 +13,18 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+
+def pytest_collection_modifyitems(items):
+    """Tests marked `cuda` are skipped where there is no GPU; torch is imported only where there are such tests."""
+    marked = [item for item in items if item.get_closest_marker("cuda")]
+    if marked:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason="torch sees no GPU on this machine"))
+
+
 settings.register_profile("multigraft", deadline=None, derandomize=True)
 settings.load_profile("multigraft")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.options.base import Options
 from multigraft.core.options.options import (
     AdapterOptions,
@@ -30,11 +30,21 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
 
 DEEPER = {
     "adapters": "multigraft.core.testing.adapters:wrong_adapter",
+    "backbones": "multigraft.core.testing.trunks:wrong_backbone",
+    "inputs": "multigraft.core.testing.inputs:wrong_input",
+    "loggers": "multigraft.core.testing.loggers:wrong_logger",
     "metrics": "multigraft.core.testing.metrics:wrong_metric",
+    "objectives": "multigraft.core.testing.tasks:wrong_objective",
+    "prompt_generators": "multigraft.core.testing.prompts:wrong_prompt",
     "samplers": "multigraft.core.testing.samplers:wrong_sampler",
     "sharing": "multigraft.core.testing.sharing_rules:wrong_sharing",
+    "tasks": "multigraft.core.testing.tasks:wrong_task",
+    "visual_encoders": "multigraft.core.testing.trunks:wrong_visual_encoder",
 }
 """Checks of what is built, by kind: (`build`, options) to the lines of what is wrong. Imported when needed."""
+
+NEEDED: dict[str, dict[str, Any]] = {"tasks": {"data": {"train": ["none.tar"]}}}
+"""What must be given to all components of a kind, beside their default options, to build them."""
 
 
 def check_component(registration: Registration, registry: Registry, deep: bool = True) -> list[str]:
@@ -58,12 +68,14 @@ def check_built(kind: str, build: Callable[..., Any], options: Options) -> list[
 
     Check a component with this whose options have no defaults.
     """
-    if kind not in DEEPER:
-        return []
     try:
-        return list(import_name(DEEPER[kind])(build, options))
+        return _wrong_of_kind(kind, build, options)
     except Exception as error:  # a third party's component may fail in any way
         return [f"it fails when it is used: {type(error).__name__}: {error}"]
+
+
+def _wrong_of_kind(kind: str, build: Callable[..., Any], options: Options) -> list[str]:
+    return list(import_name(DEEPER[kind])(build, options)) if kind in DEEPER else []
 
 
 def _wrong_options(model: type[Options], registration: Registration, registry: Registry) -> Iterator[str]:
@@ -102,9 +114,12 @@ def _wrong_build(registration: Registration) -> Iterator[str]:
 
 
 def _wrong_when_built(model: type[Options], registration: Registration, registry: Registry) -> list[str]:
-    """What the deeper checks find with default options; nothing where options have none."""
+    """What the deeper checks find with default options; nothing where there are none that it could be built with."""
+    given = {"kind": registration.full_name, **NEEDED.get(registration.kind, {})}
     try:
-        options = model.model_validate({"kind": registration.full_name}, context={"registry": registry})
-    except ValidationError:
+        options = model.model_validate(given, context={"registry": registry})
+        return _wrong_of_kind(registration.kind, import_name(registration.component.build), options)
+    except (ValidationError, OptionError):
         return []
-    return check_built(registration.kind, import_name(registration.component.build), options)
+    except Exception as error:  # a third party's component may fail in any way
+        return [f"it fails when it is used: {type(error).__name__}: {error}"]

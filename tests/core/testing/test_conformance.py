@@ -262,12 +262,19 @@ def test_metrics():
 def test_what_is_built_must_be_of_its_kind():
     for kind, name in {
         "adapters": "Adapter and no Prefix",
+        "backbones": "Backbone",
+        "inputs": "Input",
+        "loggers": "Logger",
         "metrics": "Metric",
+        "objectives": "Objective",
+        "prompt_generators": "PromptGenerator",
         "samplers": "Sampler",
         "sharing": "Sharing",
+        "tasks": "Task",
+        "visual_encoders": "VisualEncoder",
     }.items():
         assert check_built(kind, lambda options, **context: {}, ANY) == [f"`build` gives dict, no {name}"]
-    assert set(DEEPER) == {"adapters", "metrics", "samplers", "sharing"}
+    assert set(KINDS) - set(DEEPER) <= {"encoders", "evaluators"}
 
 
 @pytest.mark.parametrize("backbone", ["T5", "BART"])

@@ -1,0 +1,48 @@
+"""Whether an input keeps its contract: it can be pickled, and what it cannot read is a bad sample to it."""
+
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+from multigraft.core.errors import BadSample
+from multigraft.core.interfaces.input import Input
+from multigraft.core.options.base import Options
+from multigraft.core.types.transform import Transform
+
+_TRANSFORM = Transform(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+_NO_MEDIA = (b"", b"no medium of any kind", bytes(range(256)))
+
+
+def wrong_input(build: Any, options: Options) -> Iterator[str]:
+    """Everything that is wrong with what `build` makes of the options."""
+    made = build(options)
+    if not isinstance(made, Input):
+        yield f"`build` gives {type(made).__name__}, no Input"
+        return
+    if not made.kind or not made.extensions:
+        yield "it names no kind of media, or no endings of the fields that it reads"
+    for ending in made.extensions:
+        if ending != ending.lower().lstrip("."):
+            yield f"its ending {ending!r} must be lower case and without the dot"
+    if made.fingerprint() != build(options).fingerprint():
+        yield "its fingerprint differs when it is built again with the same options"
+    try:
+        again = pickle.loads(pickle.dumps(made))
+    except Exception as error:  # of any class that the input holds
+        yield f"it cannot be pickled, and so not be sent to another process: {error}"
+        return
+    if not made.isolated:  # native code that may crash is not called with rubbish in this process
+        yield from _wrong_refusals(again)
+
+
+def _wrong_refusals(made: Input) -> Iterator[str]:
+    for data in _NO_MEDIA:
+        try:
+            made.decode(data, _TRANSFORM, None)
+        except BadSample:
+            continue
+        except Exception as error:
+            yield f"bytes that are no media are no BadSample to it: {type(error).__name__}: {error}"
+        else:
+            yield f"it makes media of {data[:20]!r}"
+        return

@@ -11,6 +11,7 @@ from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
 from multigraft.core.graft.attach import Method
+from multigraft.core.graft.starting import would_start
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.model.devices import check_device
 from multigraft.core.model.methods import build_method, method_errors
@@ -25,6 +26,7 @@ from multigraft.core.recipe.spans import spans
 from multigraft.core.recipe.splits import TRAIN, final_split, splits_of
 from multigraft.core.run.data_files import will_be_made
 from multigraft.core.run.run_data import RunData
+from multigraft.core.run.run_folder import start_graft
 from multigraft.core.suggest import did_you_mean
 
 
@@ -257,6 +259,18 @@ def controls(subject: Subject) -> Iterator[Problem]:
             message = f"{name} fits no task: none looks at media"
         if message:
             yield subject.document.problem(("eval", "controls", number), message, "leave it out")
+
+
+def start(subject: Subject) -> Iterator[Problem]:
+    """Something of the graft that training begins from fits; what does is noted."""
+    said = subject.recipe.graft.start
+    if said is None or subject.summary is None:
+        return
+    try:
+        found = would_start(start_graft(said, subject.document.path.parent), subject.summary.trained)
+        subject.notes += [f"{said}: {line}" for line in found.lines()]
+    except MultigraftError as error:
+        yield subject.document.problem(("graft", "start"), str(error))
 
 
 def device(subject: Subject) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ _SHAPE_CHECKS = (
 _DEEP = "multigraft.core.check.deep"
 _DEEP_CHECKS = (
     "trunk", "shards", "adapters", "tasks", "components", "limits", "controls", "device", "graft", "prompt_room",
+    "start",
 )  # fmt: skip
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""

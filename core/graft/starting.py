@@ -37,12 +37,29 @@ class Start:
         return [*said, *([f"another shape: {_listed(self.reshaped)}"] if self.reshaped else [])]
 
 
-def fit(saved: Mapping[str, Sequence[int]], here: Mapping[str, Sequence[int]]) -> Start:
-    """What of a saved graft fits a new one, by the shapes of their trained tensors: key and shape must be equal."""
+def fit(folder: Path, saved: Mapping[str, Sequence[int]], here: Mapping[str, Sequence[int]]) -> Start:
+    """What of a saved graft fits a new one, by the shapes of their trained tensors: key and shape must be equal.
+
+    Raises:
+        GraftError: nothing does.
+    """
     taken = tuple(name for name, shape in here.items() if name in saved and tuple(saved[name]) == tuple(shape))
     left = tuple(name for name in saved if name not in taken)
     reshaped = tuple(f"{name} {tuple(saved[name])}, here {tuple(here[name])}" for name in left if name in here)
-    return Start(taken, tuple(name for name in here if name not in taken), left, reshaped)
+    start = Start(taken, tuple(name for name in here if name not in taken), left, reshaped)
+    _refuse_nothing(folder, start)
+    return start
+
+
+def would_start(folder: Path, here: Mapping[str, Sequence[int]]) -> Start:
+    """What a graft of these shapes would take of a saved one; trunks and frozen tensors are not compared.
+
+    Raises:
+        GraftError: no graft, or nothing of it fits.
+    """
+    listed = read_facts(folder)["tensors"]
+    saved = {f"{scope}/{name}": shape for scope, tensors in listed.items() for name, shape in tensors.items()}
+    return fit(folder, saved, here)
 
 
 def start_from(folder: Path, bank: Bank, trunk: Mapping[str, str]) -> Start:
@@ -58,8 +75,7 @@ def start_from(folder: Path, bank: Bank, trunk: Mapping[str, str]) -> Start:
     stored = read_tensors(folder, facts["tensors"])
     values = {key.text: value for key, value in bank.trained().items()}
     shapes = [{name: tuple(each.shape) for name, each in tensors.items()} for tensors in (stored, values)]
-    start = fit(*shapes)
-    _refuse_nothing(folder, start)
+    start = fit(folder, *shapes)
     for name in start.taken:
         check_tensor(folder, name, stored[name], values[name])
     with no_grad():

@@ -1,7 +1,7 @@
 """What a recipe would build: its parameters, who owns them, and the memory they take. On the meta device."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -46,6 +46,8 @@ class ModelSummary:
     """Tokens that join a row's text, at most; those of generators that do not say are left out."""
     most_images: int | None = None
     """Images of a sample that the visual prompt takes; None for any number."""
+    trained: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shapes of the trained tensors, by the text of their key."""
 
     def to_json(self) -> dict[str, Any]:
         """As `show --json` prints it."""
@@ -61,7 +63,8 @@ def summarize_model(recipe: Recipe, registry: Registry, trunk: Trunk | None = No
     table = count(model)
     sites, owners = site_rows(model.graft), _owner_rows(model.graft.bank)
     memory = _memory(recipe, trunk, table, {row.stack for row in sites}, model.most_images or 1)
-    return ModelSummary(table, sites, owners, memory, model.most_prompt_tokens, model.most_images)
+    trained = {key.text: entry.part.shape for key, entry in model.graft.bank.entries.items() if entry.part.trained}
+    return ModelSummary(table, sites, owners, memory, model.most_prompt_tokens, model.most_images, trained)
 
 
 def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:

@@ -57,9 +57,9 @@ CHANGES: Mapping[str, Mapping[str, tuple[Change, ...]]] = {
 
 
 def changes_since(group: str) -> dict[str, tuple[str, ...]]:
-    """A line for each change since a group, by hook.
+    """The changes since a group, by hook.
 
     A group that is newer than this multigraft, or older than what is named, has none.
     """
     hooks = CHANGES.get(group, {})
-    return {hook: tuple(f"{hook}: {change}" for change in changes) for hook, changes in hooks.items()}
+    return {hook: tuple(map(str, changes)) for hook, changes in hooks.items()}

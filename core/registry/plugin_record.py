@@ -64,10 +64,14 @@ class PluginRecord:
         """Name of the module that it is imported as."""
         return self.name if self.from_file else self.source
 
-    def told_changes(self, kind: str | None = None) -> list[str]:
-        """What became of the contracts that it was made for, a line each: all, or those of a kind of component."""
-        hooks = self.changes if kind is None else [f"register_{kind}"]
-        return [line for hook in hooks for line in self.changes.get(hook, ())]
+    def told_changes(self) -> list[str]:
+        """What became of the contracts that it was made for, a line each."""
+        return [f"{hook}: {change}" for hook, changes in self.changes.items() for change in changes]
+
+    def told_of_kind(self, kind: str) -> str:
+        """Why it did not load, and what became of the contract of a kind of component that it was made for."""
+        changes = self.changes.get(f"register_{kind}", ())
+        return f"{self.told_error}; since then: {', '.join(changes)}" if changes else self.told_error
 
     @property
     def told_error(self) -> str:

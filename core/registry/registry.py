@@ -81,16 +81,19 @@ class Registry:
         hint = did_you_mean(name, [plugin.name for plugin in self.plugins])
         raise ComponentError(f"no plugin named {name!r} is installed", hint)
 
-    def require_loaded(self, name: str, kind: str | None = None) -> None:
-        """Refuse to go on without a plugin, a component of whose, of some kind, is wanted.
+    def require_loaded(self, name: str, kind: str = "") -> None:
+        """Refuse to go on without a plugin.
+
+        Args:
+            kind: of the component of it that is wanted, if one is.
 
         Raises:
             ComponentError: it is not installed, or did not load.
         """
         records = self.require_plugin(name)
         if all(record.state != "loaded" for record in records):
-            hint = "; ".join([*records[0].told_changes(kind), "see `multigraft plugins doctor`"])
-            raise ComponentError(f"plugin {name!r} did not load: {records[0].told_error}", hint)
+            told = records[0].told_of_kind(kind)
+            raise ComponentError(f"plugin {name!r} did not load: {told}", "see `multigraft plugins doctor`")
 
     def registrations(self, kind: str) -> tuple[Registration, ...]:
         """Everything registered as a kind, built-ins first."""
@@ -179,10 +182,7 @@ class Registry:
         absent = [plugin for plugin in self.plugins if plugin.state in ("failed", "off", "wrong API")]
         faulty = [(plugin.name, fault) for plugin in self.plugins for fault in plugin.faults if not plugin.components]
         return [
-            *(
-                "; ".join([f"plugin {plugin.name!r} did not load: {plugin.told_error}", *plugin.told_changes(kind)])
-                for plugin in absent
-            ),
+            *(f"plugin {plugin.name!r} did not load: {plugin.told_of_kind(kind)}" for plugin in absent),
             *(f"plugin {name!r}: {fault.message}; {fault.fix}" for name, fault in faulty),
         ]
 

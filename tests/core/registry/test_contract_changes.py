@@ -8,8 +8,8 @@ from multigraft.core.registry.hookspecs import ENTRY_POINT_GROUP
 from multigraft.core.registry.registry import load_registry
 from multigraft.core.testing.doctor import Finding
 
-DECODE = "register_inputs: Input.decode(data, transform, span) -> Input.decode(data, preparation, span)"
-ANSWER = "register_objectives: Objective.answer -> an Evaluator, by the hook register_evaluators"
+DECODE = "Input.decode(data, transform, span) -> Input.decode(data, preparation, span)"
+ANSWER = "Objective.answer -> an Evaluator, by the hook register_evaluators"
 
 
 def test_changes_are_told_by_hook():

@@ -198,6 +198,17 @@ def test_check_says_so_with_its_place(command, recipe_file, tmp_path):
     assert "there is no folder" in outcome.stderr
 
 
+def test_check_notes_what_would_be_taken_and_refuses_a_start_that_takes_nothing(command, recipe_file, saved):
+    words = [word for text in (start(saved("single")), "graft.sharing=single") for word in ("--set", text)]
+    well = command("check", recipe_file, *words)
+    assert well.returncode == 0, well.stderr
+    assert ": takes: 60 tensors (shared 60)" in (well.stdout + well.stderr).replace("\n", " ")
+    other = ("graft.adapters.0.name=other", "graft.train.norms=false", "trunk.prompt.sharing=per-task")
+    refused = command("check", recipe_file, *words, *(word for text in other for word in ("--set", text)))
+    assert refused.returncode == 2
+    assert "nothing of this graft fits the new one" in refused.stderr
+
+
 def test_it_is_a_run_and_nothing_else(recipe_file, registry):
     with pytest.raises(RecipeError, match="'path:somewhere' is no `run:DIR`"):
         load_recipe(recipe_file, ["graft.start=path:somewhere"], registry)

@@ -8,7 +8,6 @@ from multigraft.plugins.history import batch_loaded as batch_loaded
 from multigraft.plugins.history import checkpoint_loaded as checkpoint_loaded
 from multigraft.plugins.history import checkpoint_saving as checkpoint_saving
 from multigraft.plugins.history import evaluated as evaluated
-from multigraft.plugins.history import loss_computed as loss_computed
 from multigraft.plugins.history import note_resuming
 from multigraft.plugins.history import run_started as run_started
 from multigraft.plugins.history import step_ended as step_ended
@@ -103,6 +102,19 @@ def register_objectives() -> Iterable[Component]:
             "masked-words": ("MaskedWordsOptions", "masked_words:build"),
             "contrastive": ("ContrastiveOptions", "contrastive:build"),
             "matching": ("MatchingOptions", "matching:build"),
+        },
+    )
+
+
+@hookimpl
+def register_evaluators() -> Iterable[Component]:
+    """Generating, choosing and classifying."""
+    return _components(
+        "evaluators",
+        {
+            "generate": ("GenerateOptions", "generate:build"),
+            "choices": ("ChoicesOptions", "choices:build"),
+            "classify": ("ClassifyOptions", "classify:build"),
         },
     )
 

@@ -4,19 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from multigraft import Decoding, ObjectiveOptions, Options, Registered, TaskOptions
+from multigraft import ObjectiveOptions, Options, Registered, TaskOptions
 
 _OBJECTIVE: Any = {"kind": "generation", "reduction": "token-mean"}
 _METRICS: Any = ["cider", "bleu", "rouge-l", "meteor", "exact-match"]
-
-
-class CaptionDecoding(Decoding):
-    """How a caption is generated."""
-
-    beams: int = Field(3, ge=1, le=64)
-    """1 is greedy; VL-Adapter uses 5."""
-    max_tokens: int = Field(40, ge=1, le=1024)
-    """Longest caption, in tokens: as long as in training, where VL-Adapter stops at 20."""
+_EVALUATOR: Any = {"kind": "generate", "beams": 3, "max_tokens": 40}
 
 
 class CaptioningOptions(TaskOptions):
@@ -26,7 +18,7 @@ class CaptioningOptions(TaskOptions):
     """Loss: the mean over all tokens, as in VL-Adapter."""
     metrics: list[Annotated[Options, Registered("metrics")]] = Field(_METRICS, min_length=1)
     """Scores; the first is the task's main one. METEOR is left out where there is no Java."""
-    decoding: CaptionDecoding = CaptionDecoding()
-    """How captions are generated in evaluation."""
+    evaluator: Annotated[Options, Registered("evaluators")] = Field(_EVALUATOR)
+    """How captions are found in evaluation: by beams (VL-Adapter uses 5), as long as in training (it stops at 20)."""
     target_limit: int = Field(40, ge=1)
     """Longest caption in tokens."""

@@ -19,20 +19,20 @@ from multigraft import init, ops, stacks, testing
 from multigraft.core.registry.contract_changes import CHANGES
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugins.md"
-MOST_NAMES = 90
+MOST_NAMES = 110
 GROUPS = {
     "To declare a plugin":
     "Component Command RecipeFolder hookimpl Run",
     "Contracts":
-    "VisualEncoder Backbone PromptGenerator Adapter Prefix Sharing PartGenerator Objective Head Input Task "
+    "VisualEncoder Backbone PromptGenerator Adapter Prefix Sharing PartGenerator Objective Head Evaluator Input Task "
     "Metric Sampler Logger Interceptor NoGraft",
     "What contracts are given and give":
-    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs IGNORED "
+    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow IGNORED "
     "PromptShape VisualTokens TokenLayout Transform Media Span Annotation Record ScoredAnswer "
     "TextPair Piece Answer Prediction",
     "Options":
     "Options Section Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
-    "AdapterOptions SiteSelector SamplerOptions TaskOptions Decoding WeightSource weight_source",
+    "AdapterOptions SiteSelector SamplerOptions EvaluatorOptions TaskOptions Decoding WeightSource weight_source",
     "Errors and their texts":
     "MultigraftError OptionError RecipeError ComponentError BadSample did_you_mean nearest_name",
     "Files and data":

@@ -20,6 +20,9 @@ from .core.interfaces.adapter import Prefix as Prefix
 from .core.interfaces.adapter import SiteCall as SiteCall
 from .core.interfaces.backbone import Backbone as Backbone
 from .core.interfaces.encoder import VisualEncoder as VisualEncoder
+from .core.interfaces.evaluator import Evaluator as Evaluator
+from .core.interfaces.evaluator import Said as Said
+from .core.interfaces.evaluator import SaidRow as SaidRow
 from .core.interfaces.input import Input as Input
 from .core.interfaces.interceptor import Interceptor as Interceptor
 from .core.interfaces.logger import Logger as Logger
@@ -54,6 +57,7 @@ from .core.options.options import AdapterOptions as AdapterOptions
 from .core.options.options import BackboneOptions as BackboneOptions
 from .core.options.options import Decoding as Decoding
 from .core.options.options import EncoderOptions as EncoderOptions
+from .core.options.options import EvaluatorOptions as EvaluatorOptions
 from .core.options.options import ObjectiveOptions as ObjectiveOptions
 from .core.options.options import PromptOptions as PromptOptions
 from .core.options.options import SamplerOptions as SamplerOptions

@@ -7,9 +7,12 @@ from random import Random
 from multigraft.core.check.subject import Subject
 from multigraft.core.data.excerpt import excerpt
 from multigraft.core.data.seeding import seeded
-from multigraft.core.errors import BadSample
+from multigraft.core.errors import BadSample, OptionError
+from multigraft.core.interfaces.evaluator import Evaluator
 from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.task import Task
+from multigraft.core.model.build import build_evaluator
+from multigraft.core.model.objectives import build_objectives
 from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.splits import TRAIN, final_split
@@ -73,20 +76,33 @@ def _place_of(subject: Subject, place: Location, value: str) -> Location:
     return next((each for each in inside if each[: len(place)] == place), place)
 
 
-def choices(subject: Subject) -> Iterator[Problem]:
-    """What is to be answered by one of its choices has choices."""
+def evaluators(subject: Subject) -> Iterator[Problem]:
+    """Annotations have what the evaluator of their task needs of them, such as choices."""
     split = final_split(subject.recipe)
     for name, options in subject.recipe.tasks.items():
-        if subject.data is None or options.decoding.candidates == "none" or split not in options.data:
+        if subject.data is None or subject.trunk is None or split not in options.data:
             continue
         task, looked_at = subject.data.tasks[name], excerpt(subject.data.source(name, split))
-        without = [each.id for each in looked_at if (example := _example(task, each, None)) and not example.choices]
-        if without:
-            message = (
-                f"{len(without)} of {len(looked_at)} annotations looked at have no choices, such as {without[0]!r}"
-            )
-            place = ("tasks", name, "decoding", "candidates")
-            yield subject.document.problem(place, message, "`none` generates answers")
+        evaluator = _evaluator(subject, name)
+        examples = {each.id: _example(task, each, None) for each in looked_at}
+        lacking = {
+            key: what for key, each in examples.items() if evaluator and each and (what := evaluator.lacks(each))
+        }
+        if lacking:
+            key, what = next(iter(lacking.items()))
+            message = f"{len(lacking)} of {len(looked_at)} annotations looked at have no {what}, such as {key!r}"
+            place = ("tasks", name, "evaluator")
+            yield subject.document.problem(place, message, "`generate` needs none")
+
+
+def _evaluator(subject: Subject, task: str) -> Evaluator | None:
+    """The evaluator of a task; None where `deep.tasks` has told why there is none."""
+    assert subject.trunk is not None
+    given = subject.recipe, subject.registry, subject.trunk.backbone
+    try:
+        return build_evaluator(*given, task, build_objectives(*given, task))
+    except OptionError:
+        return None
 
 
 def media(subject: Subject) -> Iterator[Problem]:

@@ -13,13 +13,14 @@ from multigraft.core.evaluation.controls import CONTROLS
 from multigraft.core.graft.attach import Method
 from multigraft.core.graft.starting import would_start
 from multigraft.core.interfaces.sharing import Sharing
+from multigraft.core.model.build import build_evaluator
 from multigraft.core.model.devices import check_device
 from multigraft.core.model.methods import build_method, method_errors
 from multigraft.core.model.objectives import build_objectives
 from multigraft.core.model.summary import summarize_model
 from multigraft.core.model.trunk import Trunk, build_backbone, build_encoder
 from multigraft.core.options.base import Options
-from multigraft.core.options.options import AdapterOptions
+from multigraft.core.options.options import AdapterOptions, Decoding
 from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.spans import spans
@@ -147,13 +148,14 @@ def adapters(subject: Subject) -> Iterator[Problem]:
 
 
 def tasks(subject: Subject) -> Iterator[Problem]:
-    """Each task's objectives can work over the backbone, in training, generating and scoring candidates."""
+    """Each task's objective can work over the backbone, and its evaluator with the objective."""
     tries = _Tries(subject)
     if subject.trunk is None:
         return
+    given = subject.recipe, subject.registry, subject.trunk.backbone
     for name in subject.recipe.tasks:
         with tries.at():
-            build_objectives(subject.recipe, subject.registry, subject.trunk.backbone, name)
+            build_evaluator(*given, name, build_objectives(*given, name))
     yield from tries.problems
 
 
@@ -217,8 +219,9 @@ def limits(subject: Subject) -> Iterator[Problem]:
         given: list[tuple[Location, int, int | None]] = [
             (("text_limit",), task.text_limit, longest.input),
             (("target_limit",), task.target_limit, longest.output),
-            (("decoding", "max_tokens"), task.decoding.max_tokens, longest.output),
         ]
+        if isinstance(task.evaluator, Decoding):
+            given.append((("evaluator", "max_tokens"), task.evaluator.max_tokens, longest.output))
         for key, value, most in given:
             if most is not None and value > most:
                 message = f"{value} tokens, and the backbone has positions for {most}"

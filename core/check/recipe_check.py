@@ -25,7 +25,7 @@ _DEEP_CHECKS = (
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
 _ANNOTATIONS = "multigraft.core.check.annotations"
-_ANNOTATION_CHECKS = ("objectives", "choices", "media", "unused_inputs")
+_ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "unused_inputs")
 DEEP_CHECKS = (
     *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
     *(f"{_ANNOTATIONS}:{name}" for name in _ANNOTATION_CHECKS),

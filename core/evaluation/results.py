@@ -12,7 +12,8 @@ from multigraft.core.data.reader import SampleReader
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines, without
-from multigraft.core.evaluation.scoring import HeldOutLoss, Scorer, predict
+from multigraft.core.evaluation.scoring import HeldOutLoss, Scorer, ask_all
+from multigraft.core.interfaces.evaluator import SaidRow
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.splits import splits_of
@@ -159,22 +160,22 @@ def task_predictions(
         threads=run.data.threads,
         rank=run.rank,
     )
-    own: list[Prediction] = []
+    own: list[SaidRow] = []
+    evaluator, task = run.model.evaluators[name], run.data.tasks[name]
     label = f"scoring {name}, {control}" if control else f"scoring {name}"
     with ProgressBar(label, shown=run.is_main) as bar, whole_layers(run.model.backbone):
-        for row in predict(
-            run.model, run.data.tasks[name], options, samples, run.recipe.eval.batch, accelerator.device, loss
-        ):
+        for row in ask_all(run.model, options, samples, run.recipe.eval.batch, accelerator.device, loss):
             own.append(row)
             bar.update(len(own) + samples.left_out, samples.total)
         bar.finish(samples.total)
     run.data.log.exchange()
     if accelerator.num_processes == 1:
-        return own
+        return list(evaluator.predictions(task, own))
     if loss is not None:
         whole = sum(gather_rows(accelerator, [loss]), HeldOutLoss())
         loss.sums, loss.missing = whole.sums, whole.missing
-    return sorted(gather_rows(accelerator, own), key=lambda row: row.id)
+    rows = sorted(gather_rows(accelerator, own), key=lambda row: row.annotation.id)
+    return list(evaluator.predictions(task, rows))
 
 
 def check_controls(names: Iterable[str]) -> None:

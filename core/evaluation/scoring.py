@@ -1,7 +1,7 @@
 """Scores of a task on held-out samples: answer, then measure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
@@ -12,13 +12,14 @@ from multigraft.core.data.collate import collate
 from multigraft.core.data.rows import RowMaker, TextLimits
 from multigraft.core.data.tokens import tokenize_targets, within
 from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.backbone import Backbone
+from multigraft.core.interfaces.evaluator import Evaluator, Said, SaidRow
 from multigraft.core.interfaces.metric import Metric
-from multigraft.core.interfaces.task import Task
 from multigraft.core.model.model import Model
 from multigraft.core.model.task_objective import ObjectiveLoss
 from multigraft.core.options.options import TaskOptions
 from multigraft.core.registry.registry import Registry
-from multigraft.core.types.batch import Batch, Sample
+from multigraft.core.types.batch import Batch, Sample, Segment
 from multigraft.core.types.prediction import Prediction
 
 
@@ -125,28 +126,21 @@ class HeldOutLoss:
         return sum(weight * total / denominator for weight, total, denominator in self.sums.values())
 
 
-def predict(
+def ask_all(
     model: Model,
-    task: Task,
     options: TaskOptions,
     samples: Iterable[Sample],
     batch: int,
     device: torch.device,
     loss: HeldOutLoss | None = None,
-) -> Iterator[Prediction]:
-    """Answer every sample, in order; with `loss`, add up the task's loss there."""
+) -> Iterator[SaidRow]:
+    """What the task's evaluator says about every sample, in order; with `loss`, add up the task's loss there."""
     rest = iter(samples)
     while chunk := list(islice(rest, batch)):
-        outputs, cut = answered(model, options, chunk, device, loss)
-        for sample, output, lost in zip(chunk, outputs, cut, strict=True):
+        every, cut = answered(model, options, chunk, device, loss)
+        for sample, said, lost in zip(chunk, every, cut, strict=True):
             shown = tuple(f"{sample.origin}.{field}" for field in sample.annotation.media)
-            row = replace(task.prediction(sample.annotation, output), media=shown)
-            yield replace(row, facts={**row.facts, "cut": sorted(lost)}) if lost else row
-
-
-def answers(model: Model, options: TaskOptions, samples: Sequence[Sample], device: torch.device) -> list[str]:
-    """One output text a sample; all samples are of one task."""
-    return answered(model, options, samples, device)[0]
+            yield SaidRow(sample.annotation, said, shown, tuple(sorted(lost)))
 
 
 def answered(
@@ -155,31 +149,38 @@ def answered(
     samples: Sequence[Sample],
     device: torch.device,
     loss: HeldOutLoss | None = None,
-) -> tuple[list[str], list[set[str]]]:
-    """One output text a sample, and what of its input (`context`, `choices`, `question`) or of its `candidates` was
-    cut; all samples are of one task. With `loss`, their loss is added there."""
+) -> tuple[list[Said], list[set[str]]]:
+    """What is said about each sample, and what of its input (`context`, `choices`, `question`) or of its `candidates`
+    was cut; all samples are of one task. With `loss`, their loss is added there."""
     name, longest = samples[0].task, model.backbone.longest
     text_limit, target_limit = within(options.text_limit, longest.input), within(options.target_limit, longest.output)
     prepare = {name: [each.objective.prepare for each in model.objectives[name]]}
     maker = RowMaker(model.backbone, {name: TextLimits(text_limit, target_limit)}, prepare)
     batch = collate(maker.rows(samples), [name]).to(device)
+    return _said(model, batch, loss), lost_texts(model.backbone, batch, lambda segment: model.evaluators[segment.task])
+
+
+def lost_texts(backbone: Backbone, batch: Batch, evaluator: Callable[[Segment], Evaluator]) -> list[set[str]]:
+    """For each row of a batch, what of its input or of its `candidates` was cut."""
     cut = [set(each) - {"target"} for each in batch.cut]
-    if options.decoding.candidates == "choices" and longest.output is not None:
-        for number, sample in enumerate(samples):
-            choices = sample.example.choices
-            if choices and any(tokenize_targets(model.backbone, choices, longest.output)[1]):
-                cut[number].add("candidates")
-    return _texts(model, options, batch, loss), cut
+    if (most := backbone.longest.output) is None:
+        return cut
+    for segment in batch.segments:
+        given = [evaluator(segment).candidates(sample.example) for sample in batch.samples[segment.rows]]
+        shortened = {texts for texts in set(given) if texts and any(tokenize_targets(backbone, texts, most)[1])}
+        for row, texts in zip(segment.numbers, given, strict=True):
+            cut[row] |= {"candidates"} if texts in shortened else set()
+    return cut
 
 
-def _texts(model: Model, options: TaskOptions, batch: Batch, loss: HeldOutLoss | None) -> list[str]:
-    name = batch.samples[0].task
+def _said(model: Model, batch: Batch, loss: HeldOutLoss | None) -> list[Said]:
     if loss is None or loss.missing:
-        return model.answers(batch, {name: options.decoding})
+        return model.answers(batch)
     try:
-        texts, losses = model.answers_and_losses(batch, {name: options.decoding})
+        every, losses = model.answers_and_losses(batch)
     except MultigraftError as error:
         loss.missing = str(error)
-        return model.answers(batch, {name: options.decoding})
-    loss.add(losses[name])
-    return texts
+        return model.answers(batch)
+    for own in losses.values():
+        loss.add(own)
+    return every

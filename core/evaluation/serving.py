@@ -53,8 +53,8 @@ def reply(saved: Artifact, question: Question, registry: Registry) -> Reply:
     media = decode_files(question.media, trunk.encoder, inputs, saved.recipe.data.deadline) if trunk.encoder else ()
     shown = replace(asked.example.with_prefix(options.prefix), target="", weight=1.0)
     sample = Sample(question.task, asked.annotation, shown, media, "files")
-    outputs, cut = answered(model, options, [sample], device)
-    return Reply(outputs[0], tuple(sorted(cut[0])))
+    said, cut = answered(model, options, [sample], device)
+    return Reply(said[0].text, tuple(sorted(cut[0])))
 
 
 def decode_files(

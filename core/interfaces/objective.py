@@ -174,6 +174,8 @@ class Objective(ABC):
     """Names of the sums that its loss shows beside it."""
     labels: Sequence[str] = ()
     """What `label_scores` tells apart; empty where it tells nothing apart."""
+    embeds: Collection[str] = ()
+    """What `embeddings` gives vectors of: `media`, `text`."""
 
     def modules(self, shapes: Shapes) -> Mapping[str, Head]:
         """Its trained modules by name; objectives of a task that give equal names have one module together."""
@@ -233,7 +235,7 @@ class Objective(ABC):
         return {}
 
     def embeddings(self, rows: TaskBatch, outputs: TaskOutputs) -> Mapping[str, Tensor]:
-        """Unit vectors of the rows' `media` and `text`, `(rows, width)` each, for objectives that compare them."""
+        """Unit vectors of what `embeds` names, `(rows, width)` each."""
         raise NotImplementedError
 
     def label_scores(self, rows: TaskBatch, outputs: TaskOutputs) -> Tensor:
@@ -247,7 +249,3 @@ class Objective(ABC):
     @abstractmethod
     def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Loss:
         """The loss over the rows."""
-
-    def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
-        """One output text a row."""
-        return [""] * len(rows.rows)

@@ -1,7 +1,7 @@
 """Task: from annotations to texts, and from outputs to predictions.
 
 A component's `build(options) -> Task`; its options subclass `TaskOptions`
-(core/options/options.py) and give their own defaults for prefix, objective, metrics and decoding.
+(core/options/options.py) and give their own defaults for prefix, objective, metrics and evaluator.
 """
 
 import random

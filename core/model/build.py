@@ -11,6 +11,8 @@ from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
 from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.evaluator import Evaluator
+from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.projection import quantized_modules
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
 from multigraft.core.model.methods import build_method, sharing_rule
@@ -35,12 +37,25 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
     _refuse_stored_features(graft, recipe, trunk.encoder)
     prompts = _add_prompts(graft, recipe, registry, trunk)
     objectives = add_objectives(graft, recipe, registry, trunk)
+    evaluators = {
+        name: build_evaluator(recipe, registry, trunk.backbone, name, [each.objective for each in own])
+        for name, own in objectives.items()
+    }
     if not graft.bank.entries:
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
     train = recipe.train
-    return Model(trunk.backbone, trunk.encoder, graft, objectives, prompts, train.precision, train.checkpointing)
+    return Model(
+        trunk.backbone,
+        trunk.encoder,
+        graft,
+        objectives,
+        evaluators,
+        prompts,
+        train.precision,
+        train.checkpointing,
+    )
 
 
 def _refuse_sharding(recipe: Recipe) -> None:
@@ -132,6 +147,21 @@ def _methods(recipe: Recipe, registry: Registry, trunk: Trunk) -> list[Method]:
                 ("graft", "adapters", number), f"two adapters are called '{name}'", "give one of them a `name`"
             )
     return methods
+
+
+def build_evaluator(
+    recipe: Recipe, registry: Registry, backbone: Backbone, task: str, objectives: Sequence[Objective]
+) -> Evaluator:
+    """The evaluator of a task.
+
+    Raises:
+        OptionError: it cannot be built, or cannot work with the objectives or over the backbone.
+    """
+    with below("tasks", task, "evaluator"):
+        evaluator: Evaluator = registry.build("evaluators", recipe.tasks[task].evaluator, objectives=tuple(objectives))
+        if refusal := evaluator.refuse_backbone(backbone):
+            raise OptionError((), refusal)
+    return evaluator
 
 
 def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:

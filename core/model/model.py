@@ -12,6 +12,7 @@ from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.evaluator import Evaluator, Said
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.objective import Shapes, TaskBatch
 from multigraft.core.model.batch_passes import BatchPasses, TrunkParts
@@ -19,7 +20,6 @@ from multigraft.core.model.outputs import Equipment, SegmentOutputs
 from multigraft.core.model.prompting import PlacedPrompt
 from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective
 from multigraft.core.model.values import Values
-from multigraft.core.options.options import Decoding
 from multigraft.core.types.batch import Batch, Segment
 from multigraft.core.types.need import EVERYTHING, Need
 
@@ -35,7 +35,7 @@ ShareFeatures = Callable[[Features], SharedFeatures]
 
 
 class Model:
-    """A frozen trunk with its graft, and the tasks' objectives.
+    """A frozen trunk with its graft, and the tasks' objectives and evaluators.
 
     Args:
         prompts: what joins the backbone's tokens, and where.
@@ -49,12 +49,13 @@ class Model:
         encoder: VisualEncoder | None,
         graft: Graft,
         objectives: Mapping[str, Sequence[TaskObjective]],
+        evaluators: Mapping[str, Evaluator],
         prompts: Sequence[PlacedPrompt] = (),
         precision: Literal["fp32", "bf16"] = "fp32",
         checkpointing: bool = False,
     ) -> None:
         self.backbone, self.encoder, self.graft = backbone, encoder, graft
-        self.objectives, self.precision = dict(objectives), precision
+        self.objectives, self.evaluators, self.precision = dict(objectives), dict(evaluators), precision
         self.trunk = TrunkParts(backbone, encoder, tuple(prompts), checkpointing)
         if encoder is not None:
             encoder.checkpointing = checkpointing
@@ -135,38 +136,38 @@ class Model:
         """What the objectives of a task read."""
         return {need for each in self.objectives[task] for need in each.objective.needs}
 
-    def answers(self, batch: Batch, decodings: Mapping[str, Decoding]) -> list[str]:
-        """An output text for each row of the batch."""
+    def answers(self, batch: Batch) -> list[Said]:
+        """What the tasks' evaluators say about each row of the batch."""
         with torch.no_grad(), self.computing(batch.weights.device):
-            return self._texts(batch, self.passes(batch, False), decodings)
+            needs = {segment.task: self.evaluators[segment.task].needs for segment in batch.segments}
+            return self._said(batch, self.passes(batch, False, needs))
 
-    def answers_and_losses(
-        self, batch: Batch, decodings: Mapping[str, Decoding]
-    ) -> tuple[list[str], dict[str, tuple[ObjectiveLoss, ...]]]:
+    def answers_and_losses(self, batch: Batch) -> tuple[list[Said], dict[str, tuple[ObjectiveLoss, ...]]]:
         """As `answers`, and the losses of each task without dropout, of the same encoding.
 
         Raises:
             MultigraftError: an objective has no loss for these rows, such as for a target that is none of its labels.
         """
         with torch.no_grad(), self.computing(batch.weights.device):
-            passes = self.passes(batch, False)
+            needs = {task: {*self.evaluators[task].needs, *self.needs_of(task)} for task in task_rows(batch)}
+            passes = self.passes(batch, False, needs)
             losses = self._losses(batch, passes)
-            return self._texts(batch, passes, decodings), losses
+            return self._said(batch, passes), losses
 
-    def _texts(self, batch: Batch, passes: BatchPasses, decodings: Mapping[str, Decoding]) -> list[str]:
-        rows, texts = task_rows(batch), []
-        for segment in batch.segments:
-            own = self.objectives[segment.task][0]
-            outputs = self._outputs(passes, segment, own)
-            texts += own.objective.answer(rows[segment.task], outputs, decodings[segment.task])
-        return texts
+    def _said(self, batch: Batch, passes: BatchPasses) -> list[Said]:
+        rows = task_rows(batch)
+        return [
+            said
+            for segment in batch.segments
+            for said in self.evaluators[segment.task].answer(
+                rows[segment.task], evaluator_outputs(self, passes, segment)
+            )
+        ]
 
     def run(self, batch: Batch, training: bool) -> dict[str, SegmentOutputs]:
-        """What may be asked of the rows of each task, for its first objective; passes are made when first asked for."""
+        """What may be asked of the rows of each task; passes are made when first asked for."""
         passes = self.passes(batch, training)
-        return {
-            segment.task: self._outputs(passes, segment, self.objectives[segment.task][0]) for segment in batch.segments
-        }
+        return {segment.task: evaluator_outputs(self, passes, segment) for segment in batch.segments}
 
     def _outputs(
         self,
@@ -198,6 +199,12 @@ class Model:
         values = Values(intercept, lambda: make_interceptor(self.graft, batch.segments, False), self.graft.bank)
         wanted = {segment: (needs or {}).get(segment.task, EVERYTHING) for segment in batch.segments}
         return BatchPasses(self.trunk, batch, wanted, values, split)
+
+
+def evaluator_outputs(model: Model, passes: BatchPasses, segment: Segment) -> SegmentOutputs:
+    """What may be asked of a segment, with the modules of all objectives of its task."""
+    modules = {name: module for own in model.objectives[segment.task] for name, module in own.modules.items()}
+    return SegmentOutputs(passes, segment, Equipment(model.graft.bank, modules))
 
 
 def task_rows(batch: Batch) -> dict[str, TaskBatch]:

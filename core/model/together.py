@@ -6,8 +6,8 @@ from dataclasses import replace
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.model.batch_passes import BatchPasses
-from multigraft.core.model.model import Model
-from multigraft.core.model.outputs import Equipment, SegmentOutputs
+from multigraft.core.model.model import Model, evaluator_outputs
+from multigraft.core.model.outputs import SegmentOutputs
 from multigraft.core.model.values import Values
 from multigraft.core.types.batch import Batch, Segment
 from multigraft.core.types.need import EVERYTHING
@@ -39,9 +39,4 @@ def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> d
     )
     trunk = replace(first.trunk, prompts=tuple(prompts))
     passes = BatchPasses(trunk, batch, dict.fromkeys(batch.segments, EVERYTHING), values)
-    return {segment: _outputs(models[segment.graft], passes, segment) for segment in batch.segments}
-
-
-def _outputs(model: Model, passes: BatchPasses, segment: Segment) -> SegmentOutputs:
-    own = model.objectives[segment.task][0]
-    return SegmentOutputs(passes, segment, Equipment(model.graft.bank, own.modules, own.state))
+    return {segment: evaluator_outputs(models[segment.graft], passes, segment) for segment in batch.segments}

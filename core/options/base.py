@@ -1,8 +1,8 @@
 """The base of every pydantic model of a recipe."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,6 +16,8 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False, validate_default=True
     )
+    replaced: ClassVar[Mapping[str, str]] = {}
+    """Keys that earlier releases had, and what to write instead."""
 
     @field_validator("*")
     @classmethod

@@ -1,5 +1,6 @@
 """Options that plugins extend: one base class for each kind of component that a recipe configures."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
@@ -81,8 +82,12 @@ class ObjectiveOptions(Options):
     """Which tasks share the objective's own modules, such as its head."""
 
 
+class EvaluatorOptions(Options):
+    """Base of the options of an evaluator."""
+
+
 class Decoding(Section):
-    """How an answer is generated."""
+    """How a text is generated."""
 
     beams: int = Field(1, ge=1, le=64)
     """1 is greedy."""
@@ -90,8 +95,6 @@ class Decoding(Section):
     """Longest output, in tokens."""
     length_penalty: float = Field(1.0, ge=-100, le=100)
     """Beams: the sum of log-probabilities is divided by length to this power."""
-    candidates: Literal["none", "choices"] = "none"
-    """`choices` takes the likeliest of each sample's choices instead of generating."""
 
 
 Splits = dict[str, list[str]]
@@ -99,6 +102,10 @@ Splits = dict[str, list[str]]
 
 class TaskOptions(Options):
     """Base of the options of a task. Subclasses give their own defaults."""
+
+    replaced: ClassVar[Mapping[str, str]] = {
+        "decoding": "`evaluator: {kind: generate, beams: 1, max_tokens: 20}` generates, `evaluator: choices` chooses"
+    }
 
     prefix: str = ""
     """Text put before every input of this task."""
@@ -116,8 +123,9 @@ class TaskOptions(Options):
     """Losses, one or a list; the task's loss is the sum of their weighted means."""
     metrics: list[Annotated[Options, Registered("metrics")]] = as_written(["exact-match"], min_length=1)
     """Scores; the first is the task's main one."""
-    decoding: Decoding = as_written({})
-    """How answers are generated in evaluation."""
+    evaluator: Annotated[Options, Registered("evaluators")] = as_written({"kind": "generate"})
+    """How rows are answered in evaluation and by `predict`; keys of the task's own kind that are left out keep the
+    task's values."""
     text_limit: int = Field(40, ge=1)
     """Longest input text in tokens, the prefix included."""
     target_limit: int = Field(20, ge=1)
@@ -137,6 +145,12 @@ class TaskOptions(Options):
     @classmethod
     def _plain_list_is_train(cls, value: Any) -> Any:
         return {"train": value} if isinstance(value, list) else value
+
+    @field_validator("evaluator", mode="before")
+    @classmethod
+    def _keep_values_of_the_same_kind(cls, value: Any) -> Any:
+        own, given = cls.model_fields["evaluator"].default, {"kind": value} if isinstance(value, str) else value
+        return {**own, **given} if isinstance(given, dict) and given.get("kind") == own["kind"] else value
 
 
 class WeightSource(Section):

@@ -43,12 +43,11 @@ def _problem(
 ) -> Problem:
     location = list(detail["loc"])
     if detail["type"] == "extra_forbidden":
-        known = [
-            name for model in expected_at(root, data, location[:-1], registry).models for name in model.model_fields
-        ]
-        return document.problem(
-            location, f"unknown key {location[-1]!r}", did_you_mean(str(location[-1]), known), at_key=True
-        )
+        models, key = expected_at(root, data, location[:-1], registry).models, str(location[-1])
+        if instead := next((model.replaced[key] for model in models if key in model.replaced), ""):
+            return document.problem(location, f"key {key!r} is no more", f"write {instead}", at_key=True)
+        known = [name for model in models for name in model.model_fields]
+        return document.problem(location, f"unknown key {key!r}", did_you_mean(key, known), at_key=True)
     if detail["type"] in _COMPONENT_ERRORS:
         if isinstance(detail["input"], dict) and "kind" in detail["input"]:
             location.append("kind")

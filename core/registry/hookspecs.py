@@ -53,7 +53,12 @@ class DeclaringHooks:
 
     @hookspec
     def register_objectives(self) -> "Iterable[Component]":
-        """Losses and how an answer is read off (interfaces/objective.py)."""
+        """Losses (interfaces/objective.py)."""
+        raise NotImplementedError
+
+    @hookspec
+    def register_evaluators(self) -> "Iterable[Component]":
+        """How held-out rows are answered (interfaces/evaluator.py)."""
         raise NotImplementedError
 
     @hookspec

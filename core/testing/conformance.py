@@ -11,6 +11,7 @@ from multigraft.core.options.options import (
     AdapterOptions,
     BackboneOptions,
     EncoderOptions,
+    EvaluatorOptions,
     PromptOptions,
     SamplerOptions,
     TaskOptions,
@@ -21,6 +22,7 @@ from multigraft.core.registry.registry import Registration, Registry, missing_re
 OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "adapters": AdapterOptions,
     "backbones": BackboneOptions,
+    "evaluators": EvaluatorOptions,
     "prompt_generators": PromptOptions,
     "samplers": SamplerOptions,
     "tasks": TaskOptions,

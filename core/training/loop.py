@@ -90,7 +90,9 @@ class Trainer:
         losses, self.details = tally.losses(read), tally.details(read)
         if not all(map(isfinite, read[: tally.size])):
             worst = ", ".join(task for task, value in losses.items() if not isfinite(value)) or "this step"
-            raise MultigraftError(f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`, or look at the data")
+            raise MultigraftError(
+                f"step {step}: the loss of {worst} is not finite; lower `train.optimizer.rate`, or look at the data"
+            )
         self.cuts.add(cuts)
         return losses
 

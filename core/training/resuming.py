@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FREE = (
     "train.steps", "train.micro_batch", "train.shard", "train.checkpoint_every", "train.keep", "train.log_every",
     "eval.*", "loggers", "plugins.*", "trunk.encoder.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
-    "tasks.*.metrics", "tasks.*.decoding.*",
+    "tasks.*.metrics", "tasks.*.evaluator", "tasks.*.evaluator.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
 )  # fmt: skip
 """Keys that may differ when a run goes on; so may stages that have not begun. Weights may have moved: their

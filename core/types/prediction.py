@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """A reference answer with its soft score in [0, 1]."""
+    """An answer with its score: of a reference the soft score in [0, 1], of the model its log-probability."""
 
     text: str
     score: float = 1.0
@@ -32,6 +32,14 @@ class Prediction:
     """`SHARD#KEY.FIELD` of each medium, for reports."""
     score: float | None = None
     """The task's main metric for this row alone, where it has one."""
+    confidence: float | None = None
+    """Log-probability that the model gives its output, where its evaluator computes that."""
+    others: tuple[Answer, ...] = ()
+    """Answers behind the output with their log-probabilities, best first."""
+    ranked: tuple[tuple[str, float], ...] = ()
+    """Ids that were ranked for this row with their scores, best first."""
+    relevant: tuple[str, ...] = ()
+    """Ids that are right for this row."""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -42,7 +50,9 @@ class Prediction:
     def from_json(cls, row: Mapping[str, Any]) -> "Prediction":
         """The row that `to_json` wrote."""
         known = dict(row)
-        known["answers"] = tuple(Answer(**answer) for answer in known.get("answers", ()))
-        for name in ("references", "choices", "media"):
+        for name in ("answers", "others"):
+            known[name] = tuple(Answer(**answer) for answer in known.get(name, ()))
+        for name in ("references", "choices", "media", "relevant"):
             known[name] = tuple(known.get(name, ()))
+        known["ranked"] = tuple((name, score) for name, score in known.get("ranked", ()))
         return cls(**known)

@@ -24,6 +24,7 @@ TEXT_ALONE = View(media=False)
 class Contrastive(Objective):
     """Features of both sides, and keys to tell them from."""
 
+    embeds = ("media", "text")
     parts = ("media-to-text", "text-to-media")
 
     def __init__(self, options: ContrastiveOptions) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import cross_entropy
 
-from multigraft import Backbone, Decoding, Loss, MultigraftError, Need, Objective, Row, TaskBatch, TaskOutputs
+from multigraft import Backbone, Loss, Need, Objective, Row, TaskBatch, TaskOutputs
 from multigraft.plugins.objectives.options import GenerationOptions
 
 
 class Generation(Objective):
-    """Train on the target text; answer by generating, or by scoring candidates."""
+    """Train on the target text."""
 
     needs = (Need("targets"),)
 
@@ -21,7 +21,7 @@ class Generation(Objective):
         """One that predicts no targets."""
         if backbone.predicts is not None:
             return None
-        return "this backbone predicts no targets, by which it trains and answers; take `classification`"
+        return "this backbone predicts no targets, by which it trains; take `classification`"
 
     def denominator(self, rows: Sequence[Row]) -> float:
         """Tokens, samples, or the sum of weights."""
@@ -40,24 +40,6 @@ class Generation(Objective):
         if self.options.reduction != "token-mean":
             by_row = by_row / target.mask.sum(1).clamp(min=1)
         return Loss((by_row * rows.weights).sum())
-
-    def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
-        """The generated text, or the likeliest of each sample's choices.
-
-        Raises:
-            MultigraftError: choices are wanted, and a sample has none.
-        """
-        if decoding.candidates == "none":
-            return outputs.generate(decoding)
-        choices = [sample.example.choices for sample in rows.samples]
-        if not all(choices):
-            lacking = next(sample for sample in rows.samples if not sample.example.choices)
-            raise MultigraftError(
-                f"task '{rows.task}': `decoding.candidates: choices`, and its annotation {lacking.annotation.id!r} "
-                "has no choices; say `candidates: none` to generate answers"
-            )
-        best = outputs.score(choices).argmax(dim=1).tolist()
-        return [texts[number] for texts, number in zip(choices, best, strict=True)]
 
 
 def build(options: GenerationOptions) -> Generation:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from multigraft import Options, Registered, TaskOptions
-from multigraft.tasks.choice_decoding import ChoiceDecoding
 
+_EVALUATOR: Any = {"kind": "choices"}
 _METRICS: Any = ["exact-match", "accuracy-by-type"]
 
 
@@ -17,8 +17,8 @@ class MultipleChoiceVideoQuestionAnsweringOptions(TaskOptions):
     """Text put before every question."""
     metrics: list[Annotated[Options, Registered("metrics")]] = Field(_METRICS, min_length=1)
     """Scores; the first is the task's main one."""
-    decoding: ChoiceDecoding = ChoiceDecoding()
-    """How answers are found in evaluation."""
+    evaluator: Annotated[Options, Registered("evaluators")] = Field(_EVALUATOR)
+    """How answers are found in evaluation: the likeliest choice is taken."""
     text_limit: int = Field(160, ge=1)
     """Longest input text in tokens, prefix and choices included; what is longer loses its context, then words of each
     choice."""

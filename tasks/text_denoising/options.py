@@ -1,15 +1,12 @@
 """Options of text denoising."""
 
+from typing import Annotated, Any
+
 from pydantic import Field
 
-from multigraft import Decoding, TaskOptions
+from multigraft import Options, Registered, TaskOptions
 
-
-class DenoisingDecoding(Decoding):
-    """How a text is restored."""
-
-    max_tokens: int = Field(64, ge=1, le=1024)
-    """Longest output, in tokens."""
+_EVALUATOR: Any = {"kind": "generate", "max_tokens": 64}
 
 
 class TextDenoisingOptions(TaskOptions):
@@ -19,7 +16,7 @@ class TextDenoisingOptions(TaskOptions):
     """Share of the words that is masked, at least one word."""
     mean_span: float = Field(3.0, gt=0, le=20)
     """Mean words of a masked span; lengths follow a Poisson distribution, and a span of none is a `<mask>` put in."""
-    decoding: DenoisingDecoding = DenoisingDecoding()
+    evaluator: Annotated[Options, Registered("evaluators")] = Field(_EVALUATOR)
     """How texts are restored in evaluation."""
     text_limit: int = Field(64, ge=1)
     """Longest masked text in tokens, the prefix included."""

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from multigraft import Options, Registered, TaskOptions
-from multigraft.tasks.choice_decoding import ChoiceDecoding
 
+_EVALUATOR: Any = {"kind": "choices"}
 _METRICS: Any = ["exact-match", "consistency"]
 
 
@@ -17,8 +17,8 @@ class TwoImageStatementsOptions(TaskOptions):
     """Text put before every statement; VL-Adapter's."""
     metrics: list[Annotated[Options, Registered("metrics")]] = Field(_METRICS, min_length=1)
     """Scores; the first is the task's main one."""
-    decoding: ChoiceDecoding = ChoiceDecoding()
-    """How answers are found in evaluation."""
+    evaluator: Annotated[Options, Registered("evaluators")] = Field(_EVALUATOR)
+    """How answers are found in evaluation: the likeliest choice is taken."""
     text_limit: int = Field(80, ge=1)
     """Longest statement in tokens, the prefix included."""
     target_limit: int = Field(4, ge=1)

@@ -175,13 +175,17 @@ tasks:
   vqa:
     kind: visual-question-answering
     data: &pictures {{train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}}
-    decoding: {{max_tokens: 6}}
+    evaluator: {{kind: generate, max_tokens: 6}}
   statements: {{kind: two-image-statements, data: *pictures}}
-  captions: {{kind: image-captioning, data: *pictures, metrics: [cider, exact-match], decoding: {{max_tokens: 8}}}}
+  captions:
+    kind: image-captioning
+    data: *pictures
+    metrics: [cider, exact-match]
+    evaluator: {{kind: generate, max_tokens: 8}}
   videos:
     kind: open-video-question-answering
     data: {{train: [videos-train-*.tar], validation: [videos-validation-*.tar]}}
-    decoding: {{max_tokens: 6}}
+    evaluator: {{kind: generate, max_tokens: 6}}
 graft:
   adapters: [{{kind: bottleneck, width: 4}}]
   sharing: half-shared

@@ -14,15 +14,25 @@ def test_a_name_with_a_slip_is_found_among_what_there_is():
     assert did_you_mean("zebra", []) == "there are none"
 
 
+def test_a_key_of_an_earlier_release_says_what_to_write_instead():
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("quickstart", ["tasks.vqa.decoding.beams=4"])
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.message) == ("tasks.vqa.decoding", "key 'decoding' is no more")
+    assert problem.hint == (
+        "write `evaluator: {kind: generate, beams: 1, max_tokens: 20}` generates, `evaluator: choices` chooses"
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
         ("train.learning_rate=1e-3", "optimizer.rate"),
         ("train.optimizer.learning_rate=1e-3", "rate"),
         ("learning_rate=1e-3", "train.optimizer.rate"),
-        ("tasks.vqa.num_beams=4", "decoding.beams"),
-        ("tasks.vqa.decoding.num_beams=4", "beams"),
-        ("tasks.vqa.decoding.max_new_tokens=4", "max_tokens"),
+        ("tasks.vqa.num_beams=4", "evaluator.beams"),
+        ("tasks.vqa.evaluator={kind: generate, num_beams: 4}", "beams"),
+        ("tasks.vqa.evaluator={kind: generate, max_new_tokens: 4}", "max_tokens"),
         ("tasks.vqa.max_length=4", "text_limit"),
     ],
 )

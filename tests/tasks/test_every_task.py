@@ -39,18 +39,32 @@ def test_prefixes_tell_tasks_apart():
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "beams", "max_tokens", "candidates"),
+    ("kind", "given", "beams", "max_tokens"),
     [
-        ("image-captioning", {}, 3, 40, "none"),
-        ("video-captioning", {"beams": 5}, 5, 40, "none"),
-        ("two-image-statements", {"max_tokens": 4}, 1, 4, "choices"),
-        ("multiple-choice-video-question-answering", {"candidates": "none"}, 1, 20, "none"),
-        ("visual-question-answering", {}, 1, 20, "none"),
+        ("image-captioning", "generate", 3, 40),
+        ("video-captioning", {"kind": "generate", "beams": 5}, 5, 40),
+        ("two-image-statements", {"kind": "generate", "max_tokens": 4}, 1, 4),
+        ("multiple-choice-video-question-answering", "generate", 1, 20),
+        ("visual-question-answering", {"kind": "generate"}, 1, 20),
     ],
 )
-def test_decoding_keeps_the_defaults_of_its_task_where_nothing_is_said(kind, given, beams, max_tokens, candidates):
-    decoding = options(kind, decoding=given).decoding
-    assert (decoding.beams, decoding.max_tokens, decoding.candidates) == (beams, max_tokens, candidates)
+def test_an_evaluator_keeps_the_values_of_its_task_where_nothing_is_said(kind, given, beams, max_tokens):
+    evaluator = options(kind, evaluator=given).evaluator
+    assert (evaluator.beams, evaluator.max_tokens) == (beams, max_tokens)
+
+
+@pytest.mark.parametrize(
+    ("kind", "evaluator"),
+    [
+        ("image-captioning", "generate"),
+        ("two-image-statements", "choices"),
+        ("multiple-choice-video-question-answering", "choices"),
+        ("text-denoising", "generate"),
+    ],
+)
+def test_the_evaluator_of_a_task(kind, evaluator):
+    assert options(kind).evaluator.kind == evaluator
+    assert options(kind, evaluator="choices").evaluator.kind == "choices"
 
 
 def test_options_import_nothing_heavy():

@@ -23,7 +23,7 @@ tasks:
   vqa:
     kind: visual-question-answering
     data: {train: [train-*.tar], validation: [validation-*.tar]}
-    decoding: {max_tokens: 6}
+    evaluator: {kind: generate, max_tokens: 6}
 graft: {adapters: [{kind: bottleneck, width: 4}], sharing: single}
 train: {steps: 2, batch: 4, checkpoint_every: 1}
 data: {root: not-here}

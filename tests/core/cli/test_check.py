@@ -185,7 +185,7 @@ def test_names_that_differ_by_case_alone(check):
 @pytest.mark.parametrize(
     "key",
     ["train.optimizer.rate", "tasks.vqa.weight", "data.deadline", "train.steps", "trunk.backbone.architecture.d_ff",
-     "train.optimizer.betas", "tasks.vqa.decoding.length_penalty"],
+     "train.optimizer.betas", "tasks.vqa.evaluator.length_penalty"],
 )  # fmt: skip
 def test_numbers_that_are_none(check, key, number):
     value = f"[0.9, {number}]" if key.endswith("betas") else number
@@ -235,16 +235,18 @@ def test_training_refuses_before_anything_costs_time(run, recipe_file, tmp_path)
     ("override", "path", "message", "hint"),
     [
         (
-            "tasks.statements.objective={kind: classification, labels: ['True', 'False']}",
+            "tasks.statements={kind: two-image-statements, data: {train: [pictures-train-*.tar]}, objective: "
+            "{kind: classification, labels: ['True', 'False']}, evaluator: classify}",
             "tasks.statements.objective", "target 'true' is none of the labels; did you mean 'True'?", "",
         ),
         (
-            "tasks.statements.objective={kind: classification, labels: ['true', 'false', mabye]}",
+            "tasks.statements={kind: two-image-statements, data: {train: [pictures-train-*.tar]}, objective: "
+            "{kind: classification, labels: ['true', 'false', mabye]}, evaluator: classify}",
             "tasks.statements.objective.labels.2", "'mabye' is the target of none of the 12 annotations", "known:",
         ),
         (
-            "tasks.vqa.decoding.candidates=choices",
-            "tasks.vqa.decoding.candidates", "10 of 10 annotations looked at have no choices, such as 'valid", "`none`",
+            "tasks.vqa.evaluator=choices",
+            "tasks.vqa.evaluator", "10 of 10 annotations looked at have no choices, such as 'valid", "`generate`",
         ),
         ("inputs=[image]", "inputs", "no input reads the media of task 'videos', which are mp4", "those given"),
         ("inputs=[image, video, image]", "inputs.2", "inputs before it read all that it reads: jpg", "leave it out"),

@@ -17,7 +17,6 @@ tasks:
     data: [choice-*.tar]
     text_limit: LIMIT
     target_limit: 8
-    decoding: {max_tokens: 20}
 graft: {adapters: [bottleneck]}
 train: {steps: 3, batch: 4}
 """
@@ -54,10 +53,13 @@ def check(run, folder):
     [
         ("tasks.choice.text_limit=600", "text_limit", "600 tokens, and the backbone has positions for 256"),
         ("tasks.choice.target_limit=257", "target_limit", "257 tokens, and the backbone has positions for 256"),
-        ("tasks.choice.decoding.max_tokens=300", "decoding.max_tokens", "300 tokens, and the backbone has positions"),
+        (
+            "tasks.choice.evaluator={kind: generate, max_tokens: 300}",
+            "evaluator.max_tokens", "300 tokens, and the backbone has positions",
+        ),
         ("tasks.choice.text_limit=4", "text_limit", "4 tokens, and the prefix, which is never cut, has"),
     ],
-)
+)  # fmt: skip
 def test_a_limit_that_does_not_fit_the_backbone(check, override, path, message):
     outcome = check(160, override)
     assert outcome.exit_code == 2

@@ -37,7 +37,11 @@ AS_WRITTEN = {
         "list of kind: accuracy-by-type, ",
         "[vqa-accuracy, exact-match, {kind: accuracy-by-type, of: vqa-accuracy}]",
     ),
-    ("visual-question-answering", "decoding.beams"): ("whole number, >= 1, <= 64", "1"),
+    ("generate", "beams"): ("whole number, >= 1, <= 64", "1"),
+    ("image-captioning", "evaluator"): (
+        "kind: choices, classify, generate",
+        "{kind: generate, beams: 3, max_tokens: 40}",
+    ),
     ("temperature", "value"): ("number, >= 1.0", "2.0"),
 }
 

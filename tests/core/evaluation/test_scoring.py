@@ -6,7 +6,6 @@ import pytest
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.scoring import Scorer
-from multigraft.core.options.options import Decoding
 from multigraft.core.registry.registry import default_registry
 from multigraft.core.types.prediction import Prediction
 
@@ -53,8 +52,8 @@ def test_each_score_says_what_it_rests_on(report):
     assert "accuracy-by-type" not in scores["counts"]
 
 
-def test_a_task_without_choices_cannot_choose(tiny_model, samples, batch_of):
-    model = tiny_model()
+def test_a_task_without_choices_cannot_choose(tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tasks={"vqa": {**tiny.TASKS["vqa"], "evaluator": "choices"}})
     lacking = [replace(each, example=replace(each.example, choices=())) for each in samples if each.task == "vqa"]
     with pytest.raises(MultigraftError, match=r"task 'vqa': .* its annotation 'vqa/vqa: what is it\?' has no choices"):
-        model.answers(batch_of(model, lacking), {"vqa": Decoding(candidates="choices")})
+        model.answers(batch_of(model, lacking))

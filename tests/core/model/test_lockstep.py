@@ -19,7 +19,9 @@ ENCODER, WHOLE, BEGINNING, REST = (
 @pytest.fixture
 def model(tiny_model, tiny):
     return tiny_model(
-        "per-task", tasks=tiny.TASKS | {"statements": tiny.TASKS["statements"] | {"objective": CLASSIFIED}}
+        "per-task",
+        tasks=tiny.TASKS
+        | {"statements": tiny.TASKS["statements"] | {"objective": CLASSIFIED, "evaluator": "classify"}},
     )
 
 

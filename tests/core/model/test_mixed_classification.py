@@ -1,5 +1,7 @@
 """Tasks that share a trunk without targets: a mixed batch gives what the tasks, and their samples, give alone."""
 
+import math
+
 import pytest
 import torch
 
@@ -28,7 +30,11 @@ def samples(samples):
 def model(request, tiny, tiny_model):
     rules = {**tiny.SHARING, "groups": {"kind": "groups", "groups": {"a": ["vqa", "captions"], "b": ["statements"]}}}
     tasks = {
-        name: {**tiny.TASKS[name], "objective": {"kind": "classification", "labels": labels}}
+        name: {
+            **tiny.TASKS[name],
+            "objective": {"kind": "classification", "labels": labels},
+            "evaluator": "classify",
+        }
         for name, labels in LABELS.items()
     }
     return tiny_model(rules[request.param], BERT, tasks=tasks)
@@ -60,7 +66,12 @@ def test_losses_and_gradients(model, samples, batch_of):
 
 
 def test_answers(model, samples, batch_of):
-    decodings = dict.fromkeys(LABELS)
-    answers = model.answers(batch_of(model, samples), decodings)
-    assert answers == [text for each in samples for text in model.answers(batch_of(model, [each]), decodings)]
-    assert all(text in LABELS[each.task] for each, text in zip(samples, answers, strict=True))
+    answers = model.answers(batch_of(model, samples))
+    alone = [said for each in samples for said in model.answers(batch_of(model, [each]))]
+    assert [said.text for said in answers] == [said.text for said in alone]
+    assert [said.score for said in answers] == pytest.approx([said.score for said in alone], abs=1e-5)
+    for sample, said in zip(samples, answers, strict=True):
+        every = [(said.text, said.score), *((other.text, other.score) for other in said.others)]
+        assert {text for text, _ in every} == set(LABELS[sample.task])
+        assert sum(math.exp(score) for _, score in every) == pytest.approx(1)
+        assert [score for _, score in every] == sorted((score for _, score in every), reverse=True)

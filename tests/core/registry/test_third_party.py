@@ -18,9 +18,9 @@ trunk:
   prompt: {kind: linear, tokens: 4}
 tasks:
   colour: {kind: image-colour, data: &data {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]},
-           annotations: vqa, metrics: [length-ratio, exact-match], decoding: {max_tokens: 4}}
-  count: {kind: sample/image-colour, data: *data, annotations: captions, decoding: {max_tokens: 4}}
-  shade: {kind: image-colour, data: *data, annotations: vqa, decoding: {max_tokens: 4}}
+           annotations: vqa, metrics: [length-ratio, exact-match], evaluator: {kind: generate, max_tokens: 4}}
+  count: {kind: sample/image-colour, data: *data, annotations: captions, evaluator: {kind: generate, max_tokens: 4}}
+  shade: {kind: image-colour, data: *data, annotations: vqa, evaluator: {kind: generate, max_tokens: 4}}
 graft:
   adapters: [{kind: channel-scale, start: 0.5}]
   sharing: first-letter-groups

@@ -14,7 +14,16 @@ from multigraft.core.training import step_data
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer
 
-READING = {"_local_scalar_dense", "nonzero", "masked_select", "unique2", "_unique2", "unique_dim", "equal", "is_nonzero"}
+READING = {
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "unique2",
+    "_unique2",
+    "unique_dim",
+    "equal",
+    "is_nonzero",
+}
 ASKING = {"tolist", "item", "numpy", "cpu", "__bool__", "__int__", "__float__", "__index__", "__array__"}
 """Methods by which a tensor's values reach Python: on a processor some of them call no operation."""
 

@@ -30,7 +30,8 @@ DECODER = (
 )
 RARE = ("train.sampler={kind: weights, weights: {vqa: 4, statements: 2, captions: 1, videos: 1}}",)
 MIXED = (
-    "tasks.statements.objective={kind: classification, labels: ['true', 'false']}", "tasks.vqa.weight=0",
+    "tasks.statements.objective={kind: classification, labels: ['true', 'false']}",
+    "tasks.statements.evaluator=classify", "tasks.vqa.weight=0",
     "train.batch=5", "train.micro_batch=2", "train.checkpointing=true",
 )  # fmt: skip
 CASES = {

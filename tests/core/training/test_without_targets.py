@@ -19,9 +19,12 @@ BACKBONE = (
 )
 PICTURES = "data: {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}"
 VIDEOS = "data: {train: [videos-train-*.tar], validation: [videos-validation-*.tar]}"
-COLOURS = "objective: {kind: classification, labels: [red, green, blue]}"
-SHADES = "objective: {kind: classification, labels: [red, green, blue, dark red, dark green, dark blue]}"
-TRUTH = "objective: {kind: classification, labels: ['true', 'false']}"
+COLOURS = "objective: {kind: classification, labels: [red, green, blue]}, evaluator: classify"
+SHADES = (
+    "objective: {kind: classification, labels: [red, green, blue, dark red, dark green, dark blue]}, "
+    "evaluator: classify"
+)
+TRUTH = "objective: {kind: classification, labels: ['true', 'false']}, evaluator: classify"
 TASKS = (
     f"tasks={{vqa: {{kind: visual-question-answering, {PICTURES}, {SHADES}}}, "
     f"statements: {{kind: two-image-statements, {PICTURES}, {TRUTH}}}, "
@@ -69,12 +72,12 @@ def test_a_resumed_run_equals_a_straight_one(straight, train, tmp_path):
     assert "eval/videos/exact-match" in scores(folder)[-1]
 
 
-MESSAGE = "this backbone predicts no targets, by which it trains and answers; take `classification`"
+MESSAGE = "this backbone predicts no targets, by which it trains; take `classification`"
 
 
-@pytest.mark.parametrize("candidates", ["none", "choices"])
-def test_an_objective_that_needs_targets_is_refused_by_check_and_when_built(candidates, recipe_file, registry):
-    asked = f"tasks.vqa.decoding={{candidates: {candidates}}}"
+@pytest.mark.parametrize("evaluator", ["generate", "choices"])
+def test_an_objective_that_needs_targets_is_refused_by_check_and_when_built(evaluator, recipe_file, registry):
+    asked = f"tasks.vqa.evaluator={evaluator}"
     overrides = (*BACKBONE, *TASKS, asked, "tasks.vqa.objective=generation", "tasks.videos.objective=generation")
     with pytest.raises(RecipeError) as caught:
         check_deep(check_shape(recipe_file, overrides, registry))

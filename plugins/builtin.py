@@ -108,13 +108,16 @@ def register_objectives() -> Iterable[Component]:
 
 @hookimpl
 def register_evaluators() -> Iterable[Component]:
-    """Generating, choosing and classifying."""
+    """Generating, choosing, ranking, classifying, retrieving; or the loss alone."""
     return _components(
         "evaluators",
         {
             "generate": ("GenerateOptions", "generate:build"),
             "choices": ("ChoicesOptions", "choices:build"),
             "classify": ("ClassifyOptions", "classify:build"),
+            "rank": ("RankOptions", "rank:build"),
+            "retrieve": ("RetrieveOptions", "retrieve:build"),
+            "loss": ("LossOptions", "loss:build"),
         },
     )
 
@@ -154,6 +157,7 @@ def register_metrics() -> Iterable[Component]:
             "exact-match": ("ExactMatchOptions", "exact_match:build"),
             "vqa-accuracy": ("VqaAccuracyOptions", "vqa_accuracy:build"),
             "accuracy-by-type": ("AccuracyByTypeOptions", "accuracy_by_type:build"),
+            "recall": ("RecallOptions", "recall:build"),
             "consistency": ("ConsistencyOptions", "consistency:build"),
             "cider": ("CiderOptions", "captions:build_cider"),
             "bleu": ("BleuOptions", "captions:build_bleu"),

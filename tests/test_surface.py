@@ -27,7 +27,7 @@ GROUPS = {
     "VisualEncoder Backbone PromptGenerator Adapter Prefix Sharing PartGenerator Objective Head Evaluator Input Task "
     "Metric Sampler Logger Interceptor NoGraft",
     "What contracts are given and give":
-    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow IGNORED "
+    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow prediction_of IGNORED "
     "PromptShape VisualTokens TokenLayout Transform Media Span Annotation Record ScoredAnswer "
     "TextPair Piece Answer Prediction",
     "Options":

@@ -23,6 +23,7 @@ from .core.interfaces.encoder import VisualEncoder as VisualEncoder
 from .core.interfaces.evaluator import Evaluator as Evaluator
 from .core.interfaces.evaluator import Said as Said
 from .core.interfaces.evaluator import SaidRow as SaidRow
+from .core.interfaces.evaluator import prediction_of as prediction_of
 from .core.interfaces.input import Input as Input
 from .core.interfaces.interceptor import Interceptor as Interceptor
 from .core.interfaces.logger import Logger as Logger

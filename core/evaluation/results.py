@@ -34,7 +34,7 @@ def evaluate_run(run: OpenRun, split: str, limit: int | None, step: int) -> dict
             loss = HeldOutLoss()
             with run.times.spending(f"score/{split}"):
                 rows = task_predictions(run, name, split, limit, loss=loss)
-                scores[name] = Scorer(options, run.registry).summary(rows) | _loss(name, loss)
+                scores[name] = _measured(run, name, rows, loss, whole=False) | _loss(name, loss)
             run.registry.hooks.evaluated(run=run, step=step, task=name, scores=scores[name])
     return scores
 
@@ -54,10 +54,11 @@ def final_results(run: OpenRun, split: str, controls: Sequence[str], losses: boo
     for name, options in run.recipe.tasks.items():
         if split not in options.data:
             continue
-        scorer, loss = Scorer(options, run.registry), HeldOutLoss()
+        loss, alone = HeldOutLoss(), _says_nothing(run, name)
         with run.times.spending(f"score/{split}"):
-            rows = scorer.with_scores(task_predictions(run, name, split, None, loss=loss if losses else None))
-            tasks[name] = scorer.scores(rows)
+            found = task_predictions(run, name, split, None, loss=loss if losses or alone else None)
+            rows = Scorer(options, run.registry).with_scores(found)
+            tasks[name] = _measured(run, name, rows, loss)
         told[name] = tasks[name] | (_loss(name, loss) if losses else {})
         run.registry.hooks.evaluated(run=run, step=run.recipe.train.steps, task=name, scores=told[name])
         if run.is_main:
@@ -72,6 +73,24 @@ def final_results(run: OpenRun, split: str, controls: Sequence[str], losses: boo
         for line in lines(control, scores, left_out) if run.is_main else ():
             print(line, file=sys.stderr)
     return told
+
+
+def _says_nothing(run: OpenRun, task: str) -> bool:
+    return run.model.evaluators[task].says == "nothing"
+
+
+def _measured(
+    run: OpenRun, task: str, rows: Sequence[Prediction], loss: HeldOutLoss, whole: bool = True
+) -> dict[str, Any]:
+    """Scores of a task, or its loss alone where its evaluator says nothing.
+
+    Args:
+        whole: by source and type too.
+    """
+    if _says_nothing(run, task):
+        return {"n": loss.rows} | _loss(task, loss)
+    scorer = Scorer(run.recipe.tasks[task], run.registry)
+    return scorer.scores(rows) if whole else scorer.summary(rows)
 
 
 def _loss(task: str, loss: HeldOutLoss) -> dict[str, float]:
@@ -112,16 +131,19 @@ def _under_control(run: OpenRun, name: str, split: str, control: str) -> tuple[d
     """Scores of a task, None where the control changes no sample of it; and the samples that it leaves out."""
     if CONTROLS[control].frames is not None and not run.data.has_kind(name, split, "video"):
         return None, {"no video": {"n": run.data.source(name, split).size, "annotations": []}}
-    rows, left = _controlled_rows(run, name, split, control)
-    if left and not rows:
+    loss = HeldOutLoss()
+    rows, left = _controlled_rows(run, name, split, control, loss if _says_nothing(run, name) else None)
+    if left and not rows and not loss.rows:
         return None, left
-    return Scorer(run.recipe.tasks[name], run.registry).scores(rows), left
+    return _measured(run, name, rows, loss), left
 
 
-def _controlled_rows(run: OpenRun, name: str, split: str, control: str) -> tuple[list[Prediction], LeftOutSamples]:
+def _controlled_rows(
+    run: OpenRun, name: str, split: str, control: str, loss: HeldOutLoss | None
+) -> tuple[list[Prediction], LeftOutSamples]:
     kinds = {ending: each.kind for each in reversed(run.data.inputs) for ending in each.extensions}
     reader = ControlledReader(run.data.reader, CONTROLS[control], run.recipe.train.seed, kinds)
-    rows = task_predictions(run, name, split, run.recipe.eval.control_limit, reader, control)
+    rows = task_predictions(run, name, split, run.recipe.eval.control_limit, reader, control, loss)
     left_out = gather_rows(run.accelerator, reader.left_out)
     return without(rows, left_out), by_reason(left_out)
 
@@ -173,7 +195,7 @@ def task_predictions(
         return list(evaluator.predictions(task, own))
     if loss is not None:
         whole = sum(gather_rows(accelerator, [loss]), HeldOutLoss())
-        loss.sums, loss.missing = whole.sums, whole.missing
+        loss.sums, loss.rows, loss.missing = whole.sums, whole.rows, whole.missing
     rows = sorted(gather_rows(accelerator, own), key=lambda row: row.annotation.id)
     return list(evaluator.predictions(task, rows))
 

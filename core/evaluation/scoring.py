@@ -101,6 +101,7 @@ class HeldOutLoss:
 
     sums: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     """Weight, sum and denominator of each objective."""
+    rows: int = 0
     missing: str = ""
     """Why there is none."""
 
@@ -116,7 +117,7 @@ class HeldOutLoss:
             name: (self.sums.get(name, nothing), other.sums.get(name, nothing)) for name in {**self.sums, **other.sums}
         }
         sums = {name: (max(a[0], b[0]), a[1] + b[1], a[2] + b[2]) for name, (a, b) in pairs.items()}
-        return HeldOutLoss(sums, self.missing or other.missing)
+        return HeldOutLoss(sums, self.rows + other.rows, self.missing or other.missing)
 
     @property
     def value(self) -> float | None:
@@ -174,6 +175,8 @@ def lost_texts(backbone: Backbone, batch: Batch, evaluator: Callable[[Segment], 
 
 
 def _said(model: Model, batch: Batch, loss: HeldOutLoss | None) -> list[Said]:
+    if loss is not None:
+        loss.rows += len(batch.samples)
     if loss is None or loss.missing:
         return model.answers(batch)
     try:

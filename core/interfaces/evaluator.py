@@ -7,6 +7,7 @@ part in training.
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +53,9 @@ class Evaluator(ABC):
 
     needs: Collection[Need] = ()
     """What `answer` reads of the trunk; nothing else is computed."""
-    answers = True
-    """Whether it says anything of a row; where not, a task has its held-out loss and no scores."""
+    says: Literal["texts", "features", "nothing"] = "texts"
+    """What it says of a row. Only texts answer a question of `predict`; where it says nothing, a task has its held-out
+    loss and no scores."""
 
     def refuse_backbone(self, backbone: Backbone) -> str | None:
         """Why it cannot work over this backbone; None where it can. Said by `check`."""

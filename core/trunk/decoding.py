@@ -4,7 +4,7 @@ Beam search as transformers does it: twice the beams as candidates a step, finis
 log-probability / length ** penalty, the end token counted in the length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,18 +71,44 @@ def beam(begin: "Continuation", intercept: Interceptor, decoding: Decoding) -> T
 
 @torch.no_grad()
 def score(begin: "Continuation", intercept: Interceptor, candidates: Sequence[Sequence[str]]) -> Tensor:
-    """Sum of the log-probabilities of each candidate's tokens: `(rows, most candidates)`, -inf where there is none."""
-    backbone, most = begin.backbone, max(len(texts) for texts in candidates)
-    filled = [[*texts, *([""] * (most - len(texts)))] for texts in candidates]
-    targets = backbone.tokenize_targets([text for texts in filled for text in texts], backbone.longest.output).to(
-        begin.hidden.device
-    )
+    """Sum of the log-probabilities of each candidate's tokens: `(rows, most candidates)`, -inf where there is none.
+
+    Candidates go through the trunk in chunks, short ones first, so that memory does not grow with their number.
+    """
+    backbone, device, most = begin.backbone, begin.hidden.device, max(len(texts) for texts in candidates)
+    number = {text: place for place, text in enumerate(dict.fromkeys(text for texts in candidates for text in texts))}
+    ids = backbone.tokenize_targets(list(number), backbone.longest.output)
+    wanted = torch.tensor([[number[text] for text in texts] + [0] * (most - len(texts)) for texts in candidates])
+    lengths = (ids != IGNORED).sum(1)[wanted].amax(0)
+    sums = torch.empty(wanted.shape, device=device)
+    for columns in _chunks(lengths, _LOGITS // (len(candidates) * backbone.word_table().shape[0])):
+        targets = ids[wanted[:, columns].flatten(), : int(lengths[columns[-1]])].to(device)
+        sums[:, columns.to(device)] = _scored(begin, intercept, targets, len(columns))
+    missing = torch.tensor([[place >= len(texts) for place in range(most)] for texts in candidates])
+    return sums.masked_fill(missing.to(device), -torch.inf)
+
+
+_LOGITS = 2**24
+"""Logits of candidates that are computed at once, at most: 64 MB in 32 bits."""
+
+
+def _chunks(lengths: Tensor, most: int) -> Iterator[Tensor]:
+    """Numbers of all `lengths`, the shortest first, so many at once that they have `most` tokens at most."""
+    order = lengths.argsort(stable=True)
+    start = 0
+    for stop in range(1, len(order) + 1):
+        if stop == len(order) or (stop + 1 - start) * int(lengths[order[stop]]) > most:
+            yield order[start:stop]
+            start = stop
+
+
+def _scored(begin: "Continuation", intercept: Interceptor, targets: Tensor, copies: int) -> Tensor:
+    """Summed log-probabilities of targets, `copies` of each row: `(rows, copies)`."""
     counted = targets != IGNORED
-    logits = backbone.output(_predicting(begin, intercept, targets, most)[counted], intercept).float()
-    picked = logits.log_softmax(-1).gather(1, targets[counted][:, None])[:, 0]
+    logits = begin.backbone.output(_predicting(begin, intercept, targets, copies)[counted], intercept).float()
+    picked = logits.gather(1, targets[counted][:, None])[:, 0] - logits.logsumexp(-1)
     sums = torch.zeros(targets.shape[0], device=picked.device).index_add(0, counted.nonzero()[:, 0], picked)
-    missing = [number >= len(texts) for texts in candidates for number in range(most)]
-    return sums.masked_fill(torch.tensor(missing, device=sums.device), -torch.inf).view(-1, most)
+    return sums.view(-1, copies)
 
 
 def _predicting(begin: "Continuation", intercept: Interceptor, targets: Tensor, copies: int) -> Tensor:

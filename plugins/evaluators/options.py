@@ -1,8 +1,10 @@
 """Options of the built-in evaluators."""
 
-from pydantic import Field
+from typing import Annotated
 
-from multigraft import Decoding, EvaluatorOptions
+from pydantic import Field, field_validator
+
+from multigraft import Decoding, EvaluatorOptions, SourceText, weight_source
 
 
 class GenerateOptions(EvaluatorOptions, Decoding):
@@ -18,3 +20,30 @@ class ClassifyOptions(EvaluatorOptions):
 
     others: int = Field(4, ge=0)
     """How many labels behind the likeliest are kept with their log-probabilities."""
+
+
+class RankOptions(EvaluatorOptions):
+    """The likeliest of a list of answers, the same for every row."""
+
+    answers: list[str] | Annotated[str, SourceText()]
+    """The answers, or `path:FILE` with one in each line."""
+    others: int = Field(4, ge=0)
+    """How many answers behind the likeliest are kept with their log-probabilities."""
+
+    @field_validator("answers")
+    @classmethod
+    def _a_text_names_a_file(cls, value: list[str] | str) -> list[str] | str:
+        if isinstance(value, str):
+            weight_source(value, ("path",))
+        return value
+
+
+class LossOptions(EvaluatorOptions):
+    """The loss on held-out rows alone, without metrics."""
+
+
+class RetrieveOptions(EvaluatorOptions):
+    """Every text of a split against every medium, in both directions; measured by `recall`."""
+
+    keep: int = Field(10, ge=1)
+    """How many of a ranking are kept."""

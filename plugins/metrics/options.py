@@ -1,6 +1,8 @@
 """Options of the built-in metrics."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from multigraft import Options
 
@@ -29,6 +31,13 @@ class ConsistencyOptions(Options):
     The set is SPLIT-SET of an id SPLIT-SET-PAIR-SENTENCE, as in NLVR2; else the record that the statement belongs to,
     else its source.
     """
+
+
+class RecallOptions(Options):
+    """Share of queries with something relevant among the first of their ranking, in each direction of retrieval."""
+
+    at: list[Annotated[int, Field(ge=1)]] = Field([1, 5, 10], min_length=1)
+    """Of how many."""
 
 
 class CaptionOptions(Options):

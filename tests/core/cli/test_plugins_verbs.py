@@ -39,7 +39,7 @@ AS_WRITTEN = {
     ),
     ("generate", "beams"): ("whole number, >= 1, <= 64", "1"),
     ("image-captioning", "evaluator"): (
-        "kind: choices, classify, generate",
+        "kind: choices, classify, generate, loss, rank, retrieve",
         "{kind: generate, beams: 3, max_tokens: 40}",
     ),
     ("temperature", "value"): ("number, >= 1.0", "2.0"),

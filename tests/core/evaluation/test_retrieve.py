@@ -1,0 +1,188 @@
+"""`retrieve` ranks media for every text and texts for every medium; `recall` counts what is found, both ways."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from multigraft.core.errors import MultigraftError, OptionError
+from multigraft.core.evaluation.results import read_predictions
+from multigraft.core.evaluation.scoring import Scorer
+from multigraft.core.interfaces.evaluator import Said, SaidRow
+from multigraft.core.recipe.loading import load_recipe
+from multigraft.core.registry.registry import load_registry
+from multigraft.core.training import session
+from multigraft.core.types.annotation import Annotation
+from multigraft.plugins.evaluators.options import RetrieveOptions
+from multigraft.plugins.evaluators.retrieve import build
+
+PLUGIN = """
+import torch
+
+from multigraft import Component, Objective, Options, hookimpl
+
+
+class ColoursOptions(Options):
+    \"\"\"Knows the colours of the drawings.\"\"\"
+
+
+class Colours(Objective):
+    \"\"\"Trains on the target's first state; its vectors say how much there is of red, green and blue.\"\"\"
+
+    features_of = ("text", "media")
+
+    def __init__(self, options):
+        pass
+
+    def denominator(self, rows):
+        return float(len(rows.samples))
+
+    def loss(self, rows, outputs):
+        return outputs.hidden()[:, 0].square().sum()
+
+    def features(self, rows, outputs):
+        named = [[float(colour in each.example.target) for colour in ("red", "green", "blue")] for each in rows.samples]
+        ink = [255 - torch.from_numpy(each.media[0].frames[0].reshape(3, -1)).float().mean(1) for each in rows.samples]
+        return {"text": torch.tensor(named), "media": torch.stack([each.max() - each for each in ink])}
+
+
+@hookimpl
+def register_objectives():
+    yield Component("colours", f"{__name__}:ColoursOptions", f"{__name__}:Colours")
+"""
+TASK = (
+    "tasks={captions: {kind: image-captioning, objective: colours, evaluator: EVALUATOR, metrics: [recall], "
+    "data: {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}}}"
+)
+
+
+@pytest.fixture(scope="module")
+def run(recipe_file, tmp_path_factory):
+    """Train a task of that objective; what results.json holds, and the folder."""
+    plugin = tmp_path_factory.mktemp("plugin") / "colours_plugin.py"
+    plugin.write_text(PLUGIN)
+    registry = load_registry([plugin])
+
+    def train(evaluator, *overrides):
+        folder = tmp_path_factory.mktemp("run")
+        recipe = load_recipe(recipe_file, (TASK.replace("EVALUATOR", evaluator), *overrides), registry)
+        return session.train(recipe, registry, folder, False), folder
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def retrieved(run):
+    results, folder = run("{kind: retrieve, keep: 10}")
+    return results["tasks"]["captions"], read_predictions(folder / "predictions" / "captions.jsonl")
+
+
+def test_every_text_and_every_medium_has_its_ranking(retrieved):
+    scores, rows = retrieved
+    directions = [row.facts["direction"] for row in rows]
+    assert directions == ["text-to-media"] * 10 + ["media-to-text"] * 10
+    assert scores["n"] == 20
+    assert all(len(row.ranked) == 10 and len(row.relevant) == 1 for row in rows)
+    assert {name for name, _ in rows[0].ranked} == {row.id for row in rows[10:]}
+    assert {name for name, _ in rows[10].ranked} == {row.id for row in rows[:10]}
+    assert all(list(row.ranked) == sorted(row.ranked, key=lambda pair: -pair[1]) for row in rows)
+
+
+def test_recall_is_that_of_colours_that_are_told_apart(retrieved):
+    scores, rows = retrieved
+    colour = {row.relevant[0]: row.references[0].split()[1] for row in rows[:10]}
+    for row in rows[:10]:
+        best = [colour[name] for name, _ in row.ranked]
+        own = sum(value == colour[row.relevant[0]] for value in colour.values())
+        assert best[:own] == [colour[row.relevant[0]]] * own
+    for direction in ("text-to-media", "media-to-text"):
+        own = [row for row in rows if row.facts["direction"] == direction]
+        for most in (1, 5, 10):
+            found = np.mean([row.relevant[0] in [name for name, _ in row.ranked[:most]] for row in own])
+            assert scores[f"recall@{most}/{direction}"] == pytest.approx(found)
+        assert scores[f"recall@1/{direction}"] < scores[f"recall@5/{direction}"] == 1.0
+
+
+def test_a_medium_of_several_annotations_counts_once(registry):
+    task = registry.build("tasks", registry.options("tasks", "image-captioning").model_validate(
+        {"kind": "image-captioning", "data": ["a.tar"]}, context={"registry": registry}))  # fmt: skip
+    vectors = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
+    given = [
+        SaidRow(
+            Annotation(id=name, task="captions", media=("png",)),
+            Said(features={"text": np.array(vectors[shown]), "media": np.array(vectors[shown])}),
+            (f"shard#{shown}.png",),
+        )
+        for name, shown in (("1", "a"), ("2", "a"), ("3", "b"))
+    ]
+
+    class Both:
+        features_of = ("text", "media")
+
+    made = list(build(RetrieveOptions(kind="retrieve"), [Both()]).predictions(task, given))
+    assert [row.id for row in made] == ["1", "2", "3", "shard#a.png", "shard#b.png"]
+    assert [row.relevant for row in made[3:]] == [("1", "2"), ("3",)]
+    assert made[0].ranked == (("shard#a.png", 1.0), ("shard#b.png", 0.0))
+    assert made[3].ranked == (("1", 1.0), ("2", 1.0), ("3", 0.0))
+
+
+def test_scores_can_be_computed_again_and_too_short_a_ranking_is_refused(retrieved, registry):
+    scores, rows = retrieved
+
+    def again(at):
+        options = registry.options("tasks", "image-captioning").model_validate(
+            {"kind": "image-captioning", "data": ["a.tar"], "metrics": [{"kind": "recall", "at": at}]},
+            context={"registry": registry},
+        )
+        return Scorer(options, registry).summary(rows)
+
+    assert again([5])["recall@5/text-to-media"] == scores["recall@5/text-to-media"]
+    assert again([20])["recall@20/media-to-text"] == 1.0
+    cut = replace(rows[0], ranked=rows[0].ranked[:3])
+    rows = [cut]
+    with pytest.raises(MultigraftError, match="recall at 5 needs rankings as long, and the evaluator keeps 3"):
+        again([1, 5])
+
+
+def test_an_objective_without_vectors_is_refused(recipe_file, registry, train, tmp_path):
+    with pytest.raises(OptionError, match="none of the task's objectives trains vectors of texts and media"):
+        train(tmp_path, "tasks.vqa.evaluator=retrieve")
+
+
+def test_the_loss_alone(train, tmp_path):
+    straight = train(tmp_path / "scored", "eval.every=2")
+    results = train(tmp_path / "loss", "tasks.vqa.evaluator=loss", "eval.every=2", "eval.controls=[no-media]")
+    assert set(results["tasks"]["vqa"]) == {"n", "loss"}
+    assert results["tasks"]["vqa"]["n"] == 10
+    assert results["tasks"]["statements"] == straight["tasks"]["statements"]
+    assert results["controls"]["no-media"]["vqa"]["loss"] != results["tasks"]["vqa"]["loss"]
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("scored", "loss")]
+    assert all('"eval/vqa/loss"' in text for text in lines)
+    assert '"eval/vqa/vqa-accuracy"' not in lines[1]
+
+
+def test_the_likeliest_of_many_answers(tiny, tiny_model, samples, batch_of, tmp_path):
+    answers = [f"{colour} {form}" for colour in ("red", "green", "blue") for form in ("box", "ball", "cone")]
+    (tmp_path / "answers.txt").write_text("\n".join([*answers, "", ""]))
+    ranks = {"kind": "rank", "answers": f"path:{tmp_path / 'answers.txt'}", "others": 2}
+    model = tiny_model(tasks={"vqa": {**tiny.TASKS["vqa"], "evaluator": ranks}})
+    own = [each for each in samples if each.task == "vqa"]
+    scores = model.run(batch_of(model, own), False)["vqa"].score([answers] * len(own))
+    for said, row in zip(model.answers(batch_of(model, own)), scores, strict=True):
+        best = torch.sort(row, descending=True, stable=True)
+        assert [said.text, *(each.text for each in said.others)] == [answers[number] for number in best.indices[:3]]
+        assert [said.score, *(each.score for each in said.others)] == pytest.approx(best.values[:3].tolist())
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        (["red", "blue", "red"], "answer 'red' is given twice"),
+        (["red"], "1 answers are nothing to rank"),
+        ("path:nowhere.txt", "nowhere.txt cannot be read: No such file"),
+    ],
+)
+def test_answers_that_cannot_be_ranked(answers, message, tiny, tiny_model):
+    with pytest.raises(OptionError, match=message):
+        tiny_model(tasks={"vqa": {**tiny.TASKS["vqa"], "evaluator": {"kind": "rank", "answers": answers}}})

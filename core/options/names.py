@@ -26,7 +26,7 @@ class Refers:
 
 @dataclass(frozen=True)
 class SourceText:
-    """Marks a text `scheme:value` that says where something comes from; what `path:` and `run:` name must be there."""
+    """Marks a text `scheme:value` that says where something comes from; what `path:` names must be there."""
 
 
 @dataclass(frozen=True)

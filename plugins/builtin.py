@@ -39,6 +39,12 @@ def register_visual_encoders() -> Iterable[Component]:
 
 
 @hookimpl
+def register_encoders() -> Iterable[Component]:
+    """Sound."""
+    return _components("encoders", {"audio-transformer": ("AudioTransformerOptions", "audio_transformer:build")})
+
+
+@hookimpl
 def register_backbones() -> Iterable[Component]:
     """BART, T5, BERT, decoder-only models, and sapling, a small BART that comes along."""
     return _components(
@@ -124,9 +130,12 @@ def register_evaluators() -> Iterable[Component]:
 
 @hookimpl
 def register_inputs() -> Iterable[Component]:
-    """Pictures and videos."""
+    """Pictures, videos and sound."""
     yield from _components("inputs", {"image": ("ImageOptions", "image:build")})
     yield from _components("inputs", {"video": ("VideoOptions", "video:build")})
+    yield from _components(
+        "inputs", {"audio": ("AudioOptions", "audio:build")}, requires=("soundfile",), extra="multigraft[audio]"
+    )
 
 
 @hookimpl

@@ -24,11 +24,12 @@ GROUPS = {
     "To declare a plugin":
     "Component Command RecipeFolder hookimpl Run",
     "Contracts":
-    "VisualEncoder Backbone PromptGenerator Adapter Prefix Sharing PartGenerator Objective Head Evaluator Input Task "
-    "Metric Sampler Logger Interceptor NoGraft",
+    "Encoder VisualEncoder Backbone PromptGenerator Adapter Prefix Sharing PartGenerator Objective Head Evaluator "
+    "Input Task Metric Sampler Logger Interceptor NoGraft",
     "What contracts are given and give":
-    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow prediction_of IGNORED "
-    "PromptShape VisualTokens TokenLayout Transform Media Span Annotation Record ScoredAnswer "
+    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow prediction_of IGNORED Loss Shapes "
+    "RowShape Need View Row TextRow Vocabulary "
+    "PromptShape MediaTokens TokenLayout Preparation Transform LogMel Media Span Annotation Record ScoredAnswer "
     "TextPair Piece Answer Prediction",
     "Options":
     "Options Section Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "

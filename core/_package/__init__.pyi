@@ -19,6 +19,7 @@ from .core.interfaces.adapter import Adapter as Adapter
 from .core.interfaces.adapter import Prefix as Prefix
 from .core.interfaces.adapter import SiteCall as SiteCall
 from .core.interfaces.backbone import Backbone as Backbone
+from .core.interfaces.encoder import Encoder as Encoder
 from .core.interfaces.encoder import VisualEncoder as VisualEncoder
 from .core.interfaces.evaluator import Evaluator as Evaluator
 from .core.interfaces.evaluator import Said as Said
@@ -38,7 +39,7 @@ from .core.interfaces.objective import TaskBatch as TaskBatch
 from .core.interfaces.objective import TaskOutputs as TaskOutputs
 from .core.interfaces.prompt import PromptGenerator as PromptGenerator
 from .core.interfaces.prompt import PromptShape as PromptShape
-from .core.interfaces.prompt import VisualTokens as VisualTokens
+from .core.interfaces.prompt import MediaTokens as MediaTokens
 from .core.interfaces.run import Run as Run
 from .core.interfaces.sampler import Sampler as Sampler
 from .core.interfaces.sharing import PartGenerator as PartGenerator
@@ -85,6 +86,7 @@ from .core.types.annotation import ScoredAnswer as ScoredAnswer
 from .core.types.batch import IGNORED as IGNORED
 from .core.types.batch import Batch as Batch
 from .core.types.batch import TextPair as TextPair
+from .core.types.log_mel import LogMel as LogMel
 from .core.types.media import Media as Media
 from .core.types.media import Span as Span
 from .core.types.need import Need as Need
@@ -95,6 +97,7 @@ from .core.types.part import Part as Part
 from .core.types.pieces import Piece as Piece
 from .core.types.prediction import Answer as Answer
 from .core.types.prediction import Prediction as Prediction
+from .core.types.preparation import Preparation as Preparation
 from .core.types.row import Row as Row
 from .core.types.row import TextRow as TextRow
 from .core.types.site import Site as Site

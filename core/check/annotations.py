@@ -107,9 +107,10 @@ def _evaluator(subject: Subject, task: str) -> Evaluator | None:
 
 def media(subject: Subject) -> Iterator[Problem]:
     """The recipe's inputs read the media of every task, and the prompt has room for its images."""
-    if subject.data is None or subject.trunk is None or subject.trunk.encoder is None:
+    if subject.data is None or subject.trunk is None or not subject.trunk.encoders:
         return
-    read_by = {ending: each.kind for each in subject.data.inputs for ending in each.extensions}
+    inputs = [each for each in subject.data.inputs if each.modality in subject.trunk.encoders]
+    read_by = {ending: each.kind for each in inputs for ending in each.extensions}
     known = ", ".join(read_by) or "nothing"
     for name in subject.recipe.tasks:
         looked_at = excerpt(subject.data.source(name, TRAIN))
@@ -120,7 +121,7 @@ def media(subject: Subject) -> Iterator[Problem]:
         hindered = sum(any(ending not in read_by for ending in each) for each in endings)
         if hindered == len(looked_at):
             message = f"no input reads the media of task {name!r}, which are {', '.join(sorted(unread))}"
-            yield subject.document.problem(("inputs",), message, f"those given read {known}")
+            yield subject.document.problem(("inputs",), message, f"those that have an encoder read {known}")
         elif hindered:
             ask = f"{hindered} of {len(looked_at)} annotations looked at have media that no input reads"
             subject.notes.append(f"task {name!r}: {ask}: {', '.join(sorted(unread))}")

@@ -12,6 +12,7 @@ from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
 from multigraft.core.graft.attach import Method
 from multigraft.core.graft.starting import would_start
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.model.build import build_evaluator
 from multigraft.core.model.devices import check_device
@@ -52,15 +53,18 @@ class _Tries:
 
 
 def trunk(subject: Subject) -> Iterator[Problem]:
-    """Backbone and encoder can be built; no weights are loaded."""
-    tries, backbone, encoder = _Tries(subject), None, None
+    """Backbone and encoders can be built; no weights are loaded."""
+    tries, backbone = _Tries(subject), None
+    encoders: dict[str, Encoder] = {}
     with tries.at("trunk", "backbone"):
         backbone = build_backbone(subject.recipe, subject.registry, on_meta_device=True)
-    with tries.at("trunk", "encoder"):
-        encoder = build_encoder(subject.recipe, subject.registry, on_meta_device=True)
-    yield from tries.problems
+    for modality in subject.recipe.trunk.modalities:
+        with tries.at("trunk", *subject.recipe.trunk.place(modality)):
+            encoders[modality] = build_encoder(subject.recipe, subject.registry, modality, on_meta_device=True)
     if backbone and not tries.problems:
-        subject.trunk = Trunk.of(backbone, encoder)
+        with tries.at("trunk"):
+            subject.trunk = Trunk.of(backbone, encoders)
+    yield from tries.problems
 
 
 def shards(subject: Subject) -> Iterator[Problem]:
@@ -68,7 +72,7 @@ def shards(subject: Subject) -> Iterator[Problem]:
     recipe, tries = subject.recipe, _Tries(subject)
     if will_be_made(recipe):
         return
-    data = RunData(recipe, subject.registry, None, SkippedLog(None, 1.0))
+    data = RunData(recipe, subject.registry, {}, SkippedLog(None, 1.0))
     for name, task in recipe.tasks.items():
         with tries.at("tasks", name, "data"):
             wrong = list(_of_no_annotation(subject, name, data.shards(name)))
@@ -253,7 +257,7 @@ def controls(subject: Subject) -> Iterator[Problem]:
     scored = [name for name, task in recipe.tasks.items() if split in task.data]
     if not scored or data is None:
         return
-    looking = [name for name in scored if recipe.trunk.encoder and data.tasks[name].reads_media]
+    looking = [name for name in scored if recipe.trunk.modalities and data.tasks[name].reads_media]
     for number, name in enumerate(recipe.eval.controls):
         control, message = CONTROLS[name], ""
         if control.frames and not any(data.has_kind(task, split, "video") for task in looking):

@@ -28,6 +28,7 @@ _ANNOTATIONS = "multigraft.core.check.annotations"
 _ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "unused_inputs")
 DEEP_CHECKS = (
     *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
+    "multigraft.core.check.modalities:inputs",
     *(f"{_ANNOTATIONS}:{name}" for name in _ANNOTATION_CHECKS),
 )
 """Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""

@@ -23,6 +23,7 @@ _FILE = ExistingFile(path_type=Path, dir_okay=False, exists=True)
 @click.option("--task", help="Which of the run's tasks.")
 @click.option("--image", "images", type=_FILE, multiple=True, help="A picture; may be repeated, order counts.")
 @click.option("--video", "videos", type=_FILE, multiple=True, help="A video.")
+@click.option("--audio", "sounds", type=_FILE, multiple=True, help="A clip of sound.")
 @click.option("--text", default="", help="Question or statement, without the task's prefix.")
 @click.option("--choice", "choices", multiple=True, help="A possible answer; may be repeated.")
 @with_json
@@ -33,6 +34,7 @@ def predict(
     task: str | None,
     images: tuple[Path, ...],
     videos: tuple[Path, ...],
+    sounds: tuple[Path, ...],
     text: str,
     choices: tuple[str, ...],
     as_json: bool,
@@ -46,7 +48,7 @@ def predict(
     saved = open_artifact(run, registry)
     if task is None:
         raise click.UsageError(f"say which task by `--task`; {run} has: {', '.join(saved.tasks)}")
-    found = reply(saved, Question(task, text, (*images, *videos), choices), registry)
+    found = reply(saved, Question(task, text, (*images, *videos, *sounds), choices), registry)
     if found.cut:
         limit = saved.recipe.tasks[task].text_limit
         click.echo(f"too long, and cut: {', '.join(found.cut)}; the run's tasks.{task}.text_limit is {limit}", err=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from multigraft.core.data.padding import padded
 from multigraft.core.data.seeding import seeded
 from multigraft.core.types.batch import IGNORED, Batch, MediaItems, Segment, TextBatch
 from multigraft.core.types.media import Media
@@ -67,43 +67,45 @@ class _Placed:
 
 
 def _media(rows: Sequence[Row]) -> Iterator[MediaItems]:
-    kinds = sorted({(media.kind, media.features is not None) for row in rows for media in row.sample.media})
-    for kind, stored in kinds:
+    kinds = sorted({_group(media) for row in rows for media in row.sample.media})
+    for kind in kinds:
         placed = []
         for number, row in enumerate(rows):
             order = 0
             for media in row.sample.media:
-                if (media.kind, media.features is not None) == (kind, stored):
+                if _group(media) == kind:
                     placed.append(_Placed(number, order, media))
                     order += len(media.times)
-        yield _items(kind, stored, placed)
+        yield _items(kind, placed)
 
 
-def _items(kind: str, stored: bool, placed: Sequence[_Placed]) -> MediaItems:
+Group = tuple[str, str, bool]
+"""Kind and modality of media, and whether their features were stored."""
+
+
+def _group(media: Media) -> Group:
+    return media.kind, media.modality, media.features is not None
+
+
+def _items(group: Group, placed: Sequence[_Placed]) -> MediaItems:
+    kind, modality, stored = group
     numbers = sorted({each.row for each in placed})
     slots = {row: slot for slot, row in enumerate(numbers)}
     lengths = torch.tensor([len(each.media.times) for each in placed])
     slot = torch.tensor([slots[each.row] for each in placed]).repeat_interleave(lengths)
+    arrays = [each.media.features if stored else each.media.arrays for each in placed]
+    values, mask = padded([array for array in arrays if array is not None])
+    values = values.view(torch.bfloat16) if values.dtype == torch.uint16 else values
     return MediaItems(
         kind=kind,
         rows=torch.tensor(numbers),
         slot=slot,
         order=torch.cat([torch.arange(len(each.media.times)) + each.order for each in placed]),
         times=torch.from_numpy(np.concatenate([each.media.times for each in placed])),
-        arrays=None if stored else _arrays([each.media for each in placed]),
-        features=_features([each.media for each in placed]) if stored else None,
+        arrays=None if stored else values,
+        features=values if stored else None,
         numbers=tuple(numbers),
         counts=tuple(torch.bincount(slot, minlength=len(numbers)).tolist()),
+        modality=modality,
+        mask=mask,
     )
-
-
-def _arrays(media: Sequence[Media]) -> Tensor:
-    frames = [each.frames for each in media if each.frames is not None]
-    return torch.from_numpy(np.concatenate(frames))
-
-
-def _features(media: Sequence[Media]) -> Tensor:
-    """`(items, tokens, width)`: the only copy of stored features, which stay bfloat16 if they are."""
-    features = [each.features for each in media if each.features is not None]
-    joined = torch.from_numpy(np.concatenate(features))
-    return joined.view(torch.bfloat16) if joined.dtype == torch.uint16 else joined

@@ -1,14 +1,15 @@
 """Decodes the media of samples: pictures in the calling thread, videos in processes that can be ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from multigraft.core.data.isolated import IsolatedDecoders, Job
+from multigraft.core.data.modalities import input_for, no_encoder, prepared
 from multigraft.core.data.shard import Shard
 from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.input import Input
 from multigraft.core.types.media import Media, Span
-from multigraft.core.types.transform import Transform
+from multigraft.core.types.preparation import Preparation
 
 LARGEST_MEMBER = 1 << 30
 """Bytes of a medium, at most."""
@@ -31,13 +32,19 @@ class MediaDecoder:
 
     Args:
         inputs: the recipe's; the first that reads an extension is taken.
-        transform: how the encoder wants its pictures.
+        preparations: what the encoder of each modality wants; media of others are bad.
         workers: how many processes decode videos, and how long one may take; threads are the caller's.
+
+    Raises:
+        MultigraftError: an encoder wants what the input of its modality does not make.
     """
 
-    def __init__(self, inputs: Sequence[Input], transform: Transform, workers: DecodeWorkers) -> None:
-        self._inputs, self._transform = inputs, transform
-        isolated = {number: each for number, each in enumerate(inputs) if each.isolated}
+    def __init__(
+        self, inputs: Sequence[Input], preparations: Mapping[str, Preparation], workers: DecodeWorkers
+    ) -> None:
+        self._inputs, self._modalities = inputs, tuple(preparations)
+        self._prepared = prepared(inputs, preparations)
+        isolated = {number: each for number, each in self._prepared.items() if each[0].isolated}
         self._isolated = IsolatedDecoders(isolated, workers.processes, workers.deadline)
 
     def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
@@ -56,18 +63,18 @@ class MediaDecoder:
         Args:
             field: ends in the extension, or is one.
             data: the whole file.
-            span: a stretch of a video.
+            span: a stretch of a video or a clip.
             origin: names bytes and span: what hung or crashed a decoder under this name is not tried again.
 
         Raises:
             BadSample: it cannot be decoded.
         """
         number = self._input_for(field)
-        reader = self._inputs[number]
+        reader, preparation = self._prepared[number]
         if reader.isolated:
-            return self._isolated.decode(Job(number, self._transform, span, origin), data)
+            return self._isolated.decode(Job(number, span, origin), data)
         try:
-            return reader.decode(data, self._transform, span)
+            return reader.decode(data, preparation, span)
         except BadSample:
             raise
         except Exception as error:
@@ -78,9 +85,8 @@ class MediaDecoder:
         self._isolated.close()
 
     def _input_for(self, field: str) -> int:
-        extension = field.rpartition(".")[2]
-        for number, each in enumerate(self._inputs):
-            if extension in each.extensions:
-                return number
-        known = ", ".join(extension for each in self._inputs for extension in each.extensions) or "nothing"
-        raise BadSample("no input reads it", f"field {field}; the recipe's inputs read {known}")
+        number = input_for(field, self._inputs)
+        if number not in self._prepared:
+            why = no_encoder(self._inputs[number].modality, self._modalities)
+            raise BadSample("no encoder reads it", f"field {field}; {why}")
+        return number

@@ -3,9 +3,12 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
@@ -20,18 +23,19 @@ from multigraft.core.data.features import (
     is_claimed,
     source_of,
 )
+from multigraft.core.data.padding import padded
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.reader import span_of
 from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.data.source import TaskSource
 from multigraft.core.errors import BadSample
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.locking import next_writer
 from multigraft.core.types.media import Media, Span
 
-_PICTURES_A_PASS = 16
+_ITEMS_A_PASS = 16
 _MEDIA_A_PIECE, _BYTES_A_PIECE = 64, 64 << 20
 """A piece is stored when it has so much: a process that is killed loses no more."""
 
@@ -59,23 +63,25 @@ class Wanted:
 class _Encoded:
     wanted: Wanted
     tokens: Tensor | None
-    """bfloat16 `(pictures, tokens, width)`, on the processor; None where the medium is bad."""
+    """bfloat16 `(items, tokens, width)`, on the processor; None where the medium is bad."""
     times: Tensor
     bad: BadSample | None = None
 
 
 def encode_features(
     sources: Sequence[TaskSource],
-    encoder: VisualEncoder,
+    encoder: Encoder,
     inputs: Sequence[Input],
     workers: DecodeWorkers,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     thorough: bool = True,
 ) -> Path:
-    """Encode every medium that the sources' annotations name, shard by shard; what is there already, whole, is kept.
+    """Encode every medium that the sources' annotations name and the inputs read, shard by shard; what is there
+    already, whole, is kept.
 
     Args:
+        inputs: those of the encoder's modality.
         folder: folder of all features; these come to lie in a folder of it that is named by their fingerprint.
         progress: called with the media done and all media.
         thorough: read what is there, and make what is damaged again; else only look whether it is there.
@@ -86,12 +92,15 @@ def encode_features(
     fingerprint = feature_fingerprint(encoder, inputs)
     home = feature_folder(folder, fingerprint)
     lacking = {
-        p: wanted for p, wanted in _wanted(sources).items() if not _complete(home, open_shard(p), wanted, thorough)
+        p: wanted
+        for p, wanted in _wanted(sources, inputs).items()
+        if not _complete(home, open_shard(p), wanted, thorough)
     }
     if lacking or not is_claimed(home, fingerprint):
         with next_writer(home):
             claim_folder(home, fingerprint, _tell)
-            decoder = MediaDecoder(inputs, encoder.transform, workers)
+            preparations = {each.modality: encoder.preparation() for each in inputs}
+            decoder = MediaDecoder(inputs, preparations, workers)
             try:
                 _encode_shards(home, lacking, encoder, decoder, workers.threads, progress)
             finally:
@@ -103,8 +112,10 @@ def _tell(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _wanted(sources: Iterable[TaskSource]) -> dict[Path, list[Wanted]]:
-    """The media of each shard, each once, in the shard's order; annotations that are bad name none."""
+def _wanted(sources: Iterable[TaskSource], inputs: Sequence[Input]) -> dict[Path, list[Wanted]]:
+    """The media of each shard that the inputs read, each once, in the shard's order; annotations that are bad name
+    none."""
+    read = {extension for each in inputs for extension in each.extensions}
     found: dict[Path, dict[Wanted, None]] = {}
     for source in sources:
         for path, rows in zip(source.shards, source.rows, strict=True):
@@ -116,7 +127,8 @@ def _wanted(sources: Iterable[TaskSource]) -> dict[Path, list[Wanted]]:
                 except BadSample:
                     continue
                 sample = int(shard.index.annotations.sample[row])
-                media.update(dict.fromkeys(Wanted(sample, each, span_of(annotation)) for each in annotation.media))
+                fields = [each for each in annotation.media if each.rpartition(".")[2] in read]
+                media.update(dict.fromkeys(Wanted(sample, each, span_of(annotation)) for each in fields))
     return {path: _sorted(media) for path, media in found.items()}
 
 
@@ -138,7 +150,7 @@ def _complete(home: Path, shard: Shard, wanted: Sequence[Wanted], thorough: bool
 def _encode_shards(
     home: Path,
     lacking: Mapping[Path, Sequence[Wanted]],
-    encoder: VisualEncoder,
+    encoder: Encoder,
     decoder: MediaDecoder,
     threads: int,
     progress: Callable[[int, int], None],
@@ -161,7 +173,7 @@ def _encode_shard(
     of: str,
     shard: Shard,
     missing: Sequence[Wanted],
-    encoder: VisualEncoder,
+    encoder: Encoder,
     decoder: MediaDecoder,
     threads: int,
 ) -> Iterator[_Encoded]:
@@ -174,7 +186,7 @@ def _encode_shard(
             return each, error
 
     piece: dict[Key, bytes] = {}
-    for encoded in _encode(in_order(decode, missing, threads, _PICTURES_A_PASS), encoder):
+    for encoded in _encode(in_order(decode, missing, threads, _ITEMS_A_PASS), encoder):
         piece |= {each.wanted.key: _file(of, each) for each in encoded}
         yield from encoded
         if len(piece) >= _MEDIA_A_PIECE or sum(map(len, piece.values())) >= _BYTES_A_PIECE:
@@ -183,26 +195,22 @@ def _encode_shard(
     making.finish(piece.items())
 
 
-def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: VisualEncoder) -> Iterator[list[_Encoded]]:
-    """Encode in passes of about 16 pictures, across samples."""
+def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: Encoder) -> Iterator[list[_Encoded]]:
+    """Encode in passes of about 16 items, across samples."""
     waiting: list[tuple[Wanted, Media | BadSample]] = []
-    pictures = 0
+    items = 0
     for each in media:
         waiting.append(each)
-        pictures += len(each[1].times) if isinstance(each[1], Media) else 0
-        if pictures >= _PICTURES_A_PASS:
+        items += len(each[1].times) if isinstance(each[1], Media) else 0
+        if items >= _ITEMS_A_PASS:
             yield list(_one_pass(waiting, encoder))
-            waiting, pictures = [], 0
+            waiting, items = [], 0
     yield list(_one_pass(waiting, encoder))
 
 
-def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: VisualEncoder) -> Iterator[_Encoded]:
-    frames = [
-        torch.from_numpy(media.frames.copy())
-        for _, media in waiting
-        if isinstance(media, Media) and media.frames is not None
-    ]
-    tokens = iter(torch.split(_run(encoder, torch.cat(frames)), [len(each) for each in frames]) if frames else ())
+def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: Encoder) -> Iterator[_Encoded]:
+    arrays = [media.arrays for _, media in waiting if isinstance(media, Media) and media.arrays is not None]
+    tokens = _run(encoder, arrays) if arrays else iter(())
     for wanted, media in waiting:
         if isinstance(media, BadSample):
             yield _Encoded(wanted, None, torch.zeros(0), media)
@@ -210,12 +218,19 @@ def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: Visu
             yield _Encoded(wanted, next(tokens).contiguous(), torch.from_numpy(media.times))
 
 
-def _run(encoder: VisualEncoder, pixels: Tensor) -> Tensor:
-    """uint8 `(pictures, 3, size, size)` to bfloat16 `(pictures, tokens, width)` on the processor."""
-    device = next(encoder.parameters()).device
+def _run(encoder: Encoder, arrays: Sequence[NDArray[Any]]) -> Iterator[Tensor]:
+    """The tokens of each medium: bfloat16 `(items, tokens, width)` on the processor, without padding."""
+    device, (items, mask) = next(encoder.parameters()).device, padded(arrays)
+    masks = repeat(None) if mask is None else torch.split(mask.to(device), _ITEMS_A_PASS)
     with torch.no_grad():
-        passes = [encoder(each.to(device), NoGraft()) for each in torch.split(pixels, _PICTURES_A_PASS)]
-    return torch.cat(passes).to("cpu", torch.bfloat16)
+        passes = [
+            encoder.encode(some.to(device), real, NoGraft())
+            for some, real in zip(torch.split(items, _ITEMS_A_PASS), masks, strict=False)
+        ]
+    states = (item for each in passes for item in each.states.to("cpu", torch.bfloat16))
+    real = (item for each in passes for item in each.real.cpu())
+    for count in map(len, arrays):
+        yield torch.stack([own[kept] for own, kept in zip(islice(states, count), islice(real, count), strict=True)])
 
 
 def _file(of: str, each: _Encoded) -> bytes:

@@ -9,9 +9,10 @@ from pathlib import Path
 from multigraft.core.atomic import written_whole
 from multigraft.core.data.feature_shard import DamagedFeaturesError, FeatureShard, key_of, medium_name
 from multigraft.core.data.indexing import stamp_of
+from multigraft.core.data.modalities import input_for
 from multigraft.core.data.shard import Shard
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.input import Input
 from multigraft.core.types.media import Media, Span
 
@@ -19,8 +20,8 @@ _FINGERPRINT = "fingerprint.json"
 _OPEN_SHARDS = 256
 
 
-def feature_fingerprint(encoder: VisualEncoder, inputs: Sequence[Input]) -> str:
-    """All that decides stored features: the encoder, its transform and the inputs."""
+def feature_fingerprint(encoder: Encoder, inputs: Sequence[Input]) -> str:
+    """All that decides stored features: the encoder, its preparation and the inputs of its modality."""
     return " | ".join([encoder.fingerprint(), *sorted(each.fingerprint() for each in inputs)])
 
 
@@ -84,7 +85,7 @@ class FeatureStore:
     Args:
         folder: as `feature_folder` gives it.
         fingerprint: as `feature_fingerprint` gives it.
-        inputs: the recipe's, which say whether an extension is `image` or `video`.
+        inputs: those of the encoder's modality, which say whether an extension is `image` or `video`.
 
     Raises:
         MultigraftError: the folder's features were made by another encoder or other inputs.
@@ -93,15 +94,16 @@ class FeatureStore:
     def __init__(self, folder: Path, fingerprint: str, inputs: Sequence[Input]) -> None:
         check_fingerprint(folder, fingerprint)
         self._folder = folder
-        self._kinds = {extension: each.kind for each in reversed(inputs) for extension in each.extensions}
+        self._inputs = inputs
 
     def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
-        """The stored features of a medium, `(pictures, tokens, width)`, bfloat16 bits as uint16.
+        """The stored features of a medium, `(items, tokens, width)`, bfloat16 bits as uint16.
 
         Raises:
             BadSample: the medium could not be decoded when the features were made.
             MultigraftError: the features were never made, or are damaged.
         """
+        reader = self._inputs[input_for(field, self._inputs)]
         path = feature_shard(self._folder, shard)
         if not path.is_file():
             raise MultigraftError(f"no stored features of {shard.path} ({path} is missing); encode them first")
@@ -119,7 +121,7 @@ class FeatureStore:
             raise DamagedFeaturesError(
                 f"the stored features {path} are damaged: {error}; start again, and what is damaged is encoded again"
             ) from None
-        return Media(self._kinds[field.rpartition(".")[2]], None, times, features)
+        return Media(reader.kind, reader.modality, None, times, features)
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)

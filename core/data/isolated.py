@@ -11,17 +11,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from multigraft.core.data.messages import Message, receive, send
 from multigraft.core.errors import BadSample, MultigraftError
-from multigraft.core.interfaces.input import Input
 from multigraft.core.types.media import Media, Span
-from multigraft.core.types.transform import Transform
+
+if TYPE_CHECKING:
+    from multigraft.core.data.modalities import Prepared
 
 _START_SECONDS = 120.0
 _BAD_UNTIL_REPLACED = 20
@@ -32,10 +32,9 @@ _TAIL = 400
 
 @dataclass(frozen=True)
 class Job:
-    """What to decode: number of the input, transform, stretch, and where the bytes come from."""
+    """What to decode: number of the input, stretch, and where the bytes come from."""
 
     input: int
-    transform: Transform
     span: Span | None
     origin: str
 
@@ -43,7 +42,7 @@ class Job:
 class IsolatedDecoders:
     """A pool of decoding processes, each started when first needed. `decode` is safe to call from several threads."""
 
-    def __init__(self, inputs: Mapping[int, Input], processes: int, deadline: float) -> None:
+    def __init__(self, inputs: "Prepared", processes: int, deadline: float) -> None:
         self._inputs, self._deadline = inputs, deadline
         self._slots: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         for _ in range(processes):
@@ -92,7 +91,7 @@ class _DeadError(Exception):
 
 
 class _Process:
-    def __init__(self, inputs: Mapping[int, Input]) -> None:
+    def __init__(self, inputs: "Prepared") -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
         path = os.pathsep.join(each for each in sys.path if each)
         self._process = subprocess.Popen(
@@ -115,7 +114,7 @@ class _Process:
 
     def run(self, job: Job, data: bytes, deadline: float) -> Message:
         span = [job.span.start, job.span.stop] if job.span else None
-        answer = self._exchange({"input": job.input, "transform": asdict(job.transform), "span": span}, data, deadline)
+        answer = self._exchange({"input": job.input, "span": span}, data, deadline)
         self._bad += "bad" in answer.header
         return answer
 
@@ -170,5 +169,5 @@ def _media(answer: Message) -> Media:
     header = answer.header
     if "bad" in header:
         raise BadSample(*header["bad"])
-    frames = np.frombuffer(answer.data, np.uint8).reshape(header["shape"])
-    return Media(header["kind"], frames, np.array(header["times"], np.float32))
+    arrays = np.frombuffer(answer.data, header["type"]).reshape(header["shape"])
+    return Media(header["kind"], header["modality"], arrays, np.array(header["times"], np.float32))

@@ -3,31 +3,29 @@
 import os
 import pickle
 import sys
-from collections.abc import Mapping
 from typing import IO, Any
 
 import numpy as np
 
 from multigraft.core.data.memory import bound_this_process
 from multigraft.core.data.messages import Message, receive, send
+from multigraft.core.data.modalities import Prepared
 from multigraft.core.errors import BadSample
-from multigraft.core.interfaces.input import Input
 from multigraft.core.types.media import Media, Span
-from multigraft.core.types.transform import Transform
 
 
 def main() -> None:
     """Decode what comes in until the other side closes."""
     incoming, outgoing = sys.stdin.buffer, _private_stdout()
     # The one pickle, made by our own parent process; nothing from a shard is ever unpickled.
-    inputs: Mapping[int, Input] = pickle.loads(receive(incoming).data)
+    inputs: Prepared = pickle.loads(receive(incoming).data)
     send(outgoing, Message({}))
     bound_this_process()
     while _serve(inputs, incoming, outgoing):
         pass
 
 
-def _serve(inputs: Mapping[int, Input], incoming: IO[bytes], outgoing: IO[bytes]) -> bool:
+def _serve(inputs: Prepared, incoming: IO[bytes], outgoing: IO[bytes]) -> bool:
     """Decode one medium, keeping nothing of it; false where no more comes."""
     try:
         message = receive(incoming)
@@ -44,7 +42,7 @@ def _private_stdout() -> IO[bytes]:
     return outgoing
 
 
-def _answer(inputs: Mapping[int, Input], message: Message) -> Message:
+def _answer(inputs: Prepared, message: Message) -> Message:
     try:
         media = _decode(inputs, message)
     except BadSample as error:
@@ -53,18 +51,24 @@ def _answer(inputs: Mapping[int, Input], message: Message) -> Message:
         return Message({"bad": ["too large", f"decoding asks for more memory than it may take: {error}"]})
     except Exception as error:
         return Message({"bad": ["decoder failed", repr(error)]})
-    if media.frames is None:
-        return Message({"bad": ["decoder failed", "the input gave no frames"]})
-    header = {"kind": media.kind, "shape": media.frames.shape, "times": media.times.tolist()}
-    return Message(header, np.ascontiguousarray(media.frames).reshape(-1).data)
+    if media.arrays is None:
+        return Message({"bad": ["decoder failed", "the input gave no arrays"]})
+    arrays = np.ascontiguousarray(media.arrays)
+    header = {
+        "kind": media.kind,
+        "modality": media.modality,
+        "type": arrays.dtype.str,
+        "shape": arrays.shape,
+        "times": media.times.tolist(),
+    }
+    return Message(header, arrays.reshape(-1).view(np.uint8).data)
 
 
-def _decode(inputs: Mapping[int, Input], message: Message) -> Media:
+def _decode(inputs: Prepared, message: Message) -> Media:
     header: dict[str, Any] = message.header
-    transform = dict(header["transform"])
-    transform["mean"], transform["std"] = tuple(transform["mean"]), tuple(transform["std"])
     span = Span(*header["span"]) if header["span"] else None
-    return inputs[header["input"]].decode(bytes(message.data), Transform(**transform), span)
+    reader, preparation = inputs[header["input"]]
+    return reader.decode(bytes(message.data), preparation, span)
 
 
 if __name__ == "__main__":

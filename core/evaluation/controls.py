@@ -132,11 +132,11 @@ def _changed(media: Media, frames: Frames | None, draw: random.Random) -> Media:
 
 
 def _same(first: Media, second: Media) -> bool:
-    pairs = ((first.frames, second.frames), (first.features, second.features))
+    pairs = ((first.arrays, second.arrays), (first.features, second.features))
     return all(one is two or (one is not None and two is not None and np.array_equal(one, two)) for one, two in pairs)
 
 
 def _pick(media: Media, chosen: list[int]) -> Media:
-    shown = None if media.frames is None else np.ascontiguousarray(media.frames[chosen])
+    shown = None if media.arrays is None else np.ascontiguousarray(media.arrays[chosen])
     features = None if media.features is None else media.features[chosen]
-    return Media(media.kind, shown, media.times[: len(chosen)], features)
+    return replace(media, arrays=shown, times=media.times[: len(chosen)], features=features)

@@ -14,7 +14,7 @@ from multigraft.core.types.batch import TextPair
 if TYPE_CHECKING:
     from multigraft.core.run.artifact import Artifact
 
-_FLAGS = {"image": "`--image`", "video": "`--video`"}
+_FLAGS = {"image": "`--image`", "video": "`--video`", "audio": "`--audio`"}
 _TIMES = {1: "once", 2: "twice"}
 _MOST = 4
 """Media and choices that a task is tried with, to say how many it takes."""
@@ -97,16 +97,19 @@ def what_it_takes(name: str, task: Task, kinds: Sequence[str]) -> str:
 
 def _kinds(name: str, task: Task, saved: "Artifact", inputs: Sequence[Input]) -> list[str]:
     """The kinds of media that a task looks at here: those it was trained on, where that is known."""
-    if saved.recipe.trunk.encoder is None or not task.reads_media:
+    modalities = saved.recipe.trunk.modalities
+    readable = list(dict.fromkeys(each.kind for each in inputs if each.modality in modalities))
+    if not readable or not task.reads_media:
         return []
-    readable = list(dict.fromkeys(each.kind for each in inputs))
     return [kind for kind in readable if kind in saved.media.get(name, readable)] or readable
 
 
 def _wrong_media(question: Question, task: Task, saved: "Artifact", inputs: Sequence[Input]) -> Iterator[str]:
     name = f"task {question.task!r}"
-    if question.media and saved.recipe.trunk.encoder is None:
-        yield f"{saved.folder} has no visual encoder and cannot look at {question.media[0]}"
+    for path in question.media:
+        modality = inputs[input_of(path, inputs)].modality
+        if modality not in saved.recipe.trunk.modalities:
+            yield f"{saved.folder} has no {modality} encoder and cannot read {path}"
     if question.media and not task.reads_media:
         yield f"{name} reads text alone and would ignore {question.media[0]}"
     kinds = _kinds(question.task, task, saved, inputs)

@@ -1,15 +1,14 @@
 """Answering questions about media that lie in files, not in shards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from multigraft.core.data.isolated import IsolatedDecoders, Job
+from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import Question, ask, input_of
 from multigraft.core.evaluation.scoring import answered
 from multigraft.core.graft.saving import load_graft
-from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.input import Input
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.devices import device_of
@@ -18,6 +17,7 @@ from multigraft.core.registry.registry import Registry
 from multigraft.core.run.artifact import Artifact
 from multigraft.core.types.batch import Sample
 from multigraft.core.types.media import Media
+from multigraft.core.types.preparation import Preparation
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def reply(saved: Artifact, question: Question, registry: Registry) -> Reply:
     device = device_of(saved.recipe.device)
     allocate(model, device)
     load_graft(saved.graft, model.graft.bank, trunk.fingerprints)
-    media = decode_files(question.media, trunk.encoder, inputs, saved.recipe.data.deadline) if trunk.encoder else ()
+    media = decode_files(question.media, trunk.preparations, inputs, saved.recipe.data.deadline)
     shown = replace(asked.example.with_prefix(options.prefix), target="", weight=1.0)
     sample = Sample(question.task, asked.annotation, shown, media, "files")
     said, cut = answered(model, options, [sample], device)
@@ -58,24 +58,28 @@ def reply(saved: Artifact, question: Question, registry: Registry) -> Reply:
 
 
 def decode_files(
-    paths: Sequence[Path], encoder: VisualEncoder, inputs: Sequence[Input], deadline: float
+    paths: Sequence[Path], preparations: Mapping[str, Preparation], inputs: Sequence[Input], deadline: float
 ) -> tuple[Media, ...]:
-    """Decode each file with the input that reads its ending; one in a process of its own has `deadline` seconds."""
-    isolated = {number: each for number, each in enumerate(inputs) if each.isolated}
-    decoders = IsolatedDecoders(isolated, 1, deadline)
+    """Decode each file with the input that reads its ending, for the encoder of its modality.
+
+    Args:
+        preparations: what the encoder of each modality wants.
+        deadline: seconds that a file may take which is decoded in a process of its own.
+
+    Raises:
+        MultigraftError: a file that no input or no encoder reads, or that cannot be decoded.
+    """
+    decoder = MediaDecoder(inputs, preparations, DecodeWorkers(processes=1, deadline=deadline))
     try:
-        return tuple(_decode(path, inputs, encoder, decoders) for path in paths)
+        return tuple(_decode(path, inputs, decoder) for path in paths)
     finally:
-        decoders.close()
+        decoder.close()
 
 
-def _decode(path: Path, inputs: Sequence[Input], encoder: VisualEncoder, decoders: IsolatedDecoders) -> Media:
-    number = input_of(path, inputs)
+def _decode(path: Path, inputs: Sequence[Input], decoder: MediaDecoder) -> Media:
+    input_of(path, inputs)
     try:
-        data = path.read_bytes()
-        if inputs[number].isolated:
-            return decoders.decode(Job(number, encoder.transform, None, str(path)), data)
-        return inputs[number].decode(data, encoder.transform, None)
+        return decoder.decode(path.suffix.lower(), path.read_bytes(), None, str(path))
     except OSError as error:
         raise MultigraftError(f"{path} cannot be read: {error.strerror}") from None
     except BadSample as error:

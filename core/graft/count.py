@@ -1,6 +1,7 @@
 """Parameters of a graft and its trunk: what is trained, and who owns it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -13,7 +14,7 @@ from multigraft.core.interfaces.projection import quantized_modules
 
 @dataclass(frozen=True)
 class ParameterTable:
-    """Counts of numbers. `total` leaves out the visual encoder; a trunk tensor and its overlay count once."""
+    """Counts of numbers. `total` leaves out the encoders; a trunk tensor and its overlay count once."""
 
     total: int
     total_with_encoder: int
@@ -38,7 +39,7 @@ class ParameterTable:
         }
 
 
-def count_parameters(bank: Bank, backbone: nn.Module, encoder: nn.Module | None) -> ParameterTable:
+def count_parameters(bank: Bank, backbone: nn.Module, encoders: Iterable[nn.Module]) -> ParameterTable:
     """Count without allocating anything; works on the meta device."""
     by_owner: Counter[str] = Counter()
     by_part: Counter[str] = Counter()
@@ -50,7 +51,7 @@ def count_parameters(bank: Bank, backbone: nn.Module, encoder: nn.Module | None)
             by_owner[key.owner.task_scope] += size
             by_part["backbone" if key in bank.adopted else key.part] += size
     total = count(backbone) + added
-    with_encoder = total + (count(encoder) if encoder else 0)
+    with_encoder = total + sum(map(count, encoders))
     return ParameterTable(total, with_encoder, sum(by_owner.values()), dict(by_owner), dict(by_part))
 
 

@@ -7,6 +7,7 @@ so inputs use numpy only and must be picklable.
 from abc import ABC, abstractmethod
 
 from multigraft.core.types.media import Media, Span
+from multigraft.core.types.preparation import VISUAL, Preparation
 from multigraft.core.types.transform import Transform
 
 
@@ -14,15 +15,22 @@ class Input(ABC):
     """Decodes one field of a sample."""
 
     kind: str
-    """`image` or `video`: decides which pictures form one group of visual tokens."""
+    """`image`, `video`, `audio` or another word: decides which items form one group of tokens."""
+    modality: str = VISUAL
+    """Whose encoder reads what it makes: a key of `trunk.encoders`."""
+    prepares: type[Preparation] = Transform
+    """What it can do for that encoder: the class of the preparation that `decode` is given."""
     extensions: tuple[str, ...]
     """Endings of the fields it reads, without the dot, lower case."""
     isolated = False
     """Whether to decode in a process that can be ended: native code that may hang or crash."""
 
     @abstractmethod
-    def decode(self, data: bytes, transform: Transform, span: Span | None) -> Media:
-        """Decode, sample and resize.
+    def decode(self, data: bytes, preparation: Preparation, span: Span | None) -> Media:
+        """Decode, sample and prepare as the encoder wants it.
+
+        Args:
+            preparation: of the class that it `prepares`.
 
         Raises:
             BadSample: with a short reason, for anything wrong with the bytes; sizes are checked before decoding.
@@ -30,4 +38,4 @@ class Input(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """What decides the pictures that come out, in one short text; part of the key of stored features."""
+        """What decides the arrays that come out, in one short text; part of the key of stored features."""

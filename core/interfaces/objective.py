@@ -22,6 +22,7 @@ from multigraft.core.options.options import Decoding
 from multigraft.core.types.batch import Sample, TextBatch
 from multigraft.core.types.need import Need, View
 from multigraft.core.types.part import Initial
+from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.row import Row
 from multigraft.core.types.tokens import Tokens
 from multigraft.core.types.vocabulary import Vocabulary
@@ -97,11 +98,11 @@ class TaskOutputs(Protocol):
         """The last states of a stack, with those of inserted tokens, and their mask."""
         ...
 
-    def media(self) -> Tokens:
-        """The encoder's tokens of each row's media, `(rows, tokens, feature width)`, and their mask."""
+    def media(self, modality: str = VISUAL) -> Tokens:
+        """An encoder's tokens of each row's media, `(rows, tokens, feature width)`, and their mask."""
         ...
 
-    def media_summary(self) -> Tensor:
+    def media_summary(self, modality: str = VISUAL) -> Tensor:
         """One vector for a row's media, `(rows, feature width)`: the mean over its items of their class tokens, or of
         all their tokens where there are none."""
         ...
@@ -141,8 +142,8 @@ class Shapes:
 
     width: int
     """Of the backbone."""
-    media: int | None = None
-    """Of the encoder's tokens; None without an encoder."""
+    media: Mapping[str, int] = field(default_factory=dict)
+    """Of the encoders' tokens, by modality."""
 
 
 RowShape = tuple[tuple[int, ...], torch.dtype]

@@ -5,12 +5,14 @@ plain module, built on the meta device and called functionally: its parameters a
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor, nn
 
 from multigraft.core.types.part import Initial
+from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.core.types.tokens import Tokens
 
@@ -34,19 +36,35 @@ class PromptShape:
 
 
 @dataclass(frozen=True)
-class VisualTokens:
+class MediaTokens:
     """The encoded media of some rows of a batch, all of one kind."""
 
     tokens: Tensor
-    """`(rows, pictures, tokens, width)`; a picture is an image or a frame."""
+    """`(rows, items, tokens, width)`; an item is an image, a frame, a clip of sound."""
     mask: Tensor
-    """`(rows, pictures)`, True where there is a picture and not padding at the end."""
+    """`(rows, items)`, True where there is an item and not padding at the end."""
     times: Tensor
-    """`(rows, pictures)`, seconds of the frames; 0 for images."""
+    """`(rows, items)`, seconds of frames and clips; 0 for images."""
     kind: str
-    """`image` or `video`."""
+    """`image`, `video`, `audio`."""
     layout: TokenLayout | None = None
-    """Which tokens of a picture form a grid; None if unsaid."""
+    """Which tokens of an item form a grid; None if unsaid."""
+    token_mask: Tensor | None = None
+    """`(rows, items, tokens)`, True at an item's real tokens, which stand first; None where all of an item are."""
+    modality: str = VISUAL
+    """Whose encoder has made them."""
+
+    @property
+    def real(self) -> Tensor:
+        """`(rows, items, tokens)`, True where there is a token."""
+        if self.token_mask is not None:
+            return self.token_mask & self.mask[:, :, None]
+        return self.mask[:, :, None].expand(self.tokens.shape[:3])
+
+    def of(self, taken: Callable[[Tensor], Tensor]) -> "MediaTokens":
+        """The same of other rows; `taken` gives their part of a tensor."""
+        mask = None if self.token_mask is None else taken(self.token_mask)
+        return replace(self, tokens=taken(self.tokens), mask=taken(self.mask), times=taken(self.times), token_mask=mask)
 
 
 class PromptGenerator(nn.Module, ABC):
@@ -57,7 +75,7 @@ class PromptGenerator(nn.Module, ABC):
     counted as text: it has places in the text, and the norm of the embedding where the family has one."""
 
     @abstractmethod
-    def forward(self, media: VisualTokens | None, text: Tokens | None) -> Tokens:
+    def forward(self, media: MediaTokens | None, text: Tokens | None) -> Tokens:
         """The prompt, `(rows, prompts, width)`, and its mask. What it does not need is None; one that needs nothing
         gives one row, for all.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.model.encoded import EncodedMedia
 from multigraft.core.model.prompting import PlacedPrompt, Prompts
 from multigraft.core.model.values import Values
@@ -27,7 +27,7 @@ class TrunkParts:
     """What batches go through."""
 
     backbone: Backbone
-    encoder: VisualEncoder | None
+    encoders: Mapping[str, Encoder]
     prompts: Sequence[PlacedPrompt]
     checkpointing: bool = False
 
@@ -76,7 +76,7 @@ class BatchPasses:
         if values not in self._media:
             rows = self._chosen(lambda need: need.view.values == values and (need.view.media or need.what == "media"))
             intercept, segments = self.values.at_sites(values), self.batch.segments
-            self._media[values] = EncodedMedia(self.trunk.encoder, self.batch, rows, intercept, segments)
+            self._media[values] = EncodedMedia(self.trunk.encoders, self.batch, rows, intercept, segments)
         return self._media[values]
 
     def prompts(self, values: str) -> Prompts:

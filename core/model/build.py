@@ -10,7 +10,6 @@ from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
 from multigraft.core.interfaces.backbone import Backbone, Entrance
-from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.interfaces.evaluator import Evaluator
 from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.projection import quantized_modules
@@ -34,7 +33,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
     for number, method in enumerate(_methods(recipe, registry, trunk)):
         with below("graft", "adapters", number):
             add_method(graft, method)
-    _refuse_stored_features(graft, recipe, trunk.encoder)
+    _refuse_stored_features(graft, recipe, trunk)
     prompts = _add_prompts(graft, recipe, registry, trunk)
     objectives = add_objectives(graft, recipe, registry, trunk)
     evaluators = {
@@ -45,17 +44,8 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
-    train = recipe.train
-    return Model(
-        trunk.backbone,
-        trunk.encoder,
-        graft,
-        objectives,
-        evaluators,
-        prompts,
-        train.precision,
-        train.checkpointing,
-    )
+    precision, checkpointing = recipe.train.precision, recipe.train.checkpointing
+    return Model(trunk.backbone, trunk.encoders, graft, objectives, evaluators, prompts, precision, checkpointing)
 
 
 def _refuse_sharding(recipe: Recipe) -> None:
@@ -72,32 +62,33 @@ def _refuse_sharding(recipe: Recipe) -> None:
         )
 
 
-def _refuse_stored_features(graft: Graft, recipe: Recipe, encoder: VisualEncoder | None) -> None:
-    """Features are stored once, of the plain encoder.
+def _refuse_stored_features(graft: Graft, recipe: Recipe, trunk: Trunk) -> None:
+    """Features are stored once, of the plain encoders.
 
     Raises:
-        OptionError: adapters act in the encoder.
+        OptionError: adapters act in an encoder.
     """
-    if recipe.data.features and encoder and any(site.name in graft.sites for site in encoder.sites()):
+    inside = (site.name for encoder in trunk.encoders.values() for site in encoder.sites())
+    if recipe.data.features and any(name in graft.sites for name in inside):
         raise OptionError(
             ("data", "features"),
-            "stored features are those of the encoder without adapters, and adapters of this recipe act in it",
-            "say `features: false`, or name no stack of the encoder in `sites`",
+            "stored features are those of an encoder without adapters, and adapters of this recipe act in one",
+            "say `features: false`, or name no stack of an encoder in `sites`",
         )
 
 
 def allocate(model: Model, device: torch.device) -> None:
     """Bring the trunk to a device and give the graft's tensors their start values there."""
     model.backbone.to(device)
-    if model.encoder:
-        model.encoder.to(device)
+    for encoder in model.encoders.values():
+        encoder.to(device)
     model.graft.bank.allocate(device)
     allocate_objectives(model, device)
 
 
 def count(model: Model) -> ParameterTable:
     """Parameters of a planned or allocated model."""
-    return count_parameters(model.graft.bank, model.backbone, model.encoder)
+    return count_parameters(model.graft.bank, model.backbone, model.encoders.values())
 
 
 def _add_overlays(graft: Graft, recipe: Recipe, registry: Registry, backbone: Backbone) -> None:
@@ -169,7 +160,8 @@ def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk)
 
 
 def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> PlacedPrompt:
-    options, encoder, backbone = recipe.trunk.prompt[number], trunk.encoder, trunk.backbone
+    options, backbone = recipe.trunk.prompt[number], trunk.backbone
+    encoder = trunk.encoders.get(options.modality)
     shape = PromptShape(
         encoder.width if encoder else 0,
         encoder.tokens if encoder else 0,
@@ -186,7 +178,7 @@ def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, 
         name = f"prompt-{number}" if number else "prompt"
         module = add_module(graft, name, generator, parts, sharing_rule(registry, options.sharing, recipe))
     with below(*place):
-        return PlacedPrompt(module, _entrance(options, backbone), graft.bank)
+        return PlacedPrompt(module, _entrance(options, backbone), graft.bank, modality=options.modality)
 
 
 def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:

@@ -1,38 +1,38 @@
 """The media of a batch, encoded once for all that is made of them."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import torch
-from torch import Tensor
 
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
-from multigraft.core.interfaces.prompt import VisualTokens
+from multigraft.core.interfaces.prompt import MediaTokens
 from multigraft.core.model.prompt_rows import RowTokens, arrange, item_bounds, items_of
 from multigraft.core.types.batch import Batch, MediaItems, Segment
 from multigraft.core.types.row_choice import RowChoice
+from multigraft.core.types.tokens import Tokens
 
 
 class EncodedMedia:
     """Tokens of the media of some rows; encoded when first asked for.
 
     Args:
+        encoders: by modality.
         rows: those that anything of media is needed for.
-        intercept: what acts at the encoder's sites, for all rows of the batch.
+        intercept: what acts at the encoders' sites, for all rows of the batch.
     """
 
     def __init__(
         self,
-        encoder: VisualEncoder | None,
+        encoders: Mapping[str, Encoder],
         batch: Batch,
         rows: RowChoice,
         intercept: Interceptor,
         segments: Sequence[Segment],
     ) -> None:
-        self._encoder, self._batch, self._rows = encoder, batch, rows
+        self._encoders, self._batch, self._rows = encoders, batch, rows
         self._intercept, self._segments = intercept, segments
 
     def of(self, rows: RowChoice) -> list[RowTokens]:
@@ -43,23 +43,21 @@ class EncodedMedia:
 
     @cached_property
     def _kinds(self) -> list[RowTokens]:
-        if self._encoder is None:
-            return []
         chosen = (items_of(each, self._rows) for each in self._batch.media)
-        return [RowTokens(each.numbers, self._encoded(self._encoder, each)) for each in chosen if each is not None]
+        return [RowTokens(each.numbers, self._encoded(each)) for each in chosen if each is not None]
 
-    def _encoded(self, encoder: VisualEncoder, items: MediaItems) -> VisualTokens:
-        tokens = arrange(items, self._run(encoder, items), encoder.layout())
-        return replace(tokens, tokens=tokens.tokens.float()) if items.features is not None else tokens
+    def _encoded(self, items: MediaItems) -> MediaTokens:
+        encoder = self._encoders[items.modality]
+        return arrange(items, self._run(encoder, items), encoder.layout())
 
-    def _run(self, encoder: VisualEncoder, items: MediaItems) -> Tensor:
+    def _run(self, encoder: Encoder, items: MediaItems) -> Tokens:
         if items.features is not None:
-            return items.features
+            return Tokens(items.features.float(), items.mask)
         if items.arrays is None:
             raise ValueError("media without arrays or features")
         if not self._intercept.acts_at([site.name for site in encoder.sites()]):
             trained = any(each.requires_grad for each in encoder.parameters())
             with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
-                return encoder(items.arrays, NoGraft())  # type: ignore[no-any-return]
+                return encoder.encode(items.arrays, items.mask, NoGraft())
         bounds = item_bounds(items, self._rows.bounds(self._segments))
-        return encoder(items.arrays, self._intercept.select(bounds))  # type: ignore[no-any-return]
+        return encoder.encode(items.arrays, items.mask, self._intercept.select(bounds))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
@@ -20,9 +19,7 @@ def media_states(kinds: Sequence[RowTokens], rows: int) -> Tokens:
         raise MultigraftError("an objective reads the encoder's tokens, and no row has media")
     flat = []
     for kind in kinds:
-        tokens, mask = kind.media.tokens, kind.media.mask
-        real = mask[:, :, None].expand(tokens.shape[:3]).flatten(1, 2)
-        flat.append((kind.numbers, Tokens(tokens.flatten(1, 2), real)))
+        flat.append((kind.numbers, Tokens(kind.media.tokens.flatten(1, 2), kind.media.real.flatten(1, 2))))
     return side_by_side(flat, rows)
 
 
@@ -43,4 +40,7 @@ def media_summary(kinds: Sequence[RowTokens], rows: int) -> Tensor:
 def _summaries(kind: RowTokens) -> Tensor:
     """One vector an item, `(rows, items, width)`."""
     layout, tokens = kind.media.layout, kind.media.tokens
-    return tokens[:, :, 0] if layout is not None and layout.front else torch.mean(tokens, 2)
+    if layout is not None and layout.front:
+        return tokens[:, :, 0]
+    real = kind.media.real[..., None].to(tokens.dtype)
+    return (tokens * real).sum(2) / real.sum(2).clamp(min=1)

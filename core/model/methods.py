@@ -61,8 +61,9 @@ def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int)
 
 
 def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -> list[Site]:
-    """The sites that an adapter may act on: those of the backbone, and where it names stacks the encoder's too."""
-    sites = trunk.backbone.sites() + (trunk.encoder.sites() if trunk.encoder and wanted.stack else ())
+    """The sites that an adapter may act on: those of the backbone, and where it names stacks the encoders' too."""
+    inside = [site for encoder in trunk.encoders.values() for site in encoder.sites()] if wanted.stack else []
+    sites = [*trunk.backbone.sites(), *inside]
     kinds = tuple(adapter.kinds) if isinstance(adapter, Adapter) else ("attention",)
     if isinstance(adapter, Adapter) and (strange := set(kinds) - {"block", "projection", "norm"}):
         raise OptionError(

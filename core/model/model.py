@@ -11,7 +11,7 @@ from torch import Tensor
 from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.evaluator import Evaluator, Said
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.objective import Shapes, TaskBatch
@@ -38,6 +38,7 @@ class Model:
     """A frozen trunk with its graft, and the tasks' objectives and evaluators.
 
     Args:
+        encoders: by modality.
         prompts: what joins the backbone's tokens, and where.
         precision: what passes are computed in, in training and in scoring alike.
         checkpointing: whether layers are computed again in the backward pass instead of keeping what is between.
@@ -46,7 +47,7 @@ class Model:
     def __init__(
         self,
         backbone: Backbone,
-        encoder: VisualEncoder | None,
+        encoders: Mapping[str, Encoder],
         graft: Graft,
         objectives: Mapping[str, Sequence[TaskObjective]],
         evaluators: Mapping[str, Evaluator],
@@ -54,10 +55,10 @@ class Model:
         precision: Literal["fp32", "bf16"] = "fp32",
         checkpointing: bool = False,
     ) -> None:
-        self.backbone, self.encoder, self.graft = backbone, encoder, graft
+        self.backbone, self.encoders, self.graft = backbone, dict(encoders), graft
         self.objectives, self.evaluators, self.precision = dict(objectives), dict(evaluators), precision
-        self.trunk = TrunkParts(backbone, encoder, tuple(prompts), checkpointing)
-        if encoder is not None:
+        self.trunk = TrunkParts(backbone, self.encoders, tuple(prompts), checkpointing)
+        for encoder in encoders.values():
             encoder.checkpointing = checkpointing
 
     @property
@@ -68,7 +69,7 @@ class Model:
     @property
     def shapes(self) -> Shapes:
         """The widths that objectives' modules stand between."""
-        return Shapes(self.backbone.width, self.encoder.width if self.encoder else None)
+        return shapes_of(self.backbone, self.encoders)
 
     def computing(self, device: torch.device) -> AbstractContextManager[object]:
         """The context that passes run in: autocast for bf16."""
@@ -199,6 +200,11 @@ class Model:
         values = Values(intercept, lambda: make_interceptor(self.graft, batch.segments, False), self.graft.bank)
         wanted = {segment: (needs or {}).get(segment.task, EVERYTHING) for segment in batch.segments}
         return BatchPasses(self.trunk, batch, wanted, values, split)
+
+
+def shapes_of(backbone: Backbone, encoders: Mapping[str, Encoder]) -> Shapes:
+    """The widths that objectives' modules stand between."""
+    return Shapes(backbone.width, {modality: each.width for modality, each in encoders.items()})
 
 
 def evaluator_outputs(model: Model, passes: BatchPasses, segment: Segment) -> SegmentOutputs:

@@ -13,7 +13,7 @@ from multigraft.core.graft.attachment import Graft, GraftModule
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.objective import Head, Objective, Shapes
 from multigraft.core.model.methods import sharing_rule
-from multigraft.core.model.model import Model
+from multigraft.core.model.model import Model, shapes_of
 from multigraft.core.model.task_objective import TaskObjective
 from multigraft.core.model.trunk import Trunk
 from multigraft.core.recipe.recipe import Recipe
@@ -51,7 +51,7 @@ def add_objectives(
     graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk
 ) -> dict[str, tuple[TaskObjective, ...]]:
     """Build the objectives of the graft's tasks; their modules become parts of the graft."""
-    shapes = Shapes(trunk.backbone.width, trunk.encoder.width if trunk.encoder else None)
+    shapes = shapes_of(trunk.backbone, trunk.encoders)
     return {task: tuple(_of_task(graft, recipe, registry, trunk, shapes, task)) for task in graft.tasks}
 
 

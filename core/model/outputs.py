@@ -15,11 +15,13 @@ from multigraft.core.graft.attachment import GraftModule
 from multigraft.core.graft.bank import Bank
 from multigraft.core.model.media_states import media_states, media_summary
 from multigraft.core.model.pairing import pair_passes
+from multigraft.core.model.prompt_rows import RowTokens
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk import decoding as decode
 from multigraft.core.trunk.passes import Run, runs_for
 from multigraft.core.types.batch import Segment
 from multigraft.core.types.need import View
+from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.row_choice import RowChoice
 from multigraft.core.types.tokens import Tokens
 
@@ -94,16 +96,16 @@ class SegmentOutputs:
             tokens = passes.output(stack).tokens
             return Tokens(tokens.states[rows], None if tokens.mask is None else tokens.mask[rows])
 
-    def media(self) -> Tokens:
-        """The encoders' tokens of each row's media, `(rows, tokens, feature width)`, and their mask."""
+    def media(self, modality: str = VISUAL) -> Tokens:
+        """An encoder's tokens of each row's media, `(rows, tokens, feature width)`, and their mask."""
         with self._computing():
-            return media_states(self._all.media(self._view.values).of(self._alone), self._rows)
+            return media_states(self._kinds(modality), self._rows)
 
-    def media_summary(self) -> Tensor:
+    def media_summary(self, modality: str = VISUAL) -> Tensor:
         """One vector for a row's media, `(rows, feature width)`: the mean over its items of their class tokens, or of
         all their tokens where there are none."""
         with self._computing():
-            return media_summary(self._all.media(self._view.values).of(self._alone), self._rows)
+            return media_summary(self._kinds(modality), self._rows)
 
     def repaired(self, texts: Tensor, media: Tensor) -> "PairOutputs":
         """Other pairs of these rows' texts and media: rows of this segment by number, `(pairs,)` each."""
@@ -139,6 +141,10 @@ class SegmentOutputs:
 
     def _computing(self) -> AbstractContextManager[object]:
         return self._all.computing(self._view.values)
+
+    def _kinds(self, modality: str) -> list[RowTokens]:
+        kinds = self._all.media(self._view.values).of(self._alone)
+        return [kind for kind in kinds if kind.media.modality == modality]
 
     @property
     def _rows(self) -> int:

@@ -66,7 +66,5 @@ def _paired(kinds: Sequence[RowTokens], rows: RowChoice, media: Tensor) -> list[
                 f"task {rows.segments[0].task!r}: some of its rows have media of kind {kind.media.kind!r} and others "
                 "have not, so their media cannot be exchanged"
             )
-        own = kind.media
-        taken = replace(own, tokens=own.tokens[media], mask=own.mask[media], times=own.times[media])
-        found.append(RowTokens(tuple(range(len(media))), taken))
+        found.append(RowTokens(tuple(range(len(media))), kind.media.of(lambda x: x[media])))
     return found

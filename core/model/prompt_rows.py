@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from multigraft.core.interfaces.prompt import VisualTokens
+from multigraft.core.interfaces.prompt import MediaTokens
 from multigraft.core.types.batch import MediaItems, Segment
 from multigraft.core.types.row_choice import RowChoice
 from multigraft.core.types.token_layout import TokenLayout
@@ -21,7 +21,7 @@ class RowTokens:
 
     numbers: tuple[int, ...]
     """These rows, among those that a pass is about."""
-    media: VisualTokens
+    media: MediaTokens
 
     def of(self, rows: RowChoice) -> "RowTokens | None":
         """Those of the chosen rows, numbered among these; None where none has any."""
@@ -40,11 +40,7 @@ class RowTokens:
             kept = [x[piece] for piece in pieces if piece.start < piece.stop]
             return kept[0] if len(kept) == 1 else torch.cat(kept)
 
-        media = self.media
-        return RowTokens(
-            tuple(numbers),
-            replace(media, tokens=taken(media.tokens), mask=taken(media.mask), times=taken(media.times)),
-        )
+        return RowTokens(tuple(numbers), self.media.of(taken))
 
     def segments_of(self, segments: Sequence[Segment]) -> list[Segment]:
         """The segments of the rows that have such media, numbered among these."""
@@ -101,20 +97,24 @@ def item_bounds(items: MediaItems, bounds: Sequence[int]) -> list[int]:
     return [first[bisect_left(items.numbers, bound)] for bound in bounds]
 
 
-def arrange(items: MediaItems, tokens: Tensor, layout: TokenLayout | None = None) -> VisualTokens:
-    """Items laid end to end, `(items, tokens, width)`, to rows filled up with empty items at their end."""
+def arrange(items: MediaItems, made: Tokens, layout: TokenLayout | None = None) -> MediaTokens:
+    """Tokens of items laid end to end, `(items, tokens, width)`, to rows filled up with empty items at their end."""
     rows, most = len(items.numbers), items.most
+    times, real = items.times.float(), torch.ones_like(items.slot, dtype=torch.bool)
     if set(items.counts) == {most}:
-        mask = torch.ones(rows, most, dtype=torch.bool, device=tokens.device)
-        arranged = tokens.reshape(rows, most, *tokens.shape[1:])
-        return VisualTokens(arranged, mask, items.times.float().view(rows, most), items.kind, layout)
-    place = items.slot * most + items.order
-    laid = tokens.new_zeros(rows * most, *tokens.shape[1:]).index_copy(0, place, tokens)
-    mask = torch.zeros(rows * most, dtype=torch.bool, device=tokens.device).index_fill(0, place, True)
-    times = torch.zeros(rows * most, device=tokens.device).index_copy(0, place, items.times.float())
-    return VisualTokens(
-        laid.view(rows, most, *tokens.shape[1:]), mask.view(rows, most), times.view(rows, most), items.kind, layout
-    )
+
+        def laid(x: Tensor) -> Tensor:
+            return x.reshape(rows, most, *x.shape[1:])
+
+    else:
+        place = items.slot * most + items.order
+
+        def laid(x: Tensor) -> Tensor:
+            whole = x.new_zeros(rows * most, *x.shape[1:]).index_copy(0, place, x)
+            return whole.view(rows, most, *x.shape[1:])
+
+    mask = None if made.mask is None else laid(made.mask)
+    return MediaTokens(laid(made.states), laid(real), laid(times), items.kind, layout, mask, items.modality)
 
 
 def of_slice(tokens: Tokens, rows: slice) -> Tokens:

@@ -1,7 +1,7 @@
 """From encoded media and texts to the prompts that join a backbone's tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -11,10 +11,11 @@ from torch.func import functional_call
 from multigraft.core.graft.attachment import GraftModule, merged_segments
 from multigraft.core.graft.bank import Bank
 from multigraft.core.interfaces.backbone import Entrance
-from multigraft.core.interfaces.prompt import PromptGenerator, VisualTokens
+from multigraft.core.interfaces.prompt import MediaTokens, PromptGenerator
 from multigraft.core.interfaces.stack import Insert
 from multigraft.core.model.prompt_rows import RowTokens, among, for_rows, of_numbers, of_slice, side_by_side
 from multigraft.core.types.batch import Segment
+from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.row_choice import RowChoice
 from multigraft.core.types.tokens import Tokens
 
@@ -28,6 +29,8 @@ class PlacedPrompt:
     bank: Bank
     graft: str | None = None
     """Name of the graft whose rows get it; None where all rows are those of one graft."""
+    modality: str = VISUAL
+    """Whose tokens it is made of, if it is made of media."""
 
     def serves(self, segment: Segment) -> bool:
         """Whether the rows of a segment get it."""
@@ -40,18 +43,13 @@ class PlacedPrompt:
         return self.module.module
 
     def of_rows(
-        self, segments: Sequence[Segment], text: Tokens | None = None, media: VisualTokens | None = None
+        self, segments: Sequence[Segment], text: Tokens | None = None, media: MediaTokens | None = None
     ) -> Tokens:
         """A prompt with the values that the rows' owners hold; rows of other grafts get none."""
         pieces = []
         own = [segment for segment in segments if self.serves(segment)]
         for segment in merged_segments(self.module.identity, own):
-            seen = media and replace(
-                media,
-                tokens=media.tokens[segment.rows],
-                mask=media.mask[segment.rows],
-                times=media.times[segment.rows],
-            )
+            seen = media and media.of(lambda x: x[segment.rows])  # noqa: B023 - used at once
             values = self.module.values(self.bank, segment.task)
             made = functional_call(self.module.module, values, (seen, text and of_slice(text, segment.rows)))
             pieces.append(for_rows(made, segment.stop - segment.start))
@@ -61,7 +59,7 @@ class PlacedPrompt:
     def of_media(self, kinds: Sequence[RowTokens], segments: Sequence[Segment], text: Tokens | None = None) -> Tokens:
         """The prompts of all kinds of media, each row's own first."""
         made = []
-        for kind in kinds:
+        for kind in self.readable(kinds):
             own = kind.segments_of(segments)
             if any(map(self.serves, own)):
                 made.append((kind.numbers, self.of_rows(own, text and of_numbers(text, kind.numbers), kind.media)))
@@ -69,7 +67,11 @@ class PlacedPrompt:
 
     def is_made_of(self, kinds: Sequence[RowTokens], segments: Sequence[Segment]) -> bool:
         """Whether some row that it serves has any of the media."""
-        return any(self.serves(own) for kind in kinds for own in kind.segments_of(segments))
+        return any(self.serves(own) for kind in self.readable(kinds) for own in kind.segments_of(segments))
+
+    def readable(self, kinds: Sequence[RowTokens]) -> list[RowTokens]:
+        """Those of its modality."""
+        return [kind for kind in kinds if kind.media.modality == self.modality]
 
 
 class MediaOfRows(Protocol):

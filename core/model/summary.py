@@ -95,16 +95,16 @@ def _spared(backbone: Backbone) -> int:
 def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: int) -> int:
     """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1).
 
-    An encoder keeps its own where its stack is among those `grafted`.
+    An encoder keeps its own where its stack is among those `grafted`; `images` is how many items of it a row has.
     """
     text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
-    prompts = trunk.encoder.tokens if trunk.encoder else 0
+    prompts = sum(encoder.tokens for encoder in trunk.encoders.values())
     rows = recipe.train.micro_batch or recipe.train.batch
     wide = 1 if recipe.train.precision == "bf16" else 2
     kept = (text + prompts) * trunk.backbone.width * _layers(trunk.backbone.sites())
-    if trunk.encoder:
-        inside = [site for site in trunk.encoder.sites() if site.stack in grafted]
-        kept += images * trunk.encoder.tokens * trunk.encoder.width * _layers(inside)
+    for encoder in trunk.encoders.values():
+        inside = [site for site in encoder.sites() if site.stack in grafted]
+        kept += images * encoder.tokens * encoder.width * _layers(inside)
     return 34 * wide * rows * kept
 
 

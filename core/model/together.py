@@ -19,14 +19,14 @@ def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> d
     Grafts may differ in methods, sharing, prompts and the layers that these enter, and heads.
 
     Args:
-        models: by the names of their grafts; all over the same backbone and encoder.
+        models: by the names of their grafts; all over the same backbone and encoders.
 
     Raises:
         MultigraftError: they have different trunks or precisions.
     """
     first = next(iter(models.values()))
     for name, model in models.items():
-        if model.backbone is not first.backbone or model.encoder is not first.encoder:
+        if model.backbone is not first.backbone or model.encoders != first.encoders:
             raise MultigraftError(f"graft {name!r} has a trunk of its own, and a batch goes through one trunk")
         if model.precision != first.precision:
             raise MultigraftError(f"graft {name!r} is computed in {model.precision}, and others in {first.precision}")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from multigraft.core.errors import below
+from multigraft.core.errors import MultigraftError, below
 from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
+from multigraft.core.options.options import encoder_kind
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
+from multigraft.core.types.preparation import VISUAL, Preparation
 
 
 @dataclass(frozen=True)
@@ -18,29 +20,58 @@ class Trunk:
     """The frozen parts."""
 
     backbone: Backbone
-    encoder: VisualEncoder | None
+    encoders: Mapping[str, Encoder]
+    """By modality."""
     fingerprints: Mapping[str, str]
     """What a graft belongs to: the parts as they were loaded, before one is trained in place."""
 
     @classmethod
-    def of(cls, backbone: Backbone, encoder: VisualEncoder | None) -> "Trunk":
-        """A trunk that was just loaded."""
-        encoders = {"encoder": encoder.fingerprint()} if encoder else {}
-        return cls(backbone, encoder, {"backbone": backbone.fingerprint(), **encoders})
+    def of(cls, backbone: Backbone, encoders: Mapping[str, Encoder]) -> "Trunk":
+        """A trunk that was just loaded.
+
+        Raises:
+            MultigraftError: two of its parts have a stack of one name, so that a site would be two.
+        """
+        _refuse_equal_stacks(backbone, encoders)
+        fingerprints = {_name(modality): each.fingerprint() for modality, each in encoders.items()}
+        return cls(backbone, encoders, {"backbone": backbone.fingerprint(), **fingerprints})
+
+    @property
+    def preparations(self) -> dict[str, Preparation]:
+        """What each encoder wants, by modality."""
+        return {modality: each.preparation() for modality, each in self.encoders.items()}
 
     def origins(self) -> dict[str, str]:
         """Where the weights of its parts came from, as far as the parts say it."""
-        parts = {"backbone": self.backbone, "encoder": self.encoder}
-        return {name: part.origin for name, part in parts.items() if part is not None and part.origin}
+        parts: dict[str, Backbone | Encoder] = {"backbone": self.backbone}
+        parts |= {_name(modality): each for modality, each in self.encoders.items()}
+        return {name: part.origin for name, part in parts.items() if part.origin}
+
+
+def _name(modality: str) -> str:
+    """What an encoder is called in `graft.json`."""
+    return "encoder" if modality == VISUAL else f"{modality} encoder"
+
+
+def _refuse_equal_stacks(backbone: Backbone, encoders: Mapping[str, Encoder]) -> None:
+    owners = {site.stack: "the backbone" for site in backbone.sites()}
+    for modality, encoder in encoders.items():
+        for stack in dict.fromkeys(site.stack for site in encoder.sites()):
+            if stack in owners:
+                told = f"the {modality} encoder and {owners[stack]} both have a stack called {stack!r}"
+                raise MultigraftError(f"{told}, and adapters are told apart by its name")
+            owners[stack] = f"the {modality} encoder"
 
 
 def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Trunk:
     """Load the frozen parts; on the meta device nothing is read and nothing takes memory."""
     with below("trunk", "backbone"):
         backbone = build_backbone(recipe, registry, on_meta_device)
-    with below("trunk", "encoder"):
-        encoder = build_encoder(recipe, registry, on_meta_device)
-    return Trunk.of(backbone, encoder)
+    encoders = {}
+    for modality in recipe.trunk.modalities:
+        with below("trunk", *recipe.trunk.place(modality)):
+            encoders[modality] = build_encoder(recipe, registry, modality, on_meta_device)
+    return Trunk.of(backbone, encoders)
 
 
 def build_backbone(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Backbone:
@@ -50,12 +81,10 @@ def build_backbone(recipe: Recipe, registry: Registry, on_meta_device: bool = Fa
     return backbone
 
 
-def build_encoder(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> VisualEncoder | None:
-    """Load the visual encoder, if there is one."""
-    if recipe.trunk.encoder is None:
-        return None
+def build_encoder(recipe: Recipe, registry: Registry, modality: str, on_meta_device: bool = False) -> Encoder:
+    """Load the encoder of a modality."""
     with _device(on_meta_device):
-        encoder: VisualEncoder = registry.build("visual_encoders", recipe.trunk.encoder)
+        encoder: Encoder = registry.build(encoder_kind(modality), recipe.trunk.modalities[modality])
     return encoder
 
 

@@ -4,8 +4,9 @@ The union over the installed components is found in the look-up given as validat
 validated, and listed in the JSON schema, without an edit of ours.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -58,6 +59,35 @@ class Registered:
             # pydantic takes the text as a template: braces of the message must come in as a value
             context = {"message": error.message, "hint": error.hint}
             raise PydanticCustomError("component_unknown", "{message}", context) from None
+
+
+@dataclass(frozen=True)
+class RegisteredByKey:
+    """Marks a mapping whose values name components of a kind that the key decides:
+    `Annotated[dict[str, EncoderOptions], RegisteredByKey("encoders", (("visual", "visual_encoders"),))]`."""
+
+    others: str
+    """Kind of component under all other keys."""
+    own: tuple[tuple[str, str], ...]
+    """Keys with a kind of their own."""
+
+    def of(self, key: str | int) -> Registered:
+        """The mark of what stands under a key."""
+        return Registered(dict(self.own).get(str(key), self.others))
+
+    @property
+    def kinds(self) -> Iterable[str]:
+        """Every kind that may stand there."""
+        return (*(kind for _, kind in self.own), self.others)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        options = get_args(source)[-1]
+        own = {
+            key: core_schema.typed_dict_field(handler.generate_schema(Annotated[options, self.of(key)]), required=False)
+            for key, _ in self.own
+        }
+        others = handler.generate_schema(Annotated[options, Registered(self.others)])
+        return core_schema.typed_dict_schema(own, extras_schema=others, extra_behavior="allow")
 
 
 def component_name(value: Any) -> str | None:

@@ -6,15 +6,25 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
 
 from multigraft.core.options.base import Options, Section, as_written
-from multigraft.core.options.component_field import Registered
+from multigraft.core.options.component_field import Registered, RegisteredByKey
 from multigraft.core.options.names import AdapterName, SourceText
+from multigraft.core.types.preparation import VISUAL
 
 
 class EncoderOptions(Options):
-    """Base of the options of a visual encoder."""
+    """Base of the options of an encoder."""
 
     weights: Annotated[str, SourceText()] | None = None
     """`path:FILE`, `package:NAME`, `tag:NAME`, `hub:ID`, or `random`, which must be said."""
+
+
+def encoder_kind(modality: str) -> str:
+    """The kind of component that the encoder of a modality is."""
+    return ENCODER_KINDS.of(modality).component_kind
+
+
+ENCODER_KINDS = RegisteredByKey("encoders", ((VISUAL, "visual_encoders"),))
+"""Of the encoders of a trunk, by modality."""
 
 
 class BackboneOptions(Options):
@@ -27,6 +37,8 @@ class PromptOptions(Options):
     reads_media: ClassVar[bool] = True
     """Whether the generator is made of media, and so needs an encoder."""
 
+    modality: str = VISUAL
+    """Of a generator that is made of media, whose encoder's tokens it reads: a key of `trunk.encoders`."""
     sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
     """Which tasks share the prompt generator."""
     stack: str | None = None
@@ -42,8 +54,8 @@ class SiteSelector(Section):
     """Which sites of the trunk; a list left out means all of the language model."""
 
     stack: list[str] | None = Field(None, min_length=1)
-    """`encoder`, `decoder`, `vision`; if left out, all of the language model, and none of the visual encoder, where
-    adapters act only if its stack is named."""
+    """`encoder`, `decoder`, `vision`, `audio`; if left out, all of the language model, and none of the encoders, where
+    adapters act only if their stack is named."""
     layer: list[Annotated[int, Field(ge=0)]] | None = Field(None, min_length=1)
     """Layers, counted from 0."""
     block: list[str] | None = Field(None, min_length=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from multigraft.core.options.base import Options, Section
-from multigraft.core.options.component_field import Registered
+from multigraft.core.options.component_field import Registered, RegisteredByKey
 from multigraft.core.recipe.schema_walk import field_annotation
 
 Location = tuple[str | int, ...]
@@ -59,10 +59,12 @@ def _below(found: Found) -> Iterator[Found]:
         for index, one in enumerate(value):
             yield from _below(Found((*found.location, index), _argument(found.annotation, -1), one))
     elif isinstance(value, dict):
+        by_key = found.mark(RegisteredByKey)
         for key, one in value.items():
             place = (*found.location, key)
             yield Found(place, _argument(found.annotation, 0), key, is_key=True)
-            yield from _below(Found(place, _argument(found.annotation, -1), one))
+            annotation = Annotated[Options, by_key.of(key)] if by_key else _argument(found.annotation, -1)
+            yield from _below(Found(place, annotation, one))
 
 
 def _argument(annotation: Any, number: int) -> Any:

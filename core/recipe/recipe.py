@@ -14,8 +14,9 @@ from pydantic import (
 
 from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered
-from multigraft.core.options.names import Refers, SourceText, TaskName
+from multigraft.core.options.names import Refers, SourceText, TaskName, fit_name
 from multigraft.core.options.options import (
+    ENCODER_KINDS,
     AdapterOptions,
     BackboneOptions,
     EncoderOptions,
@@ -23,6 +24,7 @@ from multigraft.core.options.options import (
     TaskOptions,
 )
 from multigraft.core.recipe.stages import Schedule, Stage
+from multigraft.core.types.preparation import VISUAL
 
 LARGEST_BATCH = 65_536
 """Samples in a batch, at most."""
@@ -31,14 +33,32 @@ CONTROL_NAMES = ("untrained", "no-media", "shuffled-media", "reversed-frames", "
 
 
 class Trunk(Section):
-    """The frozen parts, and the prompt generator between them."""
+    """The frozen parts, and the prompt generators between them."""
 
     encoder: Annotated[EncoderOptions, Registered("visual_encoders")] | None = None
-    """Visual encoder; none for text-only runs."""
+    """Visual encoder, short for `encoders: {visual: ...}`; none for runs without pictures and videos."""
+    encoders: Annotated[dict[str, EncoderOptions], ENCODER_KINDS] = as_written({})
+    """Encoders by modality: `visual` for pictures and frames, `audio` for sound; none for text-only runs."""
     backbone: Annotated[BackboneOptions, Registered("backbones")]
     """Language model."""
     prompt: list[Annotated[PromptOptions, Registered("prompt_generators")]] = Field([])
     """Prompt generators, one or a list; none that reads media for text-only runs."""
+
+    @property
+    def modalities(self) -> dict[str, EncoderOptions]:
+        """All encoders, by modality."""
+        return ({} if self.encoder is None else {VISUAL: self.encoder}) | self.encoders
+
+    def place(self, modality: str) -> tuple[str, ...]:
+        """Where the encoder of a modality is written, below `trunk`."""
+        return ("encoders", modality) if modality in self.encoders else ("encoder",)
+
+    @field_validator("encoders")
+    @classmethod
+    def _names_of_modalities(cls, encoders: dict[str, EncoderOptions]) -> dict[str, EncoderOptions]:
+        for modality in encoders:
+            fit_name(modality, "modality")
+        return encoders
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -51,11 +71,21 @@ class Trunk(Section):
         return written[0] if len(written) == 1 else written or None
 
     @model_validator(mode="after")
-    def _encoder_and_prompt_together(self) -> "Trunk":
-        if (self.encoder is None) == any(prompt.reads_media for prompt in self.prompt):
+    def _each_encoder_and_a_prompt_together(self) -> "Trunk":
+        if self.encoder is not None and VISUAL in self.encoders:
+            raise ValueError("`encoder` is short for `encoders.visual`: give one of the two")
+        read = {prompt.modality for prompt in self.prompt if prompt.reads_media}
+        if bool(self.modalities) != bool(read):
             raise ValueError(
                 "an encoder needs a prompt generator that reads media and the other way round: give both or neither"
             )
+        for modality in self.modalities:
+            if modality not in read:
+                raise ValueError(f"no prompt generator reads {modality} media: say `modality: {modality}` in one")
+        for prompt in self.prompt:
+            if prompt.modality not in ({*self.modalities} if prompt.reads_media else {VISUAL}):
+                why = f"there is no encoder `encoders.{prompt.modality}`" if prompt.reads_media else "it reads no media"
+                raise ValueError(f"a prompt generator says `modality: {prompt.modality}`, and {why}")
         return self
 
 
@@ -204,7 +234,7 @@ class DataSection(Section):
     make: str | None = None
     """Command that fills `root` when it has no manifest, such as `data quickstart`."""
     features: bool = False
-    """Run the frozen encoder once and train on its stored tokens."""
+    """Run the frozen encoders once and train on their stored tokens."""
     bad_limit: float = Field(0.01, ge=0, le=1)
     """Share of bad samples at which a run stops."""
     threads: int = Field(2, ge=1, le=1024)

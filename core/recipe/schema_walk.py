@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.options.base import Section
-from multigraft.core.options.component_field import Registered, component_name
+from multigraft.core.options.base import Options, Section
+from multigraft.core.options.component_field import Registered, RegisteredByKey, component_name
 
 if TYPE_CHECKING:
     from multigraft.core.registry.registry import Registry
@@ -54,7 +54,7 @@ def expected_at(root: type[Section], data: Any, location: Sequence[str | int], r
             for model in models_of(annotation, data, registry)
             if str(item) in model.model_fields
         ]
-        items = list(_items(annotation))
+        items = list(_items(annotation, item))
         if fields:
             field = fields[0]
             annotation = field_annotation(field)
@@ -75,14 +75,15 @@ def _options(mark: Registered, value: Any, registry: "Registry") -> Iterator[typ
             return
 
 
-def _items(annotation: Any) -> Iterator[Any]:
-    """Annotations of the items of lists and mappings that an annotation allows."""
+def _items(annotation: Any, item: str | int) -> Iterator[Any]:
+    """Annotations of an item of the lists and mappings that an annotation allows."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        yield from _items(arguments[0])
+        by_key = [mark.of(item) for mark in arguments[1:] if isinstance(mark, RegisteredByKey)]
+        yield from (Annotated[Options, mark] for mark in by_key) if by_key else _items(arguments[0], item)
     elif origin in (Union, types.UnionType):
         for one in arguments:
-            yield from _items(one)
+            yield from _items(one, item)
     elif origin in (list, tuple, set, frozenset, dict):
         yield arguments[-1] if origin is dict else arguments[0]
 

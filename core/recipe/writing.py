@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from multigraft.core.options.base import Options, Section
-from multigraft.core.options.component_field import Registered
+from multigraft.core.options.component_field import Registered, RegisteredByKey
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.schema_walk import field_annotation
 from multigraft.core.recipe.yaml_nodes import write
@@ -79,6 +79,9 @@ def allowed(annotation: Any, registry: "Registry") -> str:
     marks = [mark for mark in arguments if isinstance(mark, Registered)]
     if marks:
         return f"kind: {', '.join(registry.names(marks[0].component_kind))}"
+    by_key = [kind for mark in arguments if isinstance(mark, RegisteredByKey) for kind in mark.kinds]
+    if by_key:
+        return f"name: kind: {', '.join(name for kind in by_key for name in registry.names(kind))}"
     if origin is Literal:
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (list, tuple):

@@ -23,8 +23,8 @@ CHANGES: Mapping[str, Mapping[str, tuple[Change, ...]]] = {
             Change("encoders of anything but pictures and frames", "Encoder, by the hook register_encoders"),
         ),
         "register_prompt_generators": (
-            Change("VisualTokens", "MediaTokens"),
-            Change("VisualTokens.mask (rows, pictures)", "MediaTokens.mask (rows, items, tokens)"),
+            Change("MediaTokens", "MediaTokens"),
+            Change("MediaTokens.mask (rows, pictures)", "MediaTokens.mask (rows, items, tokens)"),
             Change("the encoder", "the encoder of the option `modality`, by default `visual`"),
         ),
         "register_objectives": (

@@ -28,7 +28,12 @@ class DeclaringHooks:
 
     @hookspec
     def register_visual_encoders(self) -> "Iterable[Component]":
-        """Encoders of pictures, frames, sound: media to tokens (see interfaces/encoder.py)."""
+        """Encoders of pictures and frames (`VisualEncoder` in interfaces/encoder.py)."""
+        raise NotImplementedError
+
+    @hookspec
+    def register_encoders(self) -> "Iterable[Component]":
+        """Encoders of sound and of any other modality (`Encoder` in interfaces/encoder.py)."""
         raise NotImplementedError
 
     @hookspec

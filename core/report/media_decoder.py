@@ -11,6 +11,7 @@ from multigraft.core.interfaces.input import Input
 from multigraft.core.options.component_field import component_name
 from multigraft.core.recipe.recipe import DataSection, Recipe
 from multigraft.core.registry.registry import Registry
+from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.transform import Transform
 
 SIDE = 144
@@ -28,7 +29,7 @@ def decoder_of(recipe: Mapping[str, Any], registry: Registry) -> tuple[MediaDeco
             inputs.append(_input(each, registry))
         except (MultigraftError, ValidationError) as error:
             problems.append(f"The recipe's input {component_name(each) or each} cannot be used here: {_short(error)}")
-    return MediaDecoder(inputs, _SHOWN, _workers(recipe)), problems
+    return MediaDecoder(inputs, {VISUAL: _SHOWN}, _workers(recipe)), problems
 
 
 def _input(written: Any, registry: Registry) -> Input:

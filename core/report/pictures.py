@@ -45,7 +45,7 @@ def _frames(path: Path, member: str, decoder: MediaDecoder) -> list[NDArray[np.u
     sample = shard.index.numbers.get(f"{folder}{slash}{key}")
     if sample is None:
         raise MultigraftError("the shard has no such key")
-    frames = decoder.read(shard, sample, field.lower(), None).frames
+    frames = decoder.read(shard, sample, field.lower(), None).arrays
     if frames is None or not len(frames):
         raise BadSample("no pictures")
     count = min(_FRAMES, len(frames))

@@ -35,7 +35,8 @@ class Skipped:
 def summary(run: RunFiles) -> list[str]:
     """Recipe, trunk, graft, steps, seed, seconds and versions, as far as they are known."""
     trunk, graft = run.recipe.get("trunk") or {}, run.recipe.get("graft") or {}
-    parts = (_name(trunk.get(part)) for part in ("encoder", "backbone"))
+    encoders = trunk.get("encoders") or {}
+    parts = map(_name, (trunk.get("encoder"), *encoders.values(), trunk.get("backbone")))
     adapters = [_name(adapter) for adapter in graft.get("adapters") or ()]
     sharing = _name(graft.get("sharing"))
     lines = [

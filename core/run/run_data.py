@@ -9,6 +9,7 @@ from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.image_limit import ImageLimit
+from multigraft.core.data.media_by_modality import MediaByModality
 from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.problem_lines import problem_lines
@@ -17,15 +18,15 @@ from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
 from multigraft.core.data.staged_sampler import StagedSampler
 from multigraft.core.data.stream import Stream
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.task import Task
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import StageSpan, spans
 from multigraft.core.registry.registry import Registry
+from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.rank import Rank
-from multigraft.core.types.transform import Transform
 
 FEATURES = "features"
 """Folder of stored features, under `data.root`."""
@@ -35,7 +36,7 @@ class RunData:
     """Sources, opened when first asked for, and one reader for all.
 
     Args:
-        transform: how the encoder wants its pictures; None for text-only runs.
+        preparations: what the encoder of each modality wants; none for text-only runs.
         most_images: of a sample; None for as many as there are.
     """
 
@@ -43,7 +44,7 @@ class RunData:
         self,
         recipe: Recipe,
         registry: Registry,
-        transform: Transform | None,
+        preparations: Mapping[str, Preparation],
         log: SkippedLog,
         most_images: int | None = None,
     ) -> None:
@@ -55,7 +56,7 @@ class RunData:
         self._images = ImageLimit(most_images, endings)
         data = recipe.data
         self._workers = DecodeWorkers(data.threads, data.processes, data.deadline)
-        self._decoder = MediaDecoder(self.inputs, transform, self._workers) if transform else None
+        self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
 
@@ -78,7 +79,9 @@ class RunData:
         patterns = [each for patterns in self.recipe.tasks[task].data.values() for each in patterns]
         return list(dict.fromkeys(path for pattern in patterns for path in expand(pattern, self.root)))
 
-    def store_features(self, encoder: VisualEncoder, progress: Callable[[int, int], None], thorough: bool) -> None:
+    def store_features(
+        self, encoders: Mapping[str, Encoder], progress: Callable[[int, int], None], thorough: bool
+    ) -> None:
         """Encode the media of all splits that are not encoded yet, and read features from now on.
 
         Args:
@@ -87,8 +90,12 @@ class RunData:
         splits = [(name, split) for name, task in self.recipe.tasks.items() for split in task.data]
         sources = [self.source(name, split) for name, split in splits]
         folder = self.root / FEATURES
-        home = encode_features(sources, encoder, self.inputs, self._workers, folder, progress, thorough)
-        self.use(FeatureStore(home, feature_fingerprint(encoder, self.inputs), self.inputs))
+        stores = {}
+        for modality, encoder in encoders.items():
+            inputs = [each for each in self.inputs if each.modality == modality]
+            home = encode_features(sources, encoder, inputs, self._workers, folder, progress, thorough)
+            stores[modality] = FeatureStore(home, feature_fingerprint(encoder, inputs), inputs)
+        self.use(MediaByModality(stores, self.inputs))
 
     def use(self, media: MediaReader | None) -> None:
         """Read media from there from now on."""

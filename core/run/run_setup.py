@@ -1,6 +1,6 @@
 """Opening a run: its trunk, its graft, its data and its loggers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from multigraft.core.atomic import writing
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.model.build import allocate, build_model, count
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
@@ -43,7 +43,7 @@ def open_run(
     data = RunData(
         recipe,
         registry,
-        trunk.encoder.transform if trunk.encoder else None,
+        trunk.preparations,
         _skipped_log(folder, recipe, accelerator),
         model.most_images,
     )
@@ -52,9 +52,9 @@ def open_run(
     run = OpenRun(folder, recipe, registry, trunk, model, data, accelerator, scalars, times=times)
     run.results.update(tasks={}, controls={}, parameters=count(model).to_json())
     try:
-        if recipe.data.features and trunk.encoder:
+        if recipe.data.features and trunk.encoders:
             with times.spending("encode"):
-                _store_features(run, trunk.encoder)
+                _store_features(run, trunk.encoders)
         yield run
     finally:
         data.close()
@@ -69,7 +69,7 @@ def _skipped_log(folder: Path, recipe: Recipe, accelerator: "Accelerator") -> Sk
     return SkippedLog(path, recipe.data.bad_limit, partial(gather_rows, accelerator))
 
 
-def _store_features(run: OpenRun, encoder: VisualEncoder) -> None:
+def _store_features(run: OpenRun, encoders: Mapping[str, Encoder]) -> None:
     """The first process encodes; the others then find all of it there."""
     with run.accelerator.main_process_first(), ProgressBar("encoding media") as bar, writing(run.data.root / FEATURES):
-        run.data.store_features(encoder, bar.update, run.accelerator.is_local_main_process)
+        run.data.store_features(encoders, bar.update, run.accelerator.is_local_main_process)

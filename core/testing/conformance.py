@@ -23,6 +23,7 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "adapters": AdapterOptions,
     "backbones": BackboneOptions,
     "evaluators": EvaluatorOptions,
+    "encoders": EncoderOptions,
     "prompt_generators": PromptOptions,
     "samplers": SamplerOptions,
     "tasks": TaskOptions,

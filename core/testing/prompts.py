@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape, VisualTokens
+from multigraft.core.interfaces.prompt import MediaTokens, PromptGenerator, PromptShape
 from multigraft.core.options.base import Options
 from multigraft.core.options.options import PromptOptions
 from multigraft.core.types.token_layout import TokenLayout
@@ -66,7 +66,7 @@ def _wrong_tokens(generator: PromptGenerator) -> Iterator[str]:
 
 
 def _first_alone(
-    generator: PromptGenerator, values: dict[str, Tensor], given: tuple[VisualTokens | None, Tokens | None]
+    generator: PromptGenerator, values: dict[str, Tensor], given: tuple[MediaTokens | None, Tokens | None]
 ) -> Tensor:
     media, text = given
     first = (
@@ -88,10 +88,10 @@ def _value(generator: PromptGenerator, name: str, parameter: Tensor) -> Tensor:
     return drawn if generator.frozen(name) else drawn.requires_grad_()
 
 
-def _media() -> VisualTokens:
+def _media() -> MediaTokens:
     """A picture a row."""
     there, layout = torch.ones(_ROWS, 1, dtype=torch.bool), TokenLayout.unsaid(_TOKENS)
-    return VisualTokens(_drawn(_ROWS, 1, _TOKENS, _FEATURES), there, torch.zeros(_ROWS, 1), "image", layout)
+    return MediaTokens(_drawn(_ROWS, 1, _TOKENS, _FEATURES), there, torch.zeros(_ROWS, 1), "image", layout)
 
 
 def _drawn(*shape: int) -> Tensor:

@@ -39,9 +39,10 @@ def check_graft_acts(model: Model, batch: Batch) -> None:
 
 
 def _expected(model: Model, batch: Batch) -> set[str]:
-    """The grafted sites that a batch comes by: those of the encoder where it has pictures to encode."""
-    encodes = any(items.arrays is not None for items in batch.media)
-    passed_by = set() if encodes or model.encoder is None else {site.name for site in model.encoder.sites()}
+    """The grafted sites that a batch comes by: those of an encoder where it has media to encode."""
+    encodes = {items.modality for items in batch.media if items.arrays is not None}
+    left = [encoder for modality, encoder in model.encoders.items() if modality not in encodes]
+    passed_by = {site.name for encoder in left for site in encoder.sites()}
     return set(model.graft.sites) - passed_by
 
 

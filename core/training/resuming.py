@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 FREE = (
     "train.steps", "train.micro_batch", "train.shard", "train.checkpoint_every", "train.keep", "train.log_every",
-    "eval.*", "loggers", "plugins.*", "trunk.encoder.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
+    "eval.*", "loggers", "plugins.*",
+    "trunk.encoder.weights", "trunk.encoders.*.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
     "tasks.*.metrics", "tasks.*.evaluator", "tasks.*.evaluator.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
 )  # fmt: skip

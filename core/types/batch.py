@@ -108,7 +108,8 @@ class MediaItems:
     modality: str = "visual"
     """Whose encoder reads them."""
     mask: Tensor | None = None
-    """`(items, length)`, True at what is real of each array; None where all are of one size."""
+    """`(items, length)`, True at what is real of each array, or of its stored tokens; None where all are of one
+    length."""
 
     @property
     def most(self) -> int:

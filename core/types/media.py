@@ -1,6 +1,7 @@
 """Decoded media, and a stretch of one."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,21 +9,25 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Media:
-    """One decoded medium: a picture, or the frames of a video, or its stored features."""
+    """One decoded medium, a picture, the frames of a video or a clip of sound, or its stored features.
+
+    It is one item or several: each is encoded by itself."""
 
     kind: str
-    """`image` or `video`."""
-    frames: NDArray[np.uint8] | None
-    """`(pictures, 3, size, size)`."""
+    """`image`, `video`, `audio`, or what another plugin's input calls it."""
+    modality: str
+    """Whose encoder reads it: `visual` for pictures and frames, `audio` for sound."""
+    arrays: NDArray[Any] | None
+    """`(items, length, ...)`: uint8 `(pictures, 3, size, size)`, float32 `(clips, windows, bands)`."""
     times: NDArray[np.float32]
-    """`(pictures,)`, real times of the frames in seconds; 0 for an image."""
+    """`(items,)`, real times in seconds: of a frame, or of the start of a clip; 0 for an image."""
     features: NDArray[np.float32] | NDArray[np.uint16] | None = None
-    """`(pictures, tokens, width)` where stored features were read instead of frames; uint16 holds bfloat16's bits."""
+    """`(items, tokens, width)` where stored features were read instead of arrays; uint16 holds bfloat16's bits."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a video in seconds."""
+    """A stretch of a video or a clip in seconds."""
 
     start: float
     stop: float

@@ -1,4 +1,4 @@
-"""Which of a picture's tokens form a grid."""
+"""Which of an item's tokens form a grid."""
 
 from dataclasses import dataclass
 from math import isqrt
@@ -6,16 +6,16 @@ from math import isqrt
 
 @dataclass(frozen=True)
 class TokenLayout:
-    """How an encoder arranges the tokens of one picture: `front` tokens, then a grid row by row, or a plain sequence.
+    """How an encoder arranges the tokens of one item: `front` tokens, then a grid row by row, or a plain sequence.
 
     Raises:
         ValueError: the grid has more or fewer cells than there are tokens behind `front`.
     """
 
     tokens: int
-    """All tokens of a picture."""
+    """All tokens of an item, at most."""
     front: int = 0
-    """Class and register tokens in front; they look at the whole picture and are no part of the grid."""
+    """Class and register tokens in front; they look at the whole item and are no part of the grid."""
     grid: tuple[int, int] | None = None
     """Rows and columns of the tokens behind `front`; None where they form no grid."""
 

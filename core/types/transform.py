@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from multigraft.core.types.preparation import Preparation
+
 
 @dataclass(frozen=True)
-class Transform:
+class Transform(Preparation):
     """Resized and cut to `size` x `size` by the input, then scaled to [0, 1] and normalised by the encoder itself, so
     that batches travel as uint8."""
 

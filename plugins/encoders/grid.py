@@ -11,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from multigraft import Interceptor, MultigraftError, NoGraft, Site, TokenLayout, Transform, VisualEncoder
 from multigraft.plugins.encoders.fold import fold_batch_norms
-from multigraft.plugins.encoders.vision_stack import VisionStack
+from multigraft.plugins.encoders.pre_norm_stack import PreNormStack
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Trunk(nn.Module, ABC):
     def forward(self, x: Tensor) -> Grid:
         """Normalised float pictures `(pictures, 3, size, size)` to their grid."""
 
-    def stack(self) -> VisionStack | None:
+    def stack(self) -> PreNormStack | None:
         """Its blocks, where adapters can reach them."""
         return None
 

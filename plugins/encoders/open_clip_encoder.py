@@ -12,8 +12,8 @@ from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of
 from multigraft.plugins.encoders.open_clip_stack import open_clip_stack
 from multigraft.plugins.encoders.open_clip_weights import load_tower
 from multigraft.plugins.encoders.options import OpenClipOptions
+from multigraft.plugins.encoders.pre_norm_stack import PreNormStack
 from multigraft.plugins.encoders.timm_encoder import TimmTrunk
-from multigraft.plugins.encoders.vision_stack import VisionStack
 
 _FITS: dict[str, Literal["stretch", "crop", "pad"]] = {"shortest": "crop", "squash": "stretch", "longest": "pad"}
 
@@ -45,7 +45,7 @@ class TransformerTrunk(Trunk):
         )
         return Grid(states["image_intermediates_prefix"][0], states["image_intermediates"][0])
 
-    def stack(self) -> VisionStack | None:
+    def stack(self) -> PreNormStack | None:
         """The tower's blocks."""
         return open_clip_stack(self.model, self.norm)
 

@@ -5,17 +5,17 @@ from typing import Any
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import nn
 
-from multigraft.plugins.encoders.vision_stack import BlockModules, VisionStack
+from multigraft.plugins.encoders.pre_norm_stack import BlockModules, PreNormStack
 from multigraft.stacks import Projection
 
 
-def open_clip_stack(tower: VisionTransformer, norm: bool) -> VisionStack | None:
+def open_clip_stack(tower: VisionTransformer, norm: bool) -> PreNormStack | None:
     """Its blocks, with or without the final norm; None where they are not open_clip's usual ones."""
     blocks: Any = tower.transformer.resblocks
     if type(tower) is not VisionTransformer or any(type(block) is not ResidualAttentionBlock for block in blocks):
         return None
     final = tower.ln_post if norm else nn.Identity()
-    return VisionStack(tower, tower._embeds, [_modules(block) for block in blocks], final)
+    return PreNormStack(tower, tower._embeds, [_modules(block) for block in blocks], final)
 
 
 def _modules(block: Any) -> BlockModules:

@@ -1,12 +1,13 @@
-"""Options of the visual encoders."""
+"""Options of the encoders."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from multigraft import EncoderOptions, SourceText, weight_source
 
 TIMM_SCHEMES = ("path", "package", "hub", "random")
+AUDIO_SCHEMES = ("path", "random")
 OPEN_CLIP_SCHEMES = ("path", "hub", "tag", "random")
 
 
@@ -58,3 +59,36 @@ class OpenClipOptions(_GridOptions):
     def _known_scheme(cls, weights: str | None) -> str | None:
         weight_source(weights, OPEN_CLIP_SCHEMES)
         return weights
+
+
+class AudioTransformerOptions(EncoderOptions):
+    """A small transformer over log-mel energies, four windows a token; it comes without trained weights."""
+
+    weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
+    """`path:FILE`, safetensors under its own names, or `random`, which must be said."""
+    width: int = Field(128, ge=2, le=8192)
+    """Width of a token, an even number."""
+    layers: int = Field(4, ge=1, le=128)
+    """Layers of self-attention and feed-forward."""
+    heads: int = Field(4, ge=1, le=128)
+    """Heads of an attention; they divide the width."""
+    feed_forward: int = Field(512, ge=1, le=65_536)
+    """Width within a feed-forward block."""
+    bands: int = Field(64, ge=1, le=512)
+    """Bands of the mel scale."""
+    rate: int = Field(16_000, ge=1000, le=192_000)
+    """Samples a second that sound is brought to; a window has a 40th of a second, and there are 100 a second."""
+    seconds: float = Field(10.0, gt=0, le=600)
+    """Of a clip or of its span, at most; a sample with a longer one is `too long`."""
+
+    @field_validator("weights")
+    @classmethod
+    def _known_scheme(cls, weights: str | None) -> str | None:
+        weight_source(weights, AUDIO_SCHEMES)
+        return weights
+
+    @model_validator(mode="after")
+    def _widths_of_heads(self) -> "AudioTransformerOptions":
+        if self.width % self.heads or self.width % 2:
+            raise ValueError(f"`width: {self.width}` should be even and a multiple of `heads: {self.heads}`")
+        return self

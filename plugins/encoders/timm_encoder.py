@@ -7,9 +7,9 @@ from torch import Tensor
 from multigraft import MultigraftError, Transform
 from multigraft.plugins.encoders.grid import FrozenEncoder, Grid, Trunk, grid_of_cells, grid_of_sequence
 from multigraft.plugins.encoders.options import TimmOptions
+from multigraft.plugins.encoders.pre_norm_stack import PreNormStack
 from multigraft.plugins.encoders.timm_stack import timm_stack
 from multigraft.plugins.encoders.timm_weights import load_model
-from multigraft.plugins.encoders.vision_stack import VisionStack
 
 _FITS: dict[str, Literal["stretch", "crop", "pad"]] = {"center": "crop", "squash": "stretch", "border": "pad"}
 
@@ -41,7 +41,7 @@ class TimmTrunk(Trunk):
             return self.grid(features)
         return grid_of_cells(features.permute(0, 3, 1, 2) if self.channels_last else features)
 
-    def stack(self) -> VisionStack | None:
+    def stack(self) -> PreNormStack | None:
         """The blocks of a plain vision transformer."""
         return timm_stack(self.model)
 

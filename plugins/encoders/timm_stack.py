@@ -6,11 +6,11 @@ from timm.layers import Mlp
 from timm.models.vision_transformer import Attention, Block, VisionTransformer
 from torch import Tensor, nn
 
-from multigraft.plugins.encoders.vision_stack import BlockModules, VisionStack
+from multigraft.plugins.encoders.pre_norm_stack import BlockModules, PreNormStack
 from multigraft.stacks import Projection
 
 
-def timm_stack(model: Any) -> VisionStack | None:
+def timm_stack(model: Any) -> PreNormStack | None:
     """Its blocks, where it is a plain `VisionTransformer`: pre-norm, a fused `qkv`, two layers in the feed-forward.
 
     Layer scale, norms of query and key, class and register tokens are allowed. None for anything else.
@@ -24,7 +24,7 @@ def timm_stack(model: Any) -> VisionStack | None:
         embedded: Tensor = model.norm_pre(model.patch_drop(model._pos_embed(model.patch_embed(pictures))))
         return embedded
 
-    return VisionStack(model, embed, [_modules(block) for block in model.blocks], model.norm)
+    return PreNormStack(model, embed, [_modules(block) for block in model.blocks], model.norm)
 
 
 def _is_plain(block: Any) -> bool:

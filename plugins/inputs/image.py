@@ -5,7 +5,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from multigraft import BadSample, Input, Media, Span, Transform
+from multigraft import BadSample, Input, Media, Preparation, Span, Transform
 from multigraft.plugins.inputs.flatten import upright_rgb
 from multigraft.plugins.inputs.options import ImageOptions
 from multigraft.plugins.inputs.resize import resize
@@ -24,17 +24,18 @@ class ImageInput(Input):
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
 
-    def decode(self, data: bytes, transform: Transform, span: Span | None) -> Media:
+    def decode(self, data: bytes, preparation: Preparation, span: Span | None) -> Media:
         """Frames `(1, 3, size, size)`.
 
         Raises:
             BadSample: `empty file`, `not an image`, `too large`, `truncated image` or `broken image`.
         """
+        assert isinstance(preparation, Transform)
         if not data:
             raise BadSample("empty file")
         with self._open(data) as image:
-            frame = resize(_decoded(image, data), transform)
-        return Media(self.kind, frame[None], np.zeros(1, np.float32))
+            frame = resize(_decoded(image, data), preparation)
+        return Media(self.kind, self.modality, frame[None], np.zeros(1, np.float32))
 
     def _open(self, data: bytes) -> Image.Image:
         try:

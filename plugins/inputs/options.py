@@ -32,3 +32,10 @@ class VideoOptions(Options):
     """Width times height of a frame, at most; checked before decoding."""
     max_seconds: float = Field(3600.0, gt=0)
     """Length of a clip, at most."""
+
+
+class AudioOptions(Options):
+    """Sound in WAV and FLAC, all channels as one. How much of it is read, and how, the encoder says."""
+
+    max_seconds: float = Field(3600.0, gt=0)
+    """Length of a file, at most. What is read of it, all or a span, may be no longer than the encoder's `seconds`."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from multigraft import BadSample, Input, Media, MultigraftError, Span, Transform, memory_at_most
+from multigraft import BadSample, Input, Media, MultigraftError, Preparation, Span, Transform, memory_at_most
 from multigraft.plugins.inputs.container import container_of
 from multigraft.plugins.inputs.decord_frames import DistrustError, decord_frames, is_installed, is_trusted
 from multigraft.plugins.inputs.options import VideoOptions
@@ -37,13 +37,14 @@ class VideoInput(Input):
     def __init__(self, options: VideoOptions) -> None:
         self._options = options
 
-    def decode(self, data: bytes, transform: Transform, span: Span | None) -> Media:
+    def decode(self, data: bytes, preparation: Preparation, span: Span | None) -> Media:
         """Frames `(frames, 3, size, size)` and the times from which they are shown, counted from the clip's start.
 
         Raises:
             BadSample: `bad span`, `empty file`, `not a video`, `truncated video`, `broken video`, `unknown codec`,
                 `no pictures`, `too large`, `too long` or `empty span`.
         """
+        assert isinstance(preparation, Transform)
         check_span(span)
         container = container_of(data)
         if find_spec("av") is None:
@@ -59,15 +60,15 @@ class VideoInput(Input):
             clip = probe(*source)
         self._check(clip)
         plan = partial(self._plan, clip, span)
-        samples = self._options.frames * 3 * transform.size**2
+        samples = self._options.frames * 3 * preparation.size**2
         with memory_at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
             picked = None
             if self._takes_decord(container, clip) and is_plain(data, container, limit, clip):
-                picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, transform)))
+                picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, preparation)))
             if picked is None:
-                picker = partial(FramePicker, plan, FrameFinisher(transform))
+                picker = partial(FramePicker, plan, FrameFinisher(preparation))
                 picked = pick_with_pyav(data, container, limit, clip, picker)
-        return Media(self.kind, *picked)
+        return Media(self.kind, self.modality, *picked)
 
     def _check(self, clip: "Clip") -> None:
         if not clip.width * clip.height:

@@ -36,7 +36,7 @@ class Contrastive(Objective):
 
     def modules(self, shapes: Shapes) -> Mapping[str, Head]:
         """Projections of both sides, and the temperature."""
-        return projections(shapes, self.options.width, self.options.temperature)
+        return projections(shapes, self.options.modality, self.options.width, self.options.temperature)
 
     def state(self, shapes: Shapes, generator: Generator) -> Mapping[str, Tensor]:
         """An empty queue."""
@@ -67,11 +67,11 @@ class Contrastive(Objective):
 
     def embeddings(self, rows: TaskBatch, outputs: TaskOutputs) -> Mapping[str, Tensor]:
         """Of the student."""
-        return unit_vectors(rows, outputs, View(), TEXT_ALONE)
+        return unit_vectors(rows, outputs, self.options.modality, View(), TEXT_ALONE)
 
     def features(self, rows: TaskBatch, outputs: TaskOutputs) -> Mapping[str, Tensor]:
         """What rows are told from."""
-        keys = unit_vectors(rows, outputs, self._keys, _text_alone(self._keys))
+        keys = unit_vectors(rows, outputs, self.options.modality, self._keys, _text_alone(self._keys))
         return {**{side: value.float() for side, value in keys.items()}, "key": rows.media_keys}
 
     def denominator(self, rows: Sequence[Row]) -> float:
@@ -81,7 +81,9 @@ class Contrastive(Objective):
     def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Loss:
         """Weighted sum of the rows' losses in both directions, halved."""
         own = _narrowed(outputs, len(rows.rows)) if self.options.in_batch else self.features(rows, outputs)
-        queries = unit_vectors(rows, outputs, View(), TEXT_ALONE) if self.options.teacher else own
+        queries = (
+            self.embeddings(rows, outputs) if self.options.teacher else own
+        )
         warmth = temperature(outputs)
         sums = []
         for side, other in (_SIDES, _SIDES[::-1]):

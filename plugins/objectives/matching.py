@@ -40,7 +40,7 @@ class Matching(Objective):
         own = {"match": LinearHead(shapes.width, 2)}
         if self.options.negatives == "even":
             return own
-        return {**own, **projections(shapes, self.options.width, self.options.temperature)}
+        return {**own, **projections(shapes, self.options.modality, self.options.width, self.options.temperature)}
 
     def denominator(self, rows: Sequence[Row]) -> float:
         """Pairs: three a row, or one where there is no other media."""
@@ -73,10 +73,9 @@ class Matching(Objective):
         """Weights of media for each text, and of texts for each media, `(rows, rows)`."""
         if self.options.negatives == "even":
             return different.float(), different.float()
-        own = unit_vectors(rows, outputs, View(), TEXT_ALONE)
-        keys = (
-            unit_vectors(rows, outputs, self._keys, replace(self._keys, media=False)) if self.options.teacher else own
-        )
+        modality, text = self.options.modality, replace(self._keys, media=False)
+        own = unit_vectors(rows, outputs, modality, View(), TEXT_ALONE)
+        keys = unit_vectors(rows, outputs, modality, self._keys, text) if self.options.teacher else own
         warmth = temperature(outputs)
         media = (own["text"] @ keys["media"].T / warmth).softmax(1)
         return media, (own["media"] @ keys["text"].T / warmth).softmax(1)

@@ -44,6 +44,8 @@ class MaskedWordsOptions(ObjectiveOptions):
 class ContrastiveOptions(ObjectiveOptions):
     """Media and their texts lie near each other, and far from others."""
 
+    modality: str = "visual"
+    """Which media are compared with texts: whose encoder reads them."""
     width: int = Field(256, ge=1, le=65_536)
     """Of the features that are compared."""
     temperature: float = Field(0.07, ge=0.001, le=0.5)
@@ -73,6 +75,8 @@ class MatchingOptions(ObjectiveOptions):
     """How the pairs that do not belong together are drawn: evenly, or the likelier the more alike."""
     labels: tuple[str, str] = ("no", "yes")
     """What it says of a pair that does not belong together, and of one that does."""
+    modality: str = "visual"
+    """With `alike`: which media are compared with texts."""
     teacher: bool = False
     """With `alike`: whether features are compared with those of the teacher, the moving average of what is trained."""
     width: int = Field(256, ge=1, le=65_536)

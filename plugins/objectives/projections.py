@@ -45,34 +45,34 @@ class Temperature(Head):
         return lambda shape, generator: ones(shape, generator) * self.start
 
 
-def projections(shapes: Shapes, width: int, start: float) -> Mapping[str, Head]:
+def projections(shapes: Shapes, modality: str, width: int, start: float) -> Mapping[str, Head]:
     """The modules by which media and texts are compared.
 
     Raises:
         MultigraftError: there is no encoder.
     """
-    if shapes.media is None:
-        raise MultigraftError("it compares media with texts, and the trunk has no encoder")
+    if modality not in shapes.media:
+        raise MultigraftError(f"it compares {modality} media with texts, and the trunk has no encoder for them")
     return {
-        "media-projection": Projection(shapes.media, width),
+        "media-projection": Projection(shapes.media[modality], width),
         "text-projection": Projection(shapes.width, width),
         "temperature": Temperature(start),
     }
 
 
-def unit_vectors(rows: TaskBatch, outputs: TaskOutputs, media: View, text: View) -> dict[str, Tensor]:
+def unit_vectors(rows: TaskBatch, outputs: TaskOutputs, modality: str, media: View, text: View) -> dict[str, Tensor]:
     """Features of length 1 of the rows' media and texts, `(rows, features)` each.
 
     Raises:
         MultigraftError: a row has no media.
     """
-    lacking = next((row for row in rows.rows if not row.sample.media), None)
+    lacking = next((row for row in rows.rows if all(m.modality != modality for m in row.sample.media)), None)
     if lacking is not None:
         name = lacking.sample.annotation.id
-        raise MultigraftError(f"task '{rows.task}': its annotation {name!r} has no media to compare its text with")
+        raise MultigraftError(f"task '{rows.task}': its annotation {name!r} has no {modality} media")
     seen, read = outputs.view(media), outputs.view(text)
     return {
-        "media": normalize(seen.module("media-projection", seen.media_summary()).float(), dim=1),
+        "media": normalize(seen.module("media-projection", seen.media_summary(modality)).float(), dim=1),
         "text": normalize(read.module("text-projection", read.summary()).float(), dim=1),
     }
 

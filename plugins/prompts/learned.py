@@ -3,7 +3,7 @@ linear layers (Li and Liang 2021, section 4.3; VL-Adapter's prompts)."""
 
 from torch import nn
 
-from multigraft import Initial, PromptGenerator, PromptShape, VisualTokens
+from multigraft import Initial, MediaTokens, PromptGenerator, PromptShape
 from multigraft.init import normal, zeros
 from multigraft.plugins.prompts.options import LearnedOptions
 from multigraft.stacks import Tokens
@@ -21,7 +21,7 @@ class LearnedPrompt(PromptGenerator):
         if options.hidden:
             self.project = nn.Sequential(nn.Linear(width, options.hidden), nn.Tanh(), nn.Linear(options.hidden, width))
 
-    def forward(self, media: VisualTokens | None, text: Tokens | None) -> Tokens:
+    def forward(self, media: MediaTokens | None, text: Tokens | None) -> Tokens:
         """`(1, tokens, width)`."""
         states = self.table.weight[None]
         return Tokens(self.project(states) if self.options.hidden else states)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from multigraft import Initial, MultigraftError, PromptGenerator, PromptShape, TokenLayout, VisualTokens
+from multigraft import Initial, MediaTokens, MultigraftError, PromptGenerator, PromptShape, TokenLayout
 from multigraft.init import normal, ones, zeros
 from multigraft.plugins.prompts.options import LinearOptions
-from multigraft.plugins.prompts.pooling import Pooled, plan_pooling, pool_frames, pool_tokens
+from multigraft.plugins.prompts.masked_pooling import pool_frames, pool_masked
+from multigraft.plugins.prompts.pooling import Pooled, plan_pooling, pool_tokens
 from multigraft.stacks import Tokens
 
 _STD = 0.02
@@ -27,7 +28,7 @@ class _Prompt:
     tokens: Tensor
     """`(rows, pictures, front + cells, width)`."""
     mask: Tensor
-    """`(rows, pictures)`."""
+    """`(rows, pictures, front + cells)`."""
     front: int
     cells: Pooled
 
@@ -57,7 +58,7 @@ class LinearPrompt(PromptGenerator):
                 options.tokens,
             )
 
-    def forward(self, media: VisualTokens | None, text: Tokens | None) -> Tokens:
+    def forward(self, media: MediaTokens | None, text: Tokens | None) -> Tokens:
         """Visual tokens to `(rows, prompts, width)` and mask `(rows, prompts)`; of each picture class and register
         tokens first, if they are kept, then its cells row by row.
 
@@ -65,19 +66,18 @@ class LinearPrompt(PromptGenerator):
             MultigraftError: a sample has more images than the recipe allows.
         """
         visual = _given(media)
-        if visual.kind == "image" and visual.tokens.shape[1] > self.options.images:
-            raise MultigraftError(
-                f"a sample has {visual.tokens.shape[1]} images, and `trunk.prompt.images` is {self.options.images}"
-            )
+        if visual.kind != "video" and visual.tokens.shape[1] > self.options.images:
+            items = f"{visual.tokens.shape[1]} media of kind {visual.kind!r}"
+            raise MultigraftError(f"a sample has {items}, and `trunk.prompt.images` is {self.options.images}")
         pooled = self._pool(visual)
-        rows, pictures, count, _ = pooled.tokens.shape
+        _, pictures, count, _ = pooled.tokens.shape
         x = self._with_boxes(self.feature_norm(self.feature(pooled.tokens)), pooled)
         orders = torch.arange(pictures, device=x.device)
         if visual.kind == "video":
             orders = torch.zeros_like(orders)
         x = x + self.image_order(orders)[:, None, :]
         x = x + self._object_codes(visual.kind, pictures, count, x.device)
-        return Tokens(x.flatten(1, 2), pooled.mask[:, :, None].expand(rows, pictures, count).flatten(1))
+        return Tokens(x.flatten(1, 2), pooled.mask.flatten(1))
 
     def most_tokens(self) -> int:
         """Tokens of the most images or of the most frames."""
@@ -104,19 +104,29 @@ class LinearPrompt(PromptGenerator):
     def _front(self, layout: TokenLayout) -> int:
         return layout.front if self.options.class_token == "keep" else 0
 
-    def _pool(self, visual: VisualTokens) -> _Prompt:
-        options, tokens, mask = self.options, visual.tokens, visual.mask
-        layout = visual.layout or TokenLayout.unsaid(tokens.shape[2])
-        most = options.tokens
+    def _pool(self, visual: MediaTokens) -> _Prompt:
+        options = self.options
+        layout = visual.layout or TokenLayout.unsaid(visual.tokens.shape[2])
+        most, front = options.frame_tokens if visual.kind == "video" else options.tokens, self._front(layout)
         if visual.kind == "video":
-            most = options.frame_tokens
-            tokens, mask = pool_frames(tokens, mask, options.frames, options.pool)
-        cells, front = plan_pooling(layout, most), self._front(layout)
-        alone = TokenLayout(layout.tokens - layout.front, grid=layout.grid)
-        pooled = pool_tokens(tokens[:, :, layout.front :], cells.count, options.pool, alone)
+            visual = pool_frames(visual, options.frames, options.pool)
+        tokens, real = visual.tokens, visual.real
+        pooled, mask, cells = self._cells(visual, layout, most)
         if front:
             pooled = torch.cat([tokens[:, :, :front], pooled], 2)
+            mask = torch.cat([real[:, :, :front], mask], 2)
         return _Prompt(pooled, mask, front, cells)
+
+    def _cells(self, visual: MediaTokens, layout: TokenLayout, most: int) -> tuple[Tensor, Tensor, Pooled]:
+        """The tokens behind those in front, pooled; where items have different numbers of tokens, each by itself."""
+        tokens, real = visual.tokens[:, :, layout.front :], visual.real[:, :, layout.front :]
+        if visual.token_mask is not None:
+            pooled, mask = pool_masked(tokens, real, most, self.options.pool)
+            return pooled, mask, Pooled(pooled.shape[2], None)
+        cells = plan_pooling(TokenLayout(tokens.shape[2], grid=layout.grid), most)
+        alone = TokenLayout(tokens.shape[2], grid=layout.grid)
+        pooled = pool_tokens(tokens, cells.count, self.options.pool, alone)
+        return pooled, visual.mask[:, :, None].expand(pooled.shape[:3]), cells
 
     def _with_boxes(self, x: Tensor, pooled: _Prompt) -> Tensor:
         """Add the boxes' codes; with `grid` nothing is added to tokens in front, as they have no box."""
@@ -134,9 +144,10 @@ class LinearPrompt(PromptGenerator):
         return x + codes
 
     def _object_codes(self, kind: str, pictures: int, count: int, device: torch.device) -> Tensor:
-        """Codes of the tokens' places, `(pictures, count, width)`: counted anew in each image, on over all frames."""
+        """Codes of the tokens' places, `(pictures, count, width)`: counted on over all frames of a video, and anew in each
+        other item."""
         numbers = torch.arange(pictures * count, device=device).view(pictures, count)
-        if kind == "image":
+        if kind != "video":
             numbers = numbers % count
         if self.options.position != "words":
             return self.object_order(numbers)  # type: ignore[no-any-return]
@@ -144,7 +155,7 @@ class LinearPrompt(PromptGenerator):
         return table[table.shape[0] - 1 - numbers]
 
 
-def _given(media: VisualTokens | None) -> VisualTokens:
+def _given(media: MediaTokens | None) -> MediaTokens:
     if media is None:
         raise ValueError("this prompt is made of media")
     return media

@@ -68,16 +68,5 @@ def pool_tokens(tokens: Tensor, count: int, how: Pool, layout: TokenLayout | Non
     return flat.transpose(1, 2).reshape(rows, pictures, count, width)
 
 
-def pool_frames(tokens: Tensor, mask: Tensor, frames: int, how: Pool) -> tuple[Tensor, Tensor]:
-    """At most `frames` pictures a row: each longer row of `(rows, pictures, tokens, width)` is pooled over its time."""
-    if tokens.shape[1] <= frames:
-        return tokens, mask
-    pooled = tokens[:, :frames].clone()
-    for row, length in enumerate(mask.sum(1).tolist()):
-        if length > frames:
-            pooled[row] = _pool1d(tokens[row, :length].permute(1, 2, 0), frames, how).permute(2, 0, 1)
-    return pooled, mask[:, :frames]
-
-
 def _pool1d(x: Tensor, count: int, how: Pool) -> Tensor:
     return adaptive_max_pool1d(x, count) if how == "max" else adaptive_avg_pool1d(x, count)

@@ -113,12 +113,12 @@ def tiny_model(registry, tiny_recipe):
 
 def picture(seed: int) -> Media:
     frames = np.random.default_rng(seed).integers(0, 256, (1, 3, 64, 64), dtype=np.uint8)
-    return Media("image", frames, np.zeros(1, np.float32))
+    return Media("image", "visual", frames, np.zeros(1, np.float32))
 
 
 def clip(seed: int, frames: int) -> Media:
     pixels = np.random.default_rng(seed).integers(0, 256, (frames, 3, 64, 64), dtype=np.uint8)
-    return Media("video", pixels, np.arange(frames, dtype=np.float32))
+    return Media("video", "visual", pixels, np.arange(frames, dtype=np.float32))
 
 
 def sample(task: str, text: str, target: str, *media: Media, weight: float = 1.0) -> Sample:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers.models.t5.modeling_t5 import T5LayerNorm
 
-from multigraft.core.interfaces.prompt import PromptShape, VisualTokens
+from multigraft.core.interfaces.prompt import MediaTokens, PromptShape
 from multigraft.plugins.prompts.linear import LinearPrompt
 from multigraft.plugins.prompts.options import LinearOptions
 from multigraft.plugins.prompts.pooling import pool_frames, pool_tokens
@@ -40,7 +40,7 @@ def prompt(family, vectors):
 
 def visual(features, kind="image"):
     rows, pictures = features.shape[:2]
-    return VisualTokens(features, torch.ones(rows, pictures).bool(), torch.zeros(rows, pictures), kind)
+    return MediaTokens(features, torch.ones(rows, pictures).bool(), torch.zeros(rows, pictures), kind)
 
 
 def test_one_image_without_boxes(prompt, family, close):

@@ -248,7 +248,7 @@ def test_training_refuses_before_anything_costs_time(run, recipe_file, tmp_path)
             "tasks.vqa.evaluator=choices",
             "tasks.vqa.evaluator", "10 of 10 annotations looked at have no choices, such as 'valid", "`generate`",
         ),
-        ("inputs=[image]", "inputs", "no input reads the media of task 'videos', which are mp4", "those given"),
+        ("inputs=[image]", "inputs", "no input reads the media of task 'videos', which are mp4", "those that have"),
         ("inputs=[image, video, image]", "inputs.2", "inputs before it read all that it reads: jpg", "leave it out"),
         ("trunk.prompt.images=1", "trunk.prompt.images", "annotations of task 'statements' have up to 2", "make"),
     ],

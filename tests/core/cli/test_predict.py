@@ -205,4 +205,4 @@ def test_a_run_without_an_encoder_answers_from_text_alone(train, predict, tmp_pa
     assert predict(*words, folder=tmp_path / "blind").exit_code == 0
     outcome = predict(*words, "--image", "red.png", folder=tmp_path / "blind")
     assert outcome.exit_code == 2
-    assert "blind has no visual encoder and cannot look at " in outcome.stderr
+    assert "blind has no visual encoder and cannot read " in outcome.stderr

@@ -18,7 +18,7 @@ from multigraft.plugins.inputs.video import build as build_video
 @pytest.fixture
 def decoder(transform, workers):
     inputs = [build_image(ImageOptions(kind="image")), build_video(VideoOptions(kind="video", frames=3))]
-    media = MediaDecoder(inputs, transform, workers)
+    media = MediaDecoder(inputs, {"visual": transform}, workers)
     yield media
     media.close()
 
@@ -96,5 +96,5 @@ def test_a_video_and_two_pictures_in_one_sample(pack, open_task, decoder, pictur
     pack([("k", notes, media)])
     (sample,) = EvaluationSamples(open_task("vqa"), SampleReader(decoder), SkippedLog(None, 0.0))
     assert [each.kind for each in sample.media] == ["image", "video", "image"]
-    assert sample.media[0].frames[0, :, 0, 0].tolist() == [0, 255, 0]
-    assert sample.media[1].frames.shape == (3, 3, 16, 16)
+    assert sample.media[0].arrays[0, :, 0, 0].tolist() == [0, 255, 0]
+    assert sample.media[1].arrays.shape == (3, 3, 16, 16)

@@ -24,12 +24,12 @@ class CharacterBackbone:
 
 
 def picture(value):
-    return Media("image", np.full((1, 3, 4, 4), value, np.uint8), np.zeros(1, np.float32))
+    return Media("image", "visual", np.full((1, 3, 4, 4), value, np.uint8), np.zeros(1, np.float32))
 
 
 def clip(*values):
     frames = np.stack([np.full((3, 4, 4), value, np.uint8) for value in values])
-    return Media("video", frames, np.arange(len(values), dtype=np.float32) / 2)
+    return Media("video", "visual", frames, np.arange(len(values), dtype=np.float32) / 2)
 
 
 def sample(task, text, *media, target="no", weight=1.0):

@@ -77,7 +77,7 @@ def test_the_stream_gives_the_same_samples_from_features(
     pack(samples)
     sources = [open_task("vqa"), open_task("clips")]
     store = FeatureStore(encode(*sources), feature_fingerprint(encoder, inputs), inputs)
-    decoder = MediaDecoder(inputs, transform, workers)
+    decoder = MediaDecoder(inputs, {"visual": transform}, workers)
     logs = SkippedLog(None, 1.0), SkippedLog(None, 1.0)
     decoded = list(make_stream(sources, media=decoder, log=logs[0]).batches(0, 6))
     stored = list(make_stream(sources, media=store, log=logs[1]).batches(0, 6))
@@ -85,9 +85,9 @@ def test_the_stream_gives_the_same_samples_from_features(
     for one, other in zip(chain(*decoded), chain(*stored), strict=True):
         assert (one.annotation, one.example, one.origin) == (other.annotation, other.example, other.origin)
         for pixels, features in zip(one.media, other.media, strict=True):
-            assert (features.kind, features.frames) == (pixels.kind, None)
+            assert (features.kind, features.arrays) == (pixels.kind, None)
             assert features.times.tolist() == pixels.times.tolist()
-            assert np.abs(as_pixels(features) - pixels.frames).max() <= 0.5
+            assert np.abs(as_pixels(features) - pixels.arrays).max() <= 0.5
     assert logs[0].listed == logs[1].listed
     assert [entry.reason for entry in logs[1].listed] == ["not an image"]
 

@@ -21,7 +21,7 @@ class Counting:
 
     def read(self, shard, sample, field, span):
         self.fields.append(field)
-        return Media("image", None, None)
+        return Media("image", "visual", None, None)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Trouble(Input):
     """Does what its bytes say."""
     kind, extensions, isolated = "video", ("do",), True
 
-    def decode(self, data, transform, span):
+    def decode(self, data, preparation, span):
         word = data.decode()
         if word == "hang":
             time.sleep(600)
@@ -39,8 +39,8 @@ class Trouble(Input):
         if word == "fail":
             raise ZeroDivisionError("as asked")
         os.write(1, b"native chatter on standard output")
-        seen = np.full((2, 3, transform.size, transform.size), "torch" in sys.modules, np.uint8)
-        return Media("video", seen, np.array([0, span.start if span else os.getpid() % 1000], np.float32))
+        seen = np.full((2, 3, preparation.size, preparation.size), "torch" in sys.modules, np.uint8)
+        return Media("video", "visual", seen, np.array([0, span.start if span else os.getpid() % 1000], np.float32))
 
     def fingerprint(self):
         return "trouble"
@@ -56,24 +56,24 @@ def trouble(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def decoders(trouble):
-    pool = IsolatedDecoders({0: trouble}, processes=1, deadline=1.0)
+def decoders(trouble, transform):
+    pool = IsolatedDecoders({0: (trouble, transform)}, processes=1, deadline=1.0)
     yield pool
     pool.close()
 
 
 @pytest.fixture
-def decode(decoders, transform):
+def decode(decoders):
     def run(word, span=None, origin=None):
-        return decoders.decode(Job(0, transform, span, origin or word), word.encode())
+        return decoders.decode(Job(0, span, origin or word), word.encode())
 
     return run
 
 
 def test_frames_come_back_from_a_process_without_torch(decode):
     media = decode("go", Span(1.5, 2.0))
-    assert (media.kind, media.frames.shape, media.frames.dtype) == ("video", (2, 3, 16, 16), np.uint8)
-    assert media.frames.max() == 0
+    assert (media.kind, media.arrays.shape, media.arrays.dtype) == ("video", (2, 3, 16, 16), np.uint8)
+    assert media.arrays.max() == 0
     assert media.times.tolist() == [0.0, 1.5]
 
 
@@ -87,7 +87,7 @@ def test_a_hang_ends_at_the_deadline_and_the_next_clip_is_decoded(decode):
 def test_a_crash_is_a_bad_sample_that_says_what_was_printed(decode):
     with pytest.raises(BadSample, match=r"decoder crashed: exit status -6; native code fell over"):
         decode("crash")
-    assert decode("go").frames is not None
+    assert decode("go").arrays is not None
 
 
 def test_bytes_that_hung_are_not_tried_again(decode):
@@ -117,11 +117,11 @@ def test_a_process_that_saw_many_bad_clips_is_replaced(decode):
     assert decode("go").times[1] != before
 
 
-def test_several_threads_share_the_processes(decoders, transform):
+def test_several_threads_share_the_processes(decoders):
     results = []
 
     def work():
-        results.append(decoders.decode(Job(0, transform, None, "go"), b"go").kind)
+        results.append(decoders.decode(Job(0, None, "go"), b"go").kind)
 
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
@@ -144,7 +144,7 @@ def test_what_decodes_or_only_looks_does_not_import_torch(module):
 class NotImportable(Input):
     kind, extensions = "video", ("do",)
 
-    def decode(self, data, transform, span):
+    def decode(self, data, preparation, span):
         raise NotImplementedError
 
     def fingerprint(self):
@@ -153,6 +153,6 @@ class NotImportable(Input):
 
 def test_an_input_that_the_process_cannot_import_is_a_clear_error(transform, monkeypatch):
     monkeypatch.setattr(sys, "path", [path for path in sys.path if "tests" not in path])
-    pool = IsolatedDecoders({0: NotImportable()}, 1, 1.0)
+    pool = IsolatedDecoders({0: (NotImportable(), transform)}, 1, 1.0)
     with pytest.raises(MultigraftError, match=r"(?s)a decoding process does not start: .*Error: No module"):
-        pool.decode(Job(0, transform, None, "x"), b"")
+        pool.decode(Job(0, None, "x"), b"")

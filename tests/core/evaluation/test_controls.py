@@ -40,11 +40,11 @@ def read(opened):
 
 
 def pixels(samples):
-    return [[media.frames.tobytes() for media in sample.media] for sample in samples]
+    return [[media.arrays.tobytes() for media in sample.media] for sample in samples]
 
 
 def frames(samples):
-    return [[frame.tobytes() for frame in sample.media[0].frames] for sample in samples]
+    return [[frame.tobytes() for frame in sample.media[0].arrays] for sample in samples]
 
 
 def test_nothing_but_the_media_changes(read):

@@ -118,7 +118,7 @@ def read(opened):
 
 
 def shown(samples):
-    return {name: [media.frames.tobytes() for media in sample.media] for name, sample in samples.found.items()}
+    return {name: [media.arrays.tobytes() for media in sample.media] for name, sample in samples.found.items()}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -179,11 +179,11 @@ def test_frames_that_stay_as_they_are(seed, control, left_out, read):
 
 def test_frames_are_shuffled_uniformly_over_the_other_orders(read):
     (own,) = read("films").found["f/moves"].media
-    frames = [frame.tobytes() for frame in own.frames]
+    frames = [frame.tobytes() for frame in own.arrays]
     orders = [
         tuple(
             frames.index(frame.tobytes())
-            for frame in read("films", "shuffled-frames", seed).found["f/moves"].media[0].frames
+            for frame in read("films", "shuffled-frames", seed).found["f/moves"].media[0].arrays
         )
         for seed in range(100)
     ]

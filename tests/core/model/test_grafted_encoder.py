@@ -82,7 +82,7 @@ def test_a_task_whose_rows_have_no_media_gets_no_gradient_inside(make, samples, 
 
 def test_checkpointing_gives_the_same_gradients(make, tiny, samples, batch_of):
     plain, again = make(), make(train={"checkpointing": True})
-    assert (plain.encoder.checkpointing, again.encoder.checkpointing) == (False, True)
+    assert (plain.encoders["visual"].checkpointing, again.encoders["visual"].checkpointing) == (False, True)
     losses, kept = gradients(plain, batch_of(plain, samples))
     recomputed, found = gradients(again, batch_of(again, samples))
     assert losses == recomputed
@@ -120,7 +120,7 @@ def test_parameters_inside_the_encoder_are_counted_and_shown(registry, recipe_fi
 
 def test_stored_features_are_refused(registry, recipe_file):
     recipe = load_recipe(recipe_file, (*OVERRIDES, "data.features=true"), registry)
-    with pytest.raises(OptionError, match="stored features are those of the encoder without adapters") as caught:
+    with pytest.raises(OptionError, match="stored features are those of an encoder without adapters") as caught:
         summarize_model(recipe, registry)
     assert caught.value.location == ("data", "features")
     summarize_model(load_recipe(recipe_file, (OVERRIDES[0], "data.features=true"), registry), registry)
@@ -138,7 +138,9 @@ def test_that_a_graft_acts_is_seen_inside_the_encoder_too(make, samples, batch_o
 
 def test_sites_of_an_encoder_that_does_not_call_them_are_named(make, samples, batch_of, monkeypatch):
     model = make()
-    monkeypatch.setattr(model.encoder.stack.layers[5], "forward", lambda x, shared, cache, intercept: (x, cache))
+    monkeypatch.setattr(
+        model.encoders["visual"].stack.layers[5], "forward", lambda x, shared, cache, intercept: (x, cache)
+    )
     with pytest.raises(MultigraftError, match=r"never called the sites vision\.5\.feed-forward, vision\.5\.self-att"):
         check_graft_acts(model, batch_of(model, samples))
 

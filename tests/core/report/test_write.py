@@ -68,7 +68,7 @@ def test_the_first_line_tells_recipe_trunk_graft_steps_seed_seconds_and_versions
         "caption: tokeniser: ptb, corpus: 1000",
         "no-media leaves out 10 of 600 samples of 'video': no media (c1, c2 and 8 more)",
         "shuffled-frames leaves out task 'vqa': no video",
-        "412,345 trained of 4,012,345 (10.28 %), 7,362,345 with the visual encoder.",
+        "412,345 trained of 4,012,345 (10.28 %), 7,362,345 with the encoders.",
         "shared 250,000 task:vqa 54,115",
         "bottleneck.down.weight 180,000",
         "3 of 12,000 samples drawn for training were bad (0.025 %) and replaced by others.",

@@ -56,7 +56,7 @@ def with_matrix(data, way):
 @pytest.mark.parametrize("decoder", ["decord", "pyav"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_clip_is_shown_as_its_display_matrix_says(decode, four_greys, way, decoder):
-    frame = decode(with_matrix(four_greys, way), decoder=decoder, frames=1).frames[0, 0].astype(int)
+    frame = decode(with_matrix(four_greys, way), decoder=decoder, frames=1).arrays[0, 0].astype(int)
     corners = frame[np.ix_([3, 12], [3, 12])]
     assert np.abs(corners - SHOWN[way]).max() < 8
 

@@ -30,23 +30,23 @@ def reason(error):
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_a_picture_becomes_one_frame(decode, picture_file, form):
     media = decode(picture_file((200, 30, 30), (40, 25), form))
-    assert (media.kind, media.frames.shape, media.frames.dtype) == ("image", (1, 3, 16, 16), np.uint8)
+    assert (media.kind, media.arrays.shape, media.arrays.dtype) == ("image", (1, 3, 16, 16), np.uint8)
     assert media.times.tolist() == [0.0]
-    assert np.abs(media.frames[0].mean((1, 2)) - [200, 30, 30]).max() < 4
+    assert np.abs(media.arrays[0].mean((1, 2)) - [200, 30, 30]).max() < 4
 
 
 def test_pixels_are_those_of_pillows_resize(decode):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (25, 40, 3), np.uint8))
     for interpolation, method in (("bicubic", Image.Resampling.BICUBIC), ("bilinear", Image.Resampling.BILINEAR)):
         expected = np.asarray(noise.resize((16, 16), method)).transpose(2, 0, 1)
-        assert np.array_equal(decode(saved(noise, "PNG"), interpolation=interpolation).frames[0], expected)
+        assert np.array_equal(decode(saved(noise, "PNG"), interpolation=interpolation).arrays[0], expected)
 
 
 def test_crop_keeps_the_middle_and_pad_adds_black(decode):
     half = Image.new("RGB", (32, 16), (0, 0, 255))
     half.paste((255, 0, 0), (8, 0, 24, 16))
     data = saved(half, "PNG")
-    cropped, padded = decode(data, fit="crop").frames[0], decode(data, fit="pad").frames[0]
+    cropped, padded = decode(data, fit="crop").arrays[0], decode(data, fit="pad").arrays[0]
     assert (cropped[0, 8, 8], cropped[0, :, 2:-2].min()) == (255, 255)
     assert padded[:, :4].max() == 0
     assert padded[:, 12:].max() == 0
@@ -58,7 +58,7 @@ def test_exif_turns_the_picture(decode):
     image.paste("white", (0, 0, 16, 8))
     exif = Image.Exif()
     exif[0x0112] = 3
-    frame = decode(saved(image, "PNG", exif=exif)).frames[0]
+    frame = decode(saved(image, "PNG", exif=exif)).arrays[0]
     assert frame[:, :7].max() == 0
     assert frame[:, 9:].min() == 255
 
@@ -67,12 +67,12 @@ def test_exif_turns_the_picture(decode):
 def test_what_is_transparent_becomes_white(decode, mode):
     image = Image.new("RGBA", (16, 16), (10, 20, 30, 0)).convert(mode) if mode != "P" else Image.new("P", (16, 16), 0)
     options = {"transparency": 0} if mode == "P" else {}
-    assert decode(saved(image, "PNG", **options)).frames.min() == 255
+    assert decode(saved(image, "PNG", **options)).arrays.min() == 255
 
 
 def test_sixteen_bit_grey_is_scaled_and_not_clipped(decode):
     grey = Image.fromarray(np.full((16, 16), 0x8000, np.uint16))
-    assert set(decode(saved(grey, "PNG")).frames.ravel().tolist()) == {0x80}
+    assert set(decode(saved(grey, "PNG")).arrays.ravel().tolist()) == {0x80}
 
 
 @pytest.mark.parametrize("share", [0.5, 0.99])

@@ -24,7 +24,7 @@ def decode(transform):
     """RGB `(16, 16, 3)` as floats."""
 
     def run(data):
-        frame = build(ImageOptions(kind="image")).decode(data, transform(SIDE), None).frames[0]
+        frame = build(ImageOptions(kind="image")).decode(data, transform(SIDE), None).arrays[0]
         return frame.transpose(1, 2, 0).astype(float)
 
     return run
@@ -265,7 +265,7 @@ def test_cutting_first_gives_what_resizing_first_gives(transform, fit):
     for size, interpolation, wanted in itertools.product(SIZES, ["bicubic", "bilinear"], [16, 21]):
         samples = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
         image, how = Image.fromarray(samples), transform(wanted, fit=fit, interpolation=interpolation)
-        frame = build(ImageOptions(kind="image")).decode(saved(image, "PNG"), how, None).frames[0].transpose(1, 2, 0)
+        frame = build(ImageOptions(kind="image")).decode(saved(image, "PNG"), how, None).arrays[0].transpose(1, 2, 0)
         assert np.abs(frame.astype(int) - naively(image, how)).max() <= 1, (size, interpolation, wanted)
 
 
@@ -274,4 +274,4 @@ def test_a_picture_can_be_kept_whole(transform):
     for size, expected in {(40, 20): (8, 16), (20, 40): (16, 8), (5, 7): (7, 5), (1, 900): (16, 1)}.items():
         data = saved(Image.new("RGB", size), "PNG")
         media = build(ImageOptions(kind="image")).decode(data, transform(16, fit="whole"), None)
-        assert media.frames.shape == (1, 3, *expected)
+        assert media.arrays.shape == (1, 3, *expected)

@@ -33,10 +33,10 @@ def check(decode, clips):
             media = decode(data, span, decoder=decoder, frames=5)
             shown = [max(each for each in truth if each[0] <= time + 1e-4) for time in media.times]
             assert media.times == pytest.approx([time for time, _ in shown], abs=1e-4), decoder
-            assert [clips.number_of(picture) for picture in media.frames] == [number for _, number in shown], decoder
+            assert [clips.number_of(picture) for picture in media.arrays] == [number for _, number in shown], decoder
             if span:
                 at_start = [each for each in truth if each[0] <= span.start + 1e-3] or truth[:1]
-                assert clips.number_of(media.frames[0]) == at_start[-1][1], decoder
+                assert clips.number_of(media.arrays[0]) == at_start[-1][1], decoder
 
     return run
 
@@ -134,7 +134,7 @@ def test_key_frames_that_are_none_are_not_jumped_to(check, clips, codec):
 def test_frames_that_come_before_the_first_key_frame_of_an_avi_are_left_out(decode, clips):
     """FFmpeg decodes them to grey rubbish."""
     media = decode(clips.remux(clips.make(EVEN, "avi", "mpeg4"), "avi", 5), frames=4)
-    numbers = [clips.number_of(picture) for picture in media.frames]
+    numbers = [clips.number_of(picture) for picture in media.arrays]
     assert numbers[0] == 12
     assert np.diff(media.times) == pytest.approx(np.diff(numbers) / 30, abs=0.002)
 
@@ -161,7 +161,7 @@ def test_a_span_before_the_first_frame_that_can_be_decoded_is_empty(decode, clip
 )
 def test_a_span_takes_what_is_shown_in_it_as_far_as_the_clip_goes(decode, clips, span, numbers):
     media = decode(clips.make(EVEN), Span(*span))
-    assert [clips.number_of(picture) for picture in media.frames] == numbers
+    assert [clips.number_of(picture) for picture in media.arrays] == numbers
 
 
 def test_a_clip_of_one_frame(decode, clips):

@@ -15,7 +15,7 @@ CONTAINERS = [("mp4", "libx264"), ("mov", "libx264"), ("matroska", "libx264"), (
 
 def numbers(media):
     """Which frames these are: frame n of the clip is a grey of 4 n."""
-    return [round(float(frame.mean()) / 4) for frame in media.frames]
+    return [round(float(frame.mean()) / 4) for frame in media.arrays]
 
 
 def reason_of(decode, data, **options):
@@ -29,7 +29,7 @@ def reason_of(decode, data, **options):
 def test_frames_are_spread_over_the_clip_both_ends_included(decode, clip_file, form, codec, decoder):
     finest = {"qmin": "1", "qmax": "1"} if codec == "mpeg4" else {}
     media = decode(clip_file(31, form, codec, **finest), decoder=decoder, frames=4)
-    assert (media.kind, media.frames.shape, media.frames.dtype) == ("video", (4, 3, 16, 16), np.uint8)
+    assert (media.kind, media.arrays.shape, media.arrays.dtype) == ("video", (4, 3, 16, 16), np.uint8)
     assert numbers(media) == [0, 10, 20, 30]
     assert media.times == pytest.approx([0, 1 / 3, 2 / 3, 1], abs=0.002)
 

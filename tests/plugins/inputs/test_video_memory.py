@@ -21,7 +21,7 @@ video = build(VideoOptions(kind="video", **json.loads(sys.argv[5])))
 def decode(path):
     with open(path, "rb") as file:
         try:
-            return video.decode(file.read(), transform, None).frames.nbytes
+            return video.decode(file.read(), transform, None).arrays.nbytes
         except BadSample as error:
             return error.reason
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from multigraft.core.interfaces.prompt import PromptShape, VisualTokens
+from multigraft.core.interfaces.prompt import MediaTokens, PromptShape
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.plugins.prompts.linear import LinearPrompt
 from multigraft.plugins.prompts.options import LinearOptions
@@ -47,7 +47,7 @@ def pictures(layout, kind="image", count=1):
     cells = torch.stack([y, x], -1).flatten(0, 1).float()
     one = torch.cat([torch.full((layout.front, 2), 100.0), cells])
     mask = torch.ones(1, count).bool()
-    return VisualTokens(one.expand(1, count, -1, -1), mask, torch.zeros(1, count), kind, layout)
+    return MediaTokens(one.expand(1, count, -1, -1), mask, torch.zeros(1, count), kind, layout)
 
 
 VIT = TokenLayout(1 + 49, 1, (7, 7))

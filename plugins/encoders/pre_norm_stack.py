@@ -1,6 +1,7 @@
-"""The blocks of a vision transformer as a stack: adapters act in them over the model's own modules.
+"""The blocks of a transformer whose norms stand first, such as a vision transformer, as a stack.
 
-A block's site is the output of its attention or its feed-forward module, before layer scale and residual.
+Adapters act in them over the model's own modules. A block's site is the output of its attention or its feed-forward
+module, before layer scale and residual.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,9 +24,11 @@ from multigraft.stacks import (
     Stack,
     Tokens,
     run_stack,
+    self_attention_mask,
 )
 
-STACK = "vision"
+VISION = "vision"
+"""The stack of a vision transformer."""
 _PROJECTIONS = {"self-attention": ("query", "key", "value", "output"), "feed-forward": ("up", "down")}
 
 
@@ -53,35 +56,35 @@ class BlockModules:
     """Behind the activation."""
 
 
-class VisionLayer(Layer):
+class PreNormLayer(Layer):
     """Self-attention and feed-forward, each behind its norm; without dropout, as in evaluation."""
 
-    def __init__(self, modules: BlockModules, number: int) -> None:
+    def __init__(self, modules: BlockModules, stack: str, number: int) -> None:
         super().__init__()
-        self.block, self._view, self._at = modules.block, modules, f"{STACK}.{number}"
+        self.block, self._view, self._at = modules.block, modules, f"{stack}.{number}"
 
     def forward(
         self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
     ) -> tuple[Tensor, LayerCache | None]:
-        """`(pictures, tokens, width)` to the same."""
+        """`(items, tokens, width)` to the same."""
         for block, run in (("self-attention", self._attention), ("feed-forward", self._feed_forward)):
             site = f"{self._at}.{block}"
             normed = intercept.norm(f"{site}.norm", self._view.norms[block], x)
-            output = intercept.block(site, normed, run(normed, intercept))
+            output = intercept.block(site, normed, run(normed, shared.mask, intercept))
             x = x + self._view.scales[block](output)
         return x, cache
 
-    def _attention(self, x: Tensor, intercept: Interceptor) -> Tensor:
+    def _attention(self, x: Tensor, mask: Tensor | None, intercept: Interceptor) -> Tensor:
         view = self._view
         query, key, value = (
             split_heads(self._project("self-attention", name, x, intercept), view.heads)
             for name in ("query", "key", "value")
         )
-        call = AttentionCall(view.query_norm(query), KeyValues(view.key_norm(key), value))
+        call = AttentionCall(view.query_norm(query), KeyValues(view.key_norm(key), value), mask)
         mixed = view.mixed_norm(intercept.attention(f"{self._at}.self-attention.memory", call))
         return self._project("self-attention", "output", mixed, intercept)
 
-    def _feed_forward(self, x: Tensor, intercept: Interceptor) -> Tensor:
+    def _feed_forward(self, x: Tensor, mask: Tensor | None, intercept: Interceptor) -> Tensor:
         inner = self._view.activation(self._project("feed-forward", "up", x, intercept))
         return self._project("feed-forward", "down", self._view.inner_norm(inner), intercept)
 
@@ -89,16 +92,16 @@ class VisionLayer(Layer):
         return intercept.linear(f"{self._at}.{block}.{name}", self._view.projections[name], x)
 
 
-class VisionStack(Stack):
-    """A vision transformer from pictures to its last states.
+class PreNormStack(Stack):
+    """A transformer from pictures, or other items, to its last states.
 
     Args:
         model: paths of sites are paths in it.
         embed: its own code from normalised pictures to what the first block reads.
+        name: of the stack, in sites.
         final_norm: behind the last block; `nn.Identity` for none.
     """
 
-    name = STACK
     reads = "media"
 
     def __init__(
@@ -107,11 +110,12 @@ class VisionStack(Stack):
         embed: Callable[[Tensor], Tensor],
         blocks: Sequence[BlockModules],
         final_norm: nn.Module,
+        name: str = VISION,
     ) -> None:
         super().__init__()
-        self._embed, self.final_norm = embed, final_norm
-        self.layers = nn.ModuleList(VisionLayer(modules, number) for number, modules in enumerate(blocks))
-        self._sites = tuple(_sites(model, blocks, final_norm))
+        self.name, self._embed, self.final_norm = name, embed, final_norm
+        self.layers = nn.ModuleList(PreNormLayer(modules, name, number) for number, modules in enumerate(blocks))
+        self._sites = tuple(_sites(name, model, blocks, final_norm))
 
     def run(self, pictures: Tensor, intercept: Interceptor, checkpoint: bool) -> Tensor:
         """Normalised pictures `(pictures, 3, size, size)` to their last states `(pictures, tokens, width)`."""
@@ -123,38 +127,38 @@ class VisionStack(Stack):
         return self._embed(ids)
 
     def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
-        """Nothing: every token reads every other."""
-        return LayerInputs()
+        """The mask of an item's real tokens, each of which reads every other."""
+        return LayerInputs(self_attention_mask(tokens, past, causal=False))
 
     def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
         """The final norm."""
         if isinstance(self.final_norm, nn.Identity):
             return x
-        return intercept.norm(f"{STACK}.final-norm", self.final_norm, x)
+        return intercept.norm(f"{self.name}.final-norm", self.final_norm, x)
 
     def sites(self) -> tuple[Site, ...]:
         """Blocks, projections, attentions and norms of all blocks, and the final norm."""
         return self._sites
 
 
-def _sites(model: nn.Module, blocks: Sequence[BlockModules], final_norm: nn.Module) -> Iterator[Site]:
+def _sites(stack: str, model: nn.Module, blocks: Sequence[BlockModules], final_norm: nn.Module) -> Iterator[Site]:
     paths = {module: path for path, module in model.named_modules()}
     for number, modules in enumerate(blocks):
         width = modules.projections["query"].weight.shape[1]
         for block, names in _PROJECTIONS.items():
-            yield norm_site(STACK, number, block, "norm", width, paths[modules.norms[block]])
-            yield block_site(STACK, number, block, width, paths[modules.own[block]])
+            yield norm_site(stack, number, block, "norm", width, paths[modules.norms[block]])
+            yield block_site(stack, number, block, width, paths[modules.own[block]])
             for name in names:
                 projection = modules.projections[name]
                 width_out, width_in = projection.weight.shape
-                yield linear_site(STACK, number, block, name, width_in, width_out, paths[projection.module])
-        yield _memory_site(number, modules, width, paths[modules.own["self-attention"]])
+                yield linear_site(stack, number, block, name, width_in, width_out, paths[projection.module])
+        yield _memory_site(stack, number, modules, width, paths[modules.own["self-attention"]])
     if not isinstance(final_norm, nn.Identity):
-        yield norm_site(STACK, None, None, "final-norm", width, paths[final_norm])
+        yield norm_site(stack, None, None, "final-norm", width, paths[final_norm])
 
 
-def _memory_site(number: int, modules: BlockModules, width: int, path: str) -> Site:
+def _memory_site(stack: str, number: int, modules: BlockModules, width: int, path: str) -> Site:
     across, heads = modules.projections["query"].weight.shape[0], modules.heads
     return Site(
-        STACK, number, "self-attention", "attention", "memory", width, across, path, heads, heads, across // heads
+        stack, number, "self-attention", "attention", "memory", width, across, path, heads, heads, across // heads
     )

@@ -37,9 +37,9 @@ from .core.interfaces.objective import RowShape as RowShape
 from .core.interfaces.objective import Shapes as Shapes
 from .core.interfaces.objective import TaskBatch as TaskBatch
 from .core.interfaces.objective import TaskOutputs as TaskOutputs
+from .core.interfaces.prompt import MediaTokens as MediaTokens
 from .core.interfaces.prompt import PromptGenerator as PromptGenerator
 from .core.interfaces.prompt import PromptShape as PromptShape
-from .core.interfaces.prompt import MediaTokens as MediaTokens
 from .core.interfaces.run import Run as Run
 from .core.interfaces.sampler import Sampler as Sampler
 from .core.interfaces.sharing import PartGenerator as PartGenerator

@@ -24,7 +24,7 @@ class Run(Protocol):
 
     @property
     def trunk(self) -> Any:
-        """The frozen parts: `run.trunk.backbone`, `run.trunk.encoder`."""
+        """The frozen parts: `run.trunk.backbone`, `run.trunk.encoders` by modality."""
         ...
 
     @property

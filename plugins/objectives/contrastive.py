@@ -81,9 +81,7 @@ class Contrastive(Objective):
     def loss(self, rows: TaskBatch, outputs: TaskOutputs) -> Loss:
         """Weighted sum of the rows' losses in both directions, halved."""
         own = _narrowed(outputs, len(rows.rows)) if self.options.in_batch else self.features(rows, outputs)
-        queries = (
-            self.embeddings(rows, outputs) if self.options.teacher else own
-        )
+        queries = self.embeddings(rows, outputs) if self.options.teacher else own
         warmth = temperature(outputs)
         sums = []
         for side, other in (_SIDES, _SIDES[::-1]):

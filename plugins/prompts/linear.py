@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from multigraft import Initial, MediaTokens, MultigraftError, PromptGenerator, PromptShape, TokenLayout
 from multigraft.init import normal, ones, zeros
-from multigraft.plugins.prompts.options import LinearOptions
 from multigraft.plugins.prompts.masked_pooling import pool_frames, pool_masked
+from multigraft.plugins.prompts.options import LinearOptions
 from multigraft.plugins.prompts.pooling import Pooled, plan_pooling, pool_tokens
 from multigraft.stacks import Tokens
 
@@ -144,7 +144,7 @@ class LinearPrompt(PromptGenerator):
         return x + codes
 
     def _object_codes(self, kind: str, pictures: int, count: int, device: torch.device) -> Tensor:
-        """Codes of the tokens' places, `(pictures, count, width)`: counted on over all frames of a video, and anew in each
+        """Codes of the tokens' places, `(items, count, width)`: counted on over all frames of a video, anew in each
         other item."""
         numbers = torch.arange(pictures * count, device=device).view(pictures, count)
         if kind != "video":

@@ -1,8 +1,11 @@
 """Parameter-free pooling of tokens of which each item has another number, such as those of clips of sound."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from multigraft import MediaTokens
 from multigraft.plugins.prompts.pooling import Pool
 
 
@@ -50,3 +53,12 @@ def _over(stretches: Tensor, inside: Tensor, how: Pool) -> Tensor:
         return stretches.masked_fill(~inside[..., None], -torch.inf).amax(3)
     total = stretches.masked_fill(~inside[..., None], 0).sum(3)
     return total / inside.sum(3).clamp(min=1)[..., None]
+
+
+def pool_frames(media: MediaTokens, frames: int, how: Pool) -> MediaTokens:
+    """At most `frames` items a row: each longer row is pooled over its time, token by token."""
+    if media.tokens.shape[1] <= frames:
+        return media
+    pooled, _ = pool_masked(media.tokens.transpose(1, 2), media.real.transpose(1, 2), frames, how)
+    first = media.of(lambda x: x[:, :frames])
+    return replace(first, tokens=pooled.transpose(1, 2))

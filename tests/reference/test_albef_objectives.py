@@ -69,7 +69,13 @@ class Teacher(Outputs):
 
 def task_batch(texts=None):
     pairs = [
-        Sample("pairs", Annotation(id=str(n), task="pairs"), TextPair("", ""), (Media("image", None, []),), str(n))
+        Sample(
+            "pairs",
+            Annotation(id=str(n), task="pairs"),
+            TextPair("", ""),
+            (Media("image", "visual", None, []),),
+            str(n),
+        )
         for n in range(ROWS)
     ]
     rows = tuple(Row(sample, {}) for sample in pairs)

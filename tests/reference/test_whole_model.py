@@ -110,7 +110,8 @@ def model(arrays):
         task: [TaskObjective("generation", Generation(GenerationOptions(kind="generation", reduction=reduction)))]
         for task, reduction in REDUCTIONS.items()
     }
-    return Model(trunk, encoder, graft, objectives, [PlacedPrompt(prompt, trunk.entrance, graft.bank)])
+    placed = [PlacedPrompt(prompt, trunk.entrance, graft.bank)]
+    return Model(trunk, {"visual": encoder}, graft, objectives, {}, placed)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,9 @@ def batch(arrays):
         weights = arrays["in/scores"].tolist() if task == "vqa" else [1.0] * rows
         made = []
         for number, (text, target) in enumerate(zip(arrays["in/input_ids"], targets, strict=True)):
-            media = Media("image", None, np.zeros(len(features[number]), np.float32), features[number].numpy())
+            media = Media(
+                "image", "visual", None, np.zeros(len(features[number]), np.float32), features[number].numpy()
+            )
             pair = TextPair("", "", weights[number])
             sample = Sample(task, Annotation(id="1", task=task), pair, (media,), "")
             target = target[target != -100]

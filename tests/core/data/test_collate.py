@@ -87,7 +87,7 @@ def test_two_clips_of_a_row_are_numbered_on():
 def test_stored_features_keep_their_values(dtype):
     values = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
     bits = values.view(torch.uint16).numpy() if dtype == torch.bfloat16 else values.numpy()
-    media = Media("image", None, np.zeros(2, np.float32), bits)
+    media = Media("image", "visual", None, np.zeros(2, np.float32), bits)
     batch = collated([sample("a", "x", media)])
     assert batch.media[0].arrays is None
     assert torch.equal(batch.media[0].features, values)

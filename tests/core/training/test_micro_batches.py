@@ -30,7 +30,7 @@ def test_no_other_cuts_pad_less(size):
 
 
 def row(number, text, pictures):
-    media = (Media("video", None, np.zeros(pictures, np.float32)),) if pictures else ()
+    media = (Media("video", "visual", None, np.zeros(pictures, np.float32)),) if pictures else ()
     sample = Sample("task", Annotation(id=str(number), task="task"), TextPair(text, "yes"), media, "shard#key")
     return Row(sample, {"text": TextRow(torch.zeros(len(text) // 4, dtype=torch.long))})
 

@@ -44,7 +44,7 @@ class Outputs:
     def summary(self):
         return self._step["text_cls"]
 
-    def media_summary(self):
+    def media_summary(self, modality):
         return self._step["image_cls"]
 
     def module(self, name, x=None):
@@ -60,7 +60,7 @@ class Teacher(Outputs):
     def summary(self):
         return self._step["text_feat_m"]
 
-    def media_summary(self):
+    def media_summary(self, modality):
         return self._step["image_feat_m"]
 
     def module(self, name, x):

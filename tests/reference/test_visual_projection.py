@@ -10,8 +10,9 @@ from transformers.models.t5.modeling_t5 import T5LayerNorm
 
 from multigraft.core.interfaces.prompt import MediaTokens, PromptShape
 from multigraft.plugins.prompts.linear import LinearPrompt
+from multigraft.plugins.prompts.masked_pooling import pool_frames
 from multigraft.plugins.prompts.options import LinearOptions
-from multigraft.plugins.prompts.pooling import pool_frames, pool_tokens
+from multigraft.plugins.prompts.pooling import pool_tokens
 
 NAMES = {
     "feature": "feat_embedding.0", "feature_norm": "feat_embedding.1", "box": "absolute_vis_pos_embedding.0",
@@ -80,7 +81,9 @@ def test_pooling_of_frames(vectors, close, frames):
     """Short films stay as they are and are masked where the reference attends to zeros."""
     arrays = vectors("downsample")
     theirs = arrays[f"frames{frames}_to8"]
-    pooled, mask = pool_frames(arrays[f"frames{frames}_in"][None, :, None], torch.ones(1, frames).bool(), 8, "max")
-    assert mask.shape == (1, min(frames, 8))
-    close(pooled[0, :, 0], theirs[: min(frames, 8)])
+    given = arrays[f"frames{frames}_in"][None, :, None]
+    film = MediaTokens(given, torch.ones(1, frames).bool(), torch.zeros(1, frames), "video")
+    pooled = pool_frames(film, 8, "max")
+    assert pooled.mask.shape == (1, min(frames, 8))
+    close(pooled.tokens[0, :, 0], theirs[: min(frames, 8)])
     assert not theirs[frames:].any()

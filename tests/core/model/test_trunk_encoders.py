@@ -39,7 +39,7 @@ def test_two_stacks_of_one_name_are_refused(trunk):
 
 def test_each_prompt_has_the_width_of_its_encoder(recipe, registry, trunk):
     model = build_model(recipe, registry, trunk)
-    widths = [generator.feature.in_features for generator in model.prompter.generators]
+    widths = [prompt.generator.feature.in_features for prompt in model.prompts]
     assert widths == [trunk.encoders["visual"].width, 16]
     table = count(model)
     sizes = [sum(each.numel() for each in encoder.parameters()) for encoder in trunk.encoders.values()]

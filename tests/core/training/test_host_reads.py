@@ -100,6 +100,7 @@ CASES = {
     "queue, teacher and matching": (PAIRS,),
     "classification": (
         "tasks.statements.objective={kind: classification, labels: ['true', 'false']}",
+        "tasks.statements.evaluator=classify",
         "tasks.videos.weight=0",
     ),
     "learned prompt behind": ("trunk.prompt=[{kind: linear, tokens: 4}, {kind: learned, tokens: 2, place: back}]",),

@@ -44,8 +44,10 @@ STEPS = (
 def tasks(*objectives):
     """The task `pairs` with these objectives, beside one that classifies."""
     chosen = ", ".join(OBJECTIVES[name] for name in objectives)
-    pairs = f"pairs: {{kind: image-text-pairs, annotations: captions, {PICTURES}, objective: [{chosen}]}}"
-    colours = f"objective: {{kind: classification, labels: {COLOURS}}}"
+    pairs = (
+        f"pairs: {{kind: image-text-pairs, annotations: captions, {PICTURES}, objective: [{chosen}], evaluator: loss}}"
+    )
+    colours = f"objective: {{kind: classification, labels: {COLOURS}}}, evaluator: classify"
     return f"tasks={{{pairs}, vqa: {{kind: visual-question-answering, {PICTURES}, {colours}}}}}"
 
 
@@ -218,7 +220,7 @@ def test_a_decoder_runs_over_the_rows_that_want_one(trainer):
 
 
 def test_a_decoder_leaves_out_rows_that_read_only_where_decoding_begins(trainer):
-    classified = "objective: {kind: classification, labels: ['true', 'false']}"
+    classified = "objective: {kind: classification, labels: ['true', 'false']}, evaluator: classify"
     states = f"statements: {{kind: two-image-statements, data: {{train: [pictures-train-*.tar]}}, {classified}}}"
     captions = "captions: {kind: image-captioning, data: {train: [pictures-train-*.tar]}}"
     made, samples = trainer(f"tasks={{{states}, {captions}}}", "train.batch=7")

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multigraft.core.check.recipe_check import check_deep, check_shape, check_shape_of
 from multigraft.core.check.subject import Subject
 from multigraft.core.evaluation.questions import Question
-from multigraft.core.evaluation.serving import Reply, reply
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry, default_registry
-from multigraft.core.run.artifact import open_artifact
 from multigraft.core.run.distributed import join_processes
 from multigraft.core.run.make_data import make_data
 from multigraft.core.run.times import Times
+
+if TYPE_CHECKING:
+    from multigraft.core.evaluation.predictor import Reply
 
 
 def train(
@@ -82,7 +83,7 @@ def predict(
     media: Sequence[Path | str] = (),
     choices: Sequence[str] = (),
     registry: Registry | None = None,
-) -> Reply:
+) -> "Reply":
     """Answer one question with the graft of a run folder or an exported one.
 
     Args:
@@ -97,6 +98,8 @@ def predict(
         MultigraftError: no such task, a file that cannot be decoded, or a question that lacks what the task needs or
             has what it would ignore.
     """
-    registry = registry or default_registry()
+    from multigraft.core.evaluation.predictor import Predictor
+
     question = Question(task, text, tuple(map(Path, media)), tuple(choices))
-    return reply(open_artifact(Path(folder), registry), question, registry)
+    with Predictor.load(folder, registry) as predictor:
+        return predictor.answer([question])[0]

@@ -13,7 +13,9 @@ from .core.errors import BadSample as BadSample
 from .core.errors import ComponentError as ComponentError
 from .core.errors import MultigraftError as MultigraftError
 from .core.errors import OptionError as OptionError
-from .core.evaluation.serving import Reply as Reply
+from .core.evaluation.predictor import Predictor as Predictor
+from .core.evaluation.predictor import Reply as Reply
+from .core.evaluation.questions import Question as Question
 from .core.graft.bank import hash_tensors as hash_tensors
 from .core.interfaces.adapter import Adapter as Adapter
 from .core.interfaces.adapter import Prefix as Prefix

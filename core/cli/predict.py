@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from multigraft.core.cli.lazy import ExistingFile, registry_of, with_json
+
+if TYPE_CHECKING:
+    from multigraft.core.registry.registry import Registry
 
 _FILE = ExistingFile(path_type=Path, dir_okay=False, exists=True)
 
@@ -17,7 +21,11 @@ _FILE = ExistingFile(path_type=Path, dir_okay=False, exists=True)
 
       multigraft predict runs/first --task statements --image a.png --image b.png --text "both are animals"
 
-      multigraft predict runs/first --task video-question --video clip.mp4 --text "what was done?" """
+      multigraft predict runs/first --task video-question --video clip.mp4 --text "what was done?"
+
+      multigraft predict runs/first --input questions.jsonl --output answers.jsonl
+
+    A line of questions.jsonl: {"id": "1", "task": "vqa", "text": "what color?", "media": ["shapes.png"]} """
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--task", help="Which of the run's tasks.")
@@ -26,6 +34,8 @@ _FILE = ExistingFile(path_type=Path, dir_okay=False, exists=True)
 @click.option("--audio", "sounds", type=_FILE, multiple=True, help="A clip of sound.")
 @click.option("--text", default="", help="Question or statement, without the task's prefix.")
 @click.option("--choice", "choices", multiple=True, help="A possible answer; may be repeated.")
+@click.option("--input", "questions", type=_FILE, help="A file of questions, a JSON object in each line.")
+@click.option("--output", type=click.Path(path_type=Path), help="Where their answers go; one that is begun goes on.")
 @with_json
 @click.pass_context
 def predict(
@@ -37,20 +47,62 @@ def predict(
     sounds: tuple[Path, ...],
     text: str,
     choices: tuple[str, ...],
+    questions: Path | None,
+    output: Path | None,
     as_json: bool,
 ) -> None:
-    """Answer one question with the graft in RUN, the folder of a run or an exported one."""
+    """Answer one question, or a file of them, with the graft in RUN, the folder of a run or an exported one."""
+    registry = registry_of(context)
+    if questions or output:
+        if not (questions and output) or task or images or videos or sounds or text or choices:
+            raise click.UsageError("give `--input` and `--output` together, and no question beside them")
+        _answer_file(run, questions, output, registry, as_json)
+    else:
+        _answer_one(run, task, text, (*images, *videos, *sounds), choices, registry, as_json)
+
+
+def _answer_one(
+    run: Path,
+    task: str | None,
+    text: str,
+    media: tuple[Path, ...],
+    choices: tuple[str, ...],
+    registry: "Registry",
+    as_json: bool,
+) -> None:
+    from multigraft.core.evaluation.predictor import Predictor
     from multigraft.core.evaluation.questions import Question
-    from multigraft.core.evaluation.serving import reply
     from multigraft.core.run.artifact import open_artifact
 
-    registry = registry_of(context)
     saved = open_artifact(run, registry)
     if task is None:
         raise click.UsageError(f"say which task by `--task`; {run} has: {', '.join(saved.tasks)}")
-    found = reply(saved, Question(task, text, (*images, *videos, *sounds), choices), registry)
+    saved.require(task)
+    with Predictor.load(run, registry) as predictor:
+        found = predictor.answer([Question(task, text, media, choices)])[0]
     if found.cut:
         limit = saved.recipe.tasks[task].text_limit
         click.echo(f"too long, and cut: {', '.join(found.cut)}; the run's tasks.{task}.text_limit is {limit}", err=True)
-    facts = {"task": task, "output": found.output, "cut": list(found.cut)}
+    others = [[other.text, other.score] for other in found.others]
+    facts = {"task": task, "output": found.output, "score": found.score, "others": others, "cut": list(found.cut)}
     click.echo(json.dumps(facts) if as_json else found.output)
+
+
+def _answer_file(run: Path, questions: Path, output: Path, registry: "Registry", as_json: bool) -> None:
+    from multigraft.core.evaluation.predictor import Predictor
+    from multigraft.core.evaluation.question_file import BadLine, QuestionFile
+    from multigraft.core.run.progress_bar import ProgressBar
+
+    file = QuestionFile(questions, output)
+    before, now, bad = len(file.answered_before), 0, 0
+    with Predictor.load(run, registry) as predictor, ProgressBar(f"answering {questions.name}") as bar:
+        for found in file.answer(predictor, predictor.batch):
+            if isinstance(found, BadLine):
+                bad += 1
+                click.echo(f"{questions}:{found.number}: {found.reason}", err=True)
+            else:
+                now += found
+                bar.update(before + now + bad, file.total)
+    facts = {"answered": now, "answered before": before, "bad": bad, "output": str(output)}
+    told = f"{now} answered, {before} were answered before, {bad} bad lines: {output}"
+    click.echo(json.dumps(facts) if as_json else told)

@@ -28,6 +28,8 @@ class Question:
     text: str = ""
     media: tuple[Path, ...] = ()
     choices: tuple[str, ...] = ()
+    graft: str = ""
+    """Which of several grafts is asked, by the name that it was loaded with."""
 
 
 @dataclass(frozen=True)

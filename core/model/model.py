@@ -215,13 +215,15 @@ def evaluator_outputs(model: Model, passes: BatchPasses, segment: Segment) -> Se
 
 def task_rows(batch: Batch) -> dict[str, TaskBatch]:
     """The batch taken apart by task."""
-    return {
-        s.task: TaskBatch(
-            s.task,
-            batch.rows[s.rows],
-            {name: text.narrow(s.start, s.stop) for name, text in batch.texts.items()},
-            batch.weights[s.rows],
-            batch.media_keys[s.rows],
-        )
-        for s in batch.segments
-    }
+    return {segment.task: rows_of(batch, segment) for segment in batch.segments}
+
+
+def rows_of(batch: Batch, segment: Segment) -> TaskBatch:
+    """The rows of a segment."""
+    return TaskBatch(
+        segment.task,
+        batch.rows[segment.rows],
+        {name: text.narrow(segment.start, segment.stop) for name, text in batch.texts.items()},
+        batch.weights[segment.rows],
+        batch.media_keys[segment.rows],
+    )

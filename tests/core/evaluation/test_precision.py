@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from multigraft.core.evaluation.predictor import Predictor
+from multigraft.core.evaluation.questions import Question
 from multigraft.core.evaluation.results import control_scores, evaluate_run, final_results
-from multigraft.core.evaluation.serving import Question, answer
 from multigraft.core.recipe.loading import load_recipe
-from multigraft.core.run.artifact import open_artifact
 from multigraft.core.run.run_setup import open_run
 from multigraft.core.training import step_data
 from multigraft.core.training.loop import Trainer
@@ -51,9 +51,8 @@ def test_an_answer_is_computed_as_training_was(train, registry, picture_file, tm
     train(tmp_path / "run", "train.precision=bf16", "eval.limit=1")
     (tmp_path / "red.png").write_bytes(picture_file())
     seen.clear()
-    answer(
-        open_artifact(tmp_path / "run", registry), Question("vqa", "what colour?", (tmp_path / "red.png",)), registry
-    )
+    with Predictor.load(tmp_path / "run", registry) as predictor:
+        predictor.answer([Question("vqa", "what colour?", (tmp_path / "red.png",))])
     assert seen == {torch.bfloat16}
 
 

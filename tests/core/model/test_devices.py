@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.evaluation.serving import Question, answer
+from multigraft.core.evaluation.predictor import Predictor
 from multigraft.core.model.devices import device_of, devices_there
 from multigraft.core.recipe.loading import load_recipe
-from multigraft.core.run.artifact import open_artifact
 from multigraft.core.run.distributed import join_processes
 from multigraft.core.training.evaluate_saved import evaluate_saved
 
@@ -33,7 +32,7 @@ def test_a_device_that_is_not_there(train, trained, registry, tmp_path):
     with pytest.raises(MultigraftError, match=REFUSED):
         evaluate_saved(copy, registry, None, [])
     with pytest.raises(MultigraftError, match=REFUSED):
-        answer(open_artifact(copy, registry), Question("vqa", "what?", (tmp_path / "a.png",)), registry)
+        Predictor.load(copy, registry)
 
 
 def test_one_device_for_several_processes_is_refused(monkeypatch):

@@ -1,0 +1,105 @@
+"""Media of files: decoded once, and encoded once where no graft acts in the encoder; the latest are kept."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from multigraft.core.data.isolated import IsolatedDecoders, Job
+from multigraft.core.errors import BadSample, MultigraftError
+from multigraft.core.evaluation.questions import input_of
+from multigraft.core.interfaces.encoder import Encoder
+from multigraft.core.interfaces.input import Input
+from multigraft.core.interfaces.no_graft import NoGraft
+from multigraft.core.types.media import Media
+
+_KEPT = 256
+"""Media that are kept."""
+_PICTURES_A_PASS = 64
+
+
+@dataclass(frozen=True)
+class MediaReader:
+    """How a graft reads files."""
+
+    inputs: Sequence[Input]
+    decoders: IsolatedDecoders
+    encoders: Mapping[str, Encoder]
+    own_tokens: bool
+    """Whether the graft acts in the encoder, so that a medium's tokens are its own."""
+
+
+class FileMedia:
+    """Decoded media by the content of their files."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Media] = OrderedDict()
+
+    def read(self, path: Path, reader: MediaReader) -> tuple[str, Media]:
+        """The medium of a file, and the key by which equal files are one.
+
+        Raises:
+            MultigraftError: no input reads it, or it cannot be read or decoded.
+        """
+        number = input_of(path, reader.inputs)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise MultigraftError(f"{path} cannot be read: {error.strerror}") from None
+        read_by = reader.inputs[number].fingerprint()
+        key = f"{blake2b(data, digest_size=16).hexdigest()} {read_by} {reader.own_tokens}"
+        if key not in self._kept:
+            self._kept[key] = _decode(path, data, number, reader)
+        self._kept.move_to_end(key)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return key, self._kept[key]
+
+    def encoded(
+        self, media: dict[str, Media], encoder: Encoder, computing: AbstractContextManager[object]
+    ) -> dict[str, Media]:
+        """The media with the encoder's tokens in place of their pictures; none is encoded twice."""
+        known = {key: self._kept.get(key, one) for key, one in media.items()}
+        lacking = {key: one for key, one in known.items() if one.arrays is not None and one.modality == "visual"}
+        with torch.no_grad(), computing:
+            tokens = _encode(list(lacking.values()), encoder)
+        for (key, one), own in zip(lacking.items(), tokens, strict=True):
+            known[key] = replace(one, arrays=None, features=_as_stored(own))
+            if key in self._kept:
+                self._kept[key] = known[key]
+        return known
+
+
+def _decode(path: Path, data: bytes, number: int, reader: MediaReader) -> Media:
+    modality = reader.inputs[number].modality
+    if modality not in reader.encoders:
+        raise MultigraftError(f"{path}: the trunk has no encoder of modality {modality!r}")
+    preparation = reader.encoders[modality].preparation()
+    try:
+        if reader.inputs[number].isolated:
+            return reader.decoders.decode(Job(number, None, str(path)), data)
+        return reader.inputs[number].decode(data, preparation, None)
+    except BadSample as error:
+        raise MultigraftError(f"{path} cannot be decoded: {error}") from None
+
+
+def _encode(media: Sequence[Media], encoder: Encoder) -> list[Tensor]:
+    """Tokens `(pictures, tokens, width)` of each medium."""
+    frames = [one.arrays for one in media if one.arrays is not None]
+    if not frames:
+        return []
+    pixels, device = torch.from_numpy(np.concatenate(frames)), next(encoder.parameters()).device
+    parts = torch.split(pixels, _PICTURES_A_PASS)
+    tokens = torch.cat([encoder.encode(part.to(device), None, NoGraft()).states.cpu() for part in parts])
+    return list(torch.split(tokens, [len(each) for each in frames]))
+
+
+def _as_stored(tokens: Tensor) -> NDArray[np.float32] | NDArray[np.uint16]:
+    return tokens.view(torch.uint16).numpy() if tokens.dtype == torch.bfloat16 else tokens.float().numpy()

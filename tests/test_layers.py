@@ -165,10 +165,12 @@ def test_imports_are_not_deep():
 
 
 @pytest.mark.parametrize("hooks", [DeclaringHooks, RunHooks])
-def test_every_hook_is_documented_and_a_built_in_uses_it(hooks):
+def test_every_hook_is_documented_and_in_use(hooks):
+    """By a built-in, or by the distribution under tests, which trains on another loss."""
     names = [name for name in vars(hooks) if not name.startswith("_")]
     assert [name for name in names if not inspect.getdoc(getattr(hooks, name))] == []
     marked = [
         name for name in names for each in (builtin, plugin) if hasattr(getattr(each, name, None), "multigraft_impl")
     ]
-    assert set(names) == set(marked)
+    sample = (Path(__file__).parent / "thirdparty/multigraft-sample/src/multigraft_sample/__init__.py").read_text()
+    assert set(names) == {*marked, *(name for name in names if f"def {name}(" in sample)}

@@ -21,8 +21,9 @@ from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import load_registry
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Sample, Segment, TextPair
+from multigraft.core.types.batch import Segment
 from multigraft.core.types.row import Row, TextRow
+from multigraft.core.types.sample import Sample, TextPair
 
 HERE = Path(__file__).parent
 TASKS = tuple(f"task{number}" for number in range(7))

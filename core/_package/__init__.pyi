@@ -87,7 +87,6 @@ from .core.types.annotation import Record as Record
 from .core.types.annotation import ScoredAnswer as ScoredAnswer
 from .core.types.batch import IGNORED as IGNORED
 from .core.types.batch import Batch as Batch
-from .core.types.batch import TextPair as TextPair
 from .core.types.log_mel import LogMel as LogMel
 from .core.types.media import Media as Media
 from .core.types.media import Span as Span
@@ -102,6 +101,7 @@ from .core.types.prediction import Prediction as Prediction
 from .core.types.preparation import Preparation as Preparation
 from .core.types.row import Row as Row
 from .core.types.row import TextRow as TextRow
+from .core.types.sample import TextPair as TextPair
 from .core.types.site import Site as Site
 from .core.types.token_layout import TokenLayout as TokenLayout
 from .core.types.transform import Transform as Transform

@@ -18,7 +18,7 @@ from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.splits import TRAIN, final_split
 from multigraft.core.suggest import did_you_mean
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 _DRAWS = 4
 """How often the target of an annotation is drawn, where a task draws it."""

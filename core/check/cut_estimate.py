@@ -10,7 +10,7 @@ from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.recipe.splits import TRAIN
 from multigraft.core.run.run_data import RunData
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 
 def estimate_cuts(data: RunData, backbone: Backbone) -> dict[str, dict[str, int]]:

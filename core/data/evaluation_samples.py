@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.skipped import Skipped, SkippedLog
-from multigraft.core.types.batch import Sample
 from multigraft.core.types.rank import Rank
+from multigraft.core.types.sample import Sample
 
 if TYPE_CHECKING:
     from multigraft.core.data.reader import SampleReader

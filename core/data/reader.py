@@ -9,8 +9,8 @@ from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
 from multigraft.core.errors import BadSample, legible
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Sample
 from multigraft.core.types.media import Media, Span
+from multigraft.core.types.sample import Sample
 
 if TYPE_CHECKING:
     from multigraft.core.data.shard import Shard

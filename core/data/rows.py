@@ -9,8 +9,8 @@ from torch import Tensor
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
 from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.types.batch import Sample
 from multigraft.core.types.row import TARGET, TEXT, Row, TextRow
+from multigraft.core.types.sample import Sample
 from multigraft.core.types.vocabulary import Vocabulary
 
 Prepare = Callable[[Row, random.Random | None, Vocabulary], Row]

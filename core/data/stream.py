@@ -10,8 +10,8 @@ from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.sampler import Sampler
-from multigraft.core.types.batch import Sample
 from multigraft.core.types.rank import Rank
+from multigraft.core.types.sample import Sample
 
 if TYPE_CHECKING:
     from multigraft.core.data.reader import SampleReader

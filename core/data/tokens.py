@@ -6,8 +6,9 @@ from torch import Tensor
 
 from multigraft.core.data.cutting import cut_kinds, fit
 from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.types.batch import IGNORED, TextPair
+from multigraft.core.types.batch import IGNORED
 from multigraft.core.types.pieces import joined
+from multigraft.core.types.sample import TextPair
 
 _ALL = 2**24
 """A limit that cuts nothing."""

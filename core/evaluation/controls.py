@@ -15,8 +15,8 @@ from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
 from multigraft.core.evaluation.donors import Donors
-from multigraft.core.types.batch import Sample
 from multigraft.core.types.media import Media
+from multigraft.core.types.sample import Sample
 
 if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource

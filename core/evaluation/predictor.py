@@ -23,10 +23,10 @@ from multigraft.core.model.model import rows_of
 from multigraft.core.model.together import run_together
 from multigraft.core.registry.registry import Registry, default_registry
 from multigraft.core.suggest import did_you_mean
-from multigraft.core.types.batch import Sample, TextPair
 from multigraft.core.types.media import Media
 from multigraft.core.types.prediction import Answer
 from multigraft.core.types.row import Row
+from multigraft.core.types.sample import Sample, TextPair
 
 Folder = Path | str
 Found = TypeVar("Found")

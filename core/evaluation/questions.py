@@ -9,7 +9,7 @@ from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.task import Task
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 if TYPE_CHECKING:
     from multigraft.core.run.artifact import Artifact

@@ -19,8 +19,9 @@ from multigraft.core.model.model import Model
 from multigraft.core.model.task_objective import ObjectiveLoss
 from multigraft.core.options.options import TaskOptions
 from multigraft.core.registry.registry import Registry
-from multigraft.core.types.batch import Batch, Sample, Segment
+from multigraft.core.types.batch import Batch, Segment
 from multigraft.core.types.prediction import Prediction
+from multigraft.core.types.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.objective import TaskBatch, TaskOutputs
 from multigraft.core.interfaces.task import Task
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import TextPair
 from multigraft.core.types.need import Need
 from multigraft.core.types.prediction import Answer, Prediction
+from multigraft.core.types.sample import TextPair
 
 
 @dataclass(frozen=True)

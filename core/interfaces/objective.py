@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.options.options import Decoding
-from multigraft.core.types.batch import Sample, TextBatch
+from multigraft.core.types.batch import TextBatch
 from multigraft.core.types.need import Need, View
 from multigraft.core.types.part import Initial
 from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.row import Row
+from multigraft.core.types.sample import Sample
 from multigraft.core.types.tokens import Tokens
 from multigraft.core.types.vocabulary import Vocabulary
 

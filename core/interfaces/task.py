@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import TextPair
 from multigraft.core.types.prediction import Answer, Prediction
+from multigraft.core.types.sample import TextPair
 
 
 class Task(ABC):

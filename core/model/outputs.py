@@ -165,11 +165,11 @@ class SegmentOutputs:
             MultigraftError: nobody said that it is needed.
         """
         run = self._run(what, stack)
-        passes, rows = self._all.of(self._view, run)
-        if self._segment not in rows:
+        if self._segment not in self._all.rows(self._view, run):
             raise MultigraftError(
                 f"task {self._segment.task!r}: {what!r} of {self._view} is asked for, and no `needs` names it"
             )
+        passes, rows = self._all.of(self._view, run)
         return passes, rows.local(self._segment).rows
 
     def _run(self, what: str, stack: str) -> Run:

@@ -9,7 +9,7 @@ from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.task import Task
 from multigraft.core.options.base import Options
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 FULL = Annotation(
     id="dev-1-0-0",

@@ -11,8 +11,9 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.model.rows import row_maker
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.training.micro_batches import micro_batches
-from multigraft.core.types.batch import Batch, Sample
+from multigraft.core.types.batch import Batch
 from multigraft.core.types.row import Row
+from multigraft.core.types.sample import Sample
 
 _STEPS_AHEAD = 2
 ObjectiveName = tuple[str, str]

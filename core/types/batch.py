@@ -1,18 +1,14 @@
 """A mixed batch: samples of several tasks in contiguous segments, with different media and numbers of tokens."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from multigraft.core.types.pieces import Piece, joined
-
-if TYPE_CHECKING:
-    from multigraft.core.types.annotation import Annotation
-    from multigraft.core.types.media import Media
-    from multigraft.core.types.row import Row
+from multigraft.core.types.row import Row
+from multigraft.core.types.sample import Sample
 
 IGNORED = -100
 """Target id that counts in no loss."""
@@ -37,50 +33,6 @@ class Segment:
     def numbers(self) -> range:
         """The rows by number."""
         return range(self.start, self.stop)
-
-
-@dataclass(frozen=True)
-class TextPair:
-    """What a task makes of an annotation: the text that goes in and the text that should come out."""
-
-    text: str
-    target: str
-    weight: float = 1.0
-    choices: tuple[str, ...] = ()
-    pieces: tuple[Piece, ...] = field(default=(), compare=False)
-    """The text in pieces, which says what goes first if it is too long; a text without them is all question."""
-
-    @classmethod
-    def of(cls, pieces: Sequence[Piece], target: str, weight: float = 1.0, choices: tuple[str, ...] = ()) -> "TextPair":
-        """The pair whose text is these pieces."""
-        return cls(joined(pieces), target, weight, choices, tuple(pieces))
-
-    @property
-    def parts(self) -> tuple[Piece, ...]:
-        """The pieces of the text; all of it is the question where it was replaced without them."""
-        return self.pieces if joined(self.pieces) == self.text else (Piece("question", self.text),)
-
-    def with_prefix(self, prefix: str) -> "TextPair":
-        """The same with a text in front that is never cut."""
-        return replace(self, text=prefix + self.text, pieces=(Piece("prefix", prefix), *self.parts))
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One decoded sample of the stream."""
-
-    task: str
-    annotation: "Annotation"
-    example: TextPair
-    media: "tuple[Media, ...]"
-    origin: str
-    """`SHARD#KEY`."""
-    graft: str = ""
-    """Which of several grafts it goes through."""
-    epoch: int | None = None
-    """How often training has read it before; None in evaluation."""
-    place: int = 0
-    """Its number in the global batch."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +112,7 @@ class Batch:
     """Rows in the order of `segments`; one row a sample."""
 
     segments: tuple[Segment, ...]
-    rows: "tuple[Row, ...]"
+    rows: tuple[Row, ...]
     """The rows as they were prepared, on the host."""
     texts: Mapping[str, TextBatch]
     """`text`, `target`, and what objectives have added; a row that has none of a name has no token there."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from multigraft.core.types.batch import Sample
+from multigraft.core.types.sample import Sample
 
 TEXT, TARGET = "text", "target"
 """Names of the text that goes in and of the one that should come out."""

@@ -21,8 +21,8 @@ from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import load_registry
 from multigraft.core.training import session
 from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
-from multigraft.core.types.batch import Sample, TextPair
 from multigraft.core.types.media import Media
+from multigraft.core.types.sample import Sample, TextPair
 
 torch.set_num_threads(1)  # sums depend on it, and tests run side by side
 

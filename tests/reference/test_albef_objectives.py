@@ -9,11 +9,12 @@ from torch.nn.functional import cross_entropy, linear, normalize
 from multigraft.core.graft.bank import Bank, Key
 from multigraft.core.interfaces.objective import TaskBatch
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import IGNORED, Sample, TextBatch, TextPair
+from multigraft.core.types.batch import IGNORED, TextBatch
 from multigraft.core.types.media import Media
 from multigraft.core.types.owner import Owner
 from multigraft.core.types.part import Part
 from multigraft.core.types.row import Row
+from multigraft.core.types.sample import Sample, TextPair
 from multigraft.core.types.vocabulary import Vocabulary
 from multigraft.plugins.objectives.contrastive import Contrastive
 from multigraft.plugins.objectives.masked_words import MASKED, MaskedWords, hide_words

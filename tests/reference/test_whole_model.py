@@ -20,10 +20,10 @@ from multigraft.core.model.task_objective import TaskObjective
 from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.decoding import greedy
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Sample, TextPair
 from multigraft.core.types.media import Media
 from multigraft.core.types.need import View
 from multigraft.core.types.row import Row, TextRow
+from multigraft.core.types.sample import Sample, TextPair
 from multigraft.plugins.adapters.bottleneck import Bottleneck
 from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.backbones.bart import BartBackbone

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from multigraft.core.errors import BadSample
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 KINDS = ["image-captioning", "video-captioning"]
 CAPTIONS = ["a red circle", "a circle, red", "a red disc"]

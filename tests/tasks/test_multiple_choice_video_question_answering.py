@@ -3,7 +3,7 @@ import random
 import pytest
 
 from multigraft.core.errors import BadSample
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 CHOICES = ("red ball", "blue key", "grey box", "green door")
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from multigraft.core.errors import BadSample
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 KINDS = ["compositional-question-answering", "open-video-question-answering"]
 

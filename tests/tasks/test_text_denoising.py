@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 from multigraft.tasks.text_denoising.infilling import MASK, infill
 
 TEXT = "what is the colour of the ball that was reached first"

@@ -1,7 +1,7 @@
 import pytest
 
 from multigraft.core.errors import BadSample
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 PICTURES = ["0.png", "1.png"]
 

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from multigraft.core.errors import BadSample
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 
 @pytest.fixture(scope="module")

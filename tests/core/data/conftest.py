@@ -16,8 +16,8 @@ from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.task import Task
 from multigraft.core.options.options import TaskOptions
 from multigraft.core.types.annotation import Annotation, Record
-from multigraft.core.types.batch import TextPair
 from multigraft.core.types.rank import Rank
+from multigraft.core.types.sample import TextPair
 from multigraft.core.types.transform import Transform
 from multigraft.plugins.samplers.weighted import WeightedSampler
 

@@ -5,8 +5,9 @@ import torch
 from multigraft.core.data.collate import collate
 from multigraft.core.data.rows import RowMaker, TextLimits
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import IGNORED, Sample, Segment, TextPair
+from multigraft.core.types.batch import IGNORED, Segment
 from multigraft.core.types.media import Media
+from multigraft.core.types.sample import Sample, TextPair
 
 
 class CharacterBackbone:

@@ -7,8 +7,8 @@ from multigraft.core.data.cutting import cut_kinds, fit
 from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
 from multigraft.core.interfaces.backbone import Longest
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import TextPair
 from multigraft.core.types.pieces import Piece, joined
+from multigraft.core.types.sample import TextPair
 from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 from multigraft.plugins.backbones.text import TextCodec
 from multigraft.tasks.pieces import asked

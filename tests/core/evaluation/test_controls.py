@@ -18,7 +18,7 @@ from multigraft.core.graft.bank import hash_tensors
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.run.run_setup import open_run
 from multigraft.core.training.evaluate_saved import evaluate_saved
-from multigraft.core.types.batch import Sample
+from multigraft.core.types.sample import Sample
 
 
 @pytest.fixture(scope="module")

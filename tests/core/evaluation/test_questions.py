@@ -8,7 +8,7 @@ from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import Question, ask, what_it_takes
 from multigraft.core.interfaces.task import Task
 from multigraft.core.run.artifact import Artifact
-from multigraft.core.types.batch import TextPair
+from multigraft.core.types.sample import TextPair
 
 
 class Ranking(Task):

@@ -12,9 +12,10 @@ from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Sample, Segment, TextPair
+from multigraft.core.types.batch import Segment
 from multigraft.core.types.grouped import Grouped
 from multigraft.core.types.row import Row, TextRow
+from multigraft.core.types.sample import Sample, TextPair
 
 PRESENT = tuple(f"task{number}" for number in range(7))
 ABSENT = tuple(f"absent{number}" for number in range(64))

@@ -8,9 +8,9 @@ import torch
 
 from multigraft.core.training.micro_batches import cheapest_cuts, micro_batches
 from multigraft.core.types.annotation import Annotation
-from multigraft.core.types.batch import Sample, TextPair
 from multigraft.core.types.media import Media
 from multigraft.core.types.row import Row, TextRow
+from multigraft.core.types.sample import Sample, TextPair
 
 
 def padded(lengths, cuts):

@@ -3,15 +3,18 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
-from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.types.row import TARGET, TEXT, Row, TextRow
-from multigraft.core.types.sample import Sample
 from multigraft.core.types.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.types.sample import Sample
 
 Prepare = Callable[[Row, random.Random | None, Vocabulary], Row]
 
@@ -28,14 +31,14 @@ class TextLimits:
 class RowMaker:
     """Makes rows of samples; may be called from several threads where the backbone's tokenizer may."""
 
-    backbone: Backbone
+    backbone: "Backbone"
     limits: Mapping[str, TextLimits]
     """By task."""
     prepare: Mapping[str, Sequence[Prepare]] = field(default_factory=dict)
     """What the objectives of each task do to a row; drawn by (seed, epoch, annotation id)."""
     seed: int = 0
 
-    def rows(self, samples: Sequence[Sample]) -> list[Row]:
+    def rows(self, samples: Sequence["Sample"]) -> list[Row]:
         """A row for each sample, in their order."""
         made: list[Row | None] = [None] * len(samples)
         for task in dict.fromkeys(sample.task for sample in samples):
@@ -44,7 +47,7 @@ class RowMaker:
                 made[number] = self._prepared(row)
         return [row for row in made if row is not None]
 
-    def _of_task(self, task: str, samples: Sequence[Sample]) -> list[Row]:
+    def _of_task(self, task: str, samples: Sequence["Sample"]) -> list[Row]:
         limits, examples = self.limits[task], [sample.example for sample in samples]
         ids, mask, cut = tokenize_inputs(self.backbone, examples, limits.text)
         targets, cut_targets = tokenize_targets(self.backbone, [each.target for each in examples], limits.target)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.types.rank import Rank
 from multigraft.core.types.sample import Sample
 
 if TYPE_CHECKING:
     from multigraft.core.data.reader import SampleReader
+    from multigraft.core.data.skipped import Skipped, SkippedLog
     from multigraft.core.data.source import TaskSource
+    from multigraft.core.interfaces.sampler import Sampler
 
 _ATTEMPTS = 50
 _BATCHES_AHEAD = 2
@@ -35,7 +35,7 @@ class Drawn:
 
     step: int
     samples: tuple[Sample, ...]
-    bad: tuple[Skipped, ...]
+    bad: tuple["Skipped", ...]
     """Those that were bad, and were replaced."""
     total: int
     """Samples of the global batch."""
@@ -52,9 +52,9 @@ class Stream:
     def __init__(
         self,
         sources: "Mapping[str, TaskSource]",
-        sampler: Sampler,
+        sampler: "Sampler",
         reader: "SampleReader",
-        log: SkippedLog,
+        log: "SkippedLog",
         *,
         seed: int,
         batch: int,
@@ -122,7 +122,7 @@ class Stream:
     def _own(self, step: int) -> list[Draw]:
         return self.composition(step)[self._rank.number :: self._rank.world]
 
-    def _load(self, draw: Draw) -> tuple[str, Sample | None, list[Skipped]]:
+    def _load(self, draw: Draw) -> tuple[str, Sample | None, list["Skipped"]]:
         """The task and sample of a place, and the bad ones it replaces; no sample if all that were drawn are bad."""
         source, order = self._sources[draw.task], self._orders[draw.task]
         place = order.place(draw.index)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -10,17 +11,19 @@ from multigraft.core.data.isolated import IsolatedDecoders
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.file_media import MediaReader
 from multigraft.core.graft.saving import load_graft
-from multigraft.core.interfaces.evaluator import Said
-from multigraft.core.interfaces.input import Input
-from multigraft.core.interfaces.objective import TaskBatch, TaskOutputs
-from multigraft.core.interfaces.task import Task
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.devices import device_of
-from multigraft.core.model.model import Model
 from multigraft.core.model.trunk import Trunk, build_trunk
-from multigraft.core.registry.registry import Registry
 from multigraft.core.run.artifact import Artifact, open_artifact
 from multigraft.core.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.evaluator import Said
+    from multigraft.core.interfaces.input import Input
+    from multigraft.core.interfaces.objective import TaskBatch, TaskOutputs
+    from multigraft.core.interfaces.task import Task
+    from multigraft.core.model.model import Model
+    from multigraft.core.registry.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,15 @@ class Loaded:
     """A saved graft with what reads questions for it."""
 
     saved: Artifact
-    model: Model
-    tasks: Mapping[str, Task]
+    model: "Model"
+    tasks: Mapping[str, "Task"]
     reader: MediaReader
 
-    def said(self, rows: TaskBatch, outputs: TaskOutputs) -> list[Said]:
+    def said(self, rows: "TaskBatch", outputs: "TaskOutputs") -> list["Said"]:
         """What the task's evaluator says."""
         return self.model.evaluators[rows.task].answer(rows, outputs)
 
-    def scores(self, rows: TaskBatch, outputs: TaskOutputs, texts: Sequence[Sequence[str]]) -> list[list[float]]:
+    def scores(self, rows: "TaskBatch", outputs: "TaskOutputs", texts: Sequence[Sequence[str]]) -> list[list[float]]:
         """Log-probabilities of each row's texts.
 
         Raises:
@@ -52,7 +55,7 @@ class Loaded:
         scores = objective.label_scores(rows, outputs).tolist()
         return [[row[number[text]] for text in own] for row, own in zip(scores, texts, strict=True)]
 
-    def features(self, rows: TaskBatch, outputs: TaskOutputs) -> Mapping[str, Tensor]:
+    def features(self, rows: "TaskBatch", outputs: "TaskOutputs") -> Mapping[str, Tensor]:
         """The vectors that the task's objective trains.
 
         Raises:
@@ -65,7 +68,7 @@ class Loaded:
         return objective.features(rows, outputs)
 
 
-def load_all(folders: Mapping[str, Path], registry: Registry) -> dict[str, Loaded]:
+def load_all(folders: Mapping[str, Path], registry: "Registry") -> dict[str, Loaded]:
     """Load saved grafts by their names, all over the trunk of the first.
 
     Raises:
@@ -81,7 +84,7 @@ def load_all(folders: Mapping[str, Path], registry: Registry) -> dict[str, Loade
     return {name: _load(each, trunk, registry) for name, each in saved.items()}
 
 
-def _load(saved: Artifact, trunk: Trunk, registry: Registry) -> Loaded:
+def _load(saved: Artifact, trunk: Trunk, registry: "Registry") -> Loaded:
     recipe = saved.recipe
     model = build_model(recipe, registry, trunk, saved.tasks)
     allocate(model, device_of(recipe.device))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -23,10 +23,12 @@ from multigraft.core.model.model import rows_of
 from multigraft.core.model.together import run_together
 from multigraft.core.registry.registry import Registry, default_registry
 from multigraft.core.suggest import did_you_mean
-from multigraft.core.types.media import Media
-from multigraft.core.types.prediction import Answer
-from multigraft.core.types.row import Row
 from multigraft.core.types.sample import Sample, TextPair
+
+if TYPE_CHECKING:
+    from multigraft.core.types.media import Media
+    from multigraft.core.types.prediction import Answer
+    from multigraft.core.types.row import Row
 
 Folder = Path | str
 Found = TypeVar("Found")
@@ -43,7 +45,7 @@ class Reply:
     """What the task's limits have cut: `context`, `choices`, `question`, `candidates`."""
     score: float | None = None
     """Log-probability of the output, where the task's evaluator computes that."""
-    others: tuple[Answer, ...] = ()
+    others: tuple["Answer", ...] = ()
     """Answers behind it with their log-probabilities, best first."""
 
 
@@ -116,7 +118,7 @@ class Predictor:
         sample = Sample(question.task, asked.annotation, shown, media, "files", question.graft)
         return Prepared(sample, tuple(key for key, _ in read))
 
-    def _refuse_lacking(self, graft: Loaded, question: Question, shown: TextPair, media: Sequence[Media]) -> None:
+    def _refuse_lacking(self, graft: Loaded, question: Question, shown: TextPair, media: Sequence["Media"]) -> None:
         name, images = f"task {question.task!r}", sum(medium.kind == "image" for medium in media)
         if lacking := graft.model.evaluators[question.task].lacks(shown):
             raise MultigraftError(f"{name}: its evaluator needs {lacking}, and the question has none")
@@ -202,7 +204,7 @@ class Predictor:
         made = dict(zip(numbers, zip(found, cut, strict=True), strict=True))
         return [made[number] for number in range(len(questions))]
 
-    def _rows(self, name: str, samples: Sequence[Sample]) -> list[Row]:
+    def _rows(self, name: str, samples: Sequence[Sample]) -> list["Row"]:
         """The rows of one graft, within the limits of its tasks."""
         graft, longest = self._grafts[name], self._first.model.backbone.longest
         tasks = {task: graft.saved.recipe.tasks[task] for task in graft.saved.tasks}

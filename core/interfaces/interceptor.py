@@ -5,12 +5,13 @@ segments, and is handed down as an argument: never module state, so recomputatio
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from torch import Tensor, nn
 
-from multigraft.core.interfaces.projection import Projection
-from multigraft.core.types.tokens import AttentionCall
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.projection import Projection
+    from multigraft.core.types.tokens import AttentionCall
 
 
 class Interceptor(Protocol):
@@ -25,7 +26,7 @@ class Interceptor(Protocol):
         """Whether anything acts at one of these sites, so that a trunk must run them one by one."""
         ...
 
-    def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
+    def linear(self, site: str, projection: "Projection", x: Tensor) -> Tensor:
         """Run a projection: `(rows, tokens, width_in)` to `(rows, tokens, width_out)`."""
         ...
 
@@ -37,7 +38,7 @@ class Interceptor(Protocol):
         """Run an embedding: ids `(rows, tokens)` to `(rows, tokens, width)`."""
         ...
 
-    def attention(self, site: str, call: AttentionCall) -> Tensor:
+    def attention(self, site: str, call: "AttentionCall") -> Tensor:
         """Attend: `(rows, queries, heads * head width)`. What a graft puts in front of the memory is put there now, and
         is in no cache."""
         ...

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from multigraft.core.types.tokens import KeyValues, Tokens
-
 if TYPE_CHECKING:
     from multigraft.core.interfaces.interceptor import Interceptor
+    from multigraft.core.types.tokens import KeyValues, Tokens
 
 
 @dataclass(frozen=True)
 class LayerCache:
     """What a layer keeps between decoding steps."""
 
-    own: KeyValues | None = None
+    own: "KeyValues | None" = None
     """Of the tokens so far, one row each."""
-    cross: KeyValues | None = None
+    cross: "KeyValues | None" = None
     """Of the memory: made once a row, and read by all beams and candidates of the row."""
 
     def select(self, rows: Tensor) -> "LayerCache":
@@ -95,7 +94,7 @@ class LayerInputs:
 
     mask: Tensor | None = None
     """Of self-attention: bool (True where attended to) or added numbers, `(rows, heads, queries, keys)` or fewer."""
-    memory: Tokens | None = None
+    memory: "Tokens | None" = None
     """What cross-attention reads."""
     memory_mask: Tensor | None = None
     """Of cross-attention, as `mask`."""
@@ -134,7 +133,7 @@ class Stack(nn.Module, ABC):
         """Ids `(rows, tokens)` at positions `(rows or 1, tokens)` to states `(rows, tokens, width)`."""
 
     @abstractmethod
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+    def shared(self, tokens: "Tokens", memory: "Tokens | None", past: Seen | None) -> LayerInputs:
         """Masks and position biases of tokens that come behind `past`; worked out anew after an insertion."""
 
     def outside_layers(self) -> Iterable[nn.Parameter]:
@@ -142,7 +141,7 @@ class Stack(nn.Module, ABC):
         they stay whole where layers are shared out over processes."""
         return ()
 
-    def join(self, tokens: Tokens, inserted: Tokens, front: bool, as_text: bool) -> Tokens:
+    def join(self, tokens: "Tokens", inserted: "Tokens", front: bool, as_text: bool) -> "Tokens":
         """The tokens with others in front or behind, which have places only where they are counted as text."""
         count, positions = inserted.states.shape[1], tokens.positions
         if not as_text or positions is None:
@@ -166,13 +165,14 @@ class Stack(nn.Module, ABC):
         return x
 
 
-def joined(tokens: Tokens, inserted: Tokens, front: bool) -> Tokens:
+def joined(tokens: "Tokens", inserted: "Tokens", front: bool) -> "Tokens":
     """Tokens of the same rows side by side, with the positions that they have."""
     first, second = (inserted, tokens) if front else (tokens, inserted)
-    return Tokens(
-        torch.cat([first.states, second.states], 1),
-        joined_masks(first.mask, first.states, second.mask, second.states),
-        _joined_positions(first.positions, second.positions),
+    return replace(
+        first,
+        states=torch.cat([first.states, second.states], 1),
+        mask=joined_masks(first.mask, first.states, second.mask, second.states),
+        positions=_joined_positions(first.positions, second.positions),
     )
 
 
@@ -194,7 +194,7 @@ def _joined_positions(first: Tensor | None, second: Tensor | None) -> Tensor | N
     return torch.cat([first.expand(rows, -1), second.expand(rows, -1)], 1)
 
 
-def _nowhere(tokens: Tokens) -> Tensor:
+def _nowhere(tokens: "Tokens") -> Tensor:
     return torch.full((1, tokens.states.shape[1]), -1, device=tokens.states.device)
 
 
@@ -206,7 +206,7 @@ class Insert:
     layer: int | Literal["embedding"]
     """`embedding` is right behind the embedding, before `Stack.enter`."""
     place: Literal["front", "back"]
-    make: Callable[[Tokens], Tokens]
+    make: Callable[["Tokens"], "Tokens"]
     """Makes them when the layer is reached, of the text: of the stack's own states there, or the last states of the
     stack that read the text where this one does not."""
     as_text: bool = False

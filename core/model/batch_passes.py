@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.model.encoded import EncodedMedia
+from multigraft.core.model.pairing import PairedMedia, paired
 from multigraft.core.model.prompting import PlacedPrompt, Prompts
-from multigraft.core.model.values import Values
 from multigraft.core.trunk.narrowed import narrowed
 from multigraft.core.trunk.passes import Passes, Run, Texts, runs_for
-from multigraft.core.trunk.run_stack import StackOutput
 from multigraft.core.types.batch import Batch, Segment
 from multigraft.core.types.need import Need, View
 from multigraft.core.types.row import TARGET
 from multigraft.core.types.row_choice import RowChoice
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.interfaces.encoder import Encoder
+    from multigraft.core.model.values import Values
+    from multigraft.core.trunk.run_stack import StackOutput
 
 SegmentNeeds = Mapping[Segment, Collection[Need]]
 Wanted = Callable[[Need], bool]
@@ -26,8 +32,8 @@ Wanted = Callable[[Need], bool]
 class TrunkParts:
     """What batches go through."""
 
-    backbone: Backbone
-    encoders: Mapping[str, Encoder]
+    backbone: "Backbone"
+    encoders: Mapping[str, "Encoder"]
     prompts: Sequence[PlacedPrompt]
     checkpointing: bool = False
 
@@ -42,7 +48,7 @@ class BatchPasses:
     """
 
     def __init__(
-        self, trunk: TrunkParts, batch: Batch, needs: SegmentNeeds, values: Values, split: bool = False
+        self, trunk: TrunkParts, batch: Batch, needs: SegmentNeeds, values: "Values", split: bool = False
     ) -> None:
         self.trunk, self.batch, self.values, self.backbone = trunk, batch, values, trunk.backbone
         self._needs, self._split = needs, split
@@ -70,6 +76,35 @@ class BatchPasses:
         needs = [need for own in self._needs.values() for need in own if need.view == view]
         single = self.batch.texts[TARGET].ids.shape[1] == 1
         return {run for run in self._runs_of(view, needs) if run[1] != "rest" or not single}
+
+    def repaired(self, view: View, rows: RowChoice, texts: Tensor, media: Tensor) -> Passes:
+        """Passes over other pairs of a segment's texts and media.
+
+        Args:
+            rows: the segment.
+            texts: the row whose text a pair has, `(pairs,)`, numbered in the segment.
+            media: the row whose media it has, `(pairs,)`.
+
+        Raises:
+            MultigraftError: some of the rows have media of a kind that others have not, or passes go in lockstep.
+        """
+        if self.closed:
+            raise MultigraftError("a loss that pairs texts and media anew cannot be used with `train.shard`")
+        segment, pairs, own = rows.segments[0], len(texts), self.texts(view, rows)
+        bounds = [0]
+        for each in self.batch.segments:
+            bounds.append(bounds[-1] + (pairs if each == segment else 0))
+        chosen = RowChoice((replace(segment, start=0, stop=pairs),), pairs)
+        kinds = paired(self.media(view.values).of(rows), rows, media) if view.media else []
+        prompts = Prompts(self.trunk.prompts, PairedMedia(kinds), chosen)
+        return Passes(
+            self.backbone,
+            Texts(own.ids[texts], own.mask[texts], own.targets[texts]),
+            self.values.at_sites(view.values).select(bounds),
+            prompts.inserts(chosen, view.media),
+            checkpoint=self.trunk.checkpointing,
+            split=self.split(view),
+        )
 
     def media(self, values: str) -> EncodedMedia:
         """The encoded media of the rows that need any, by the values that act in the encoder."""
@@ -134,7 +169,7 @@ class BatchPasses:
             elsewhere=lambda run: self._of_more_rows(view, run, rows),
         )
 
-    def _of_more_rows(self, view: View, run: Run, rows: RowChoice) -> StackOutput | None:
+    def _of_more_rows(self, view: View, run: Run, rows: RowChoice) -> "StackOutput | None":
         """What a run gives that is made over more rows than these; None where it is made over these."""
         passes, more = self.of(view, run)
         if more.segments == rows.segments:

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 
-from multigraft.core.interfaces.encoder import Encoder
-from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
-from multigraft.core.interfaces.prompt import MediaTokens
 from multigraft.core.model.prompt_rows import RowTokens, arrange, item_bounds, items_of
-from multigraft.core.types.batch import Batch, MediaItems, Segment
-from multigraft.core.types.row_choice import RowChoice
 from multigraft.core.types.tokens import Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.encoder import Encoder
+    from multigraft.core.interfaces.interceptor import Interceptor
+    from multigraft.core.interfaces.prompt import MediaTokens
+    from multigraft.core.types.batch import Batch, MediaItems, Segment
+    from multigraft.core.types.row_choice import RowChoice
 
 
 class EncodedMedia:
@@ -26,16 +29,16 @@ class EncodedMedia:
 
     def __init__(
         self,
-        encoders: Mapping[str, Encoder],
-        batch: Batch,
-        rows: RowChoice,
-        intercept: Interceptor,
-        segments: Sequence[Segment],
+        encoders: Mapping[str, "Encoder"],
+        batch: "Batch",
+        rows: "RowChoice",
+        intercept: "Interceptor",
+        segments: Sequence["Segment"],
     ) -> None:
         self._encoders, self._batch, self._rows = encoders, batch, rows
         self._intercept, self._segments = intercept, segments
 
-    def of(self, rows: RowChoice) -> list[RowTokens]:
+    def of(self, rows: "RowChoice") -> list[RowTokens]:
         """What rows have, kind by kind; they are among those that were chosen."""
         own = rows.within(self._rows)
         found = (kind.of(own) for kind in self._kinds)
@@ -46,11 +49,11 @@ class EncodedMedia:
         chosen = (items_of(each, self._rows) for each in self._batch.media)
         return [RowTokens(each.numbers, self._encoded(each)) for each in chosen if each is not None]
 
-    def _encoded(self, items: MediaItems) -> MediaTokens:
+    def _encoded(self, items: "MediaItems") -> "MediaTokens":
         encoder = self._encoders[items.modality]
         return arrange(items, self._run(encoder, items), encoder.layout())
 
-    def _run(self, encoder: Encoder, items: MediaItems) -> Tokens:
+    def _run(self, encoder: "Encoder", items: "MediaItems") -> Tokens:
         if items.features is not None:
             return Tokens(items.features.float(), items.mask)
         if items.arrays is None:

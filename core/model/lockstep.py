@@ -7,16 +7,19 @@ they were made, and no tensor of the graft gets a gradient that it would not hav
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.model.batch_passes import BatchPasses
-from multigraft.core.model.task_objective import TaskObjective
 from multigraft.core.model.tied import tied
 from multigraft.core.trunk.passes import idle_run, runs_for
 from multigraft.core.types.need import View
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.model.batch_passes import BatchPasses
+    from multigraft.core.model.task_objective import TaskObjective
 
 
 class Lockstep:
@@ -30,8 +33,8 @@ class Lockstep:
 
     def __init__(
         self,
-        backbone: Backbone,
-        objectives: Mapping[str, Sequence[TaskObjective]],
+        backbone: "Backbone",
+        objectives: Mapping[str, Sequence["TaskObjective"]],
         unlearned: Collection[str],
         split: bool,
     ) -> None:
@@ -42,7 +45,7 @@ class Lockstep:
         self._runs = {learned: runs_for(backbone, self._reads(tasks), split) for learned, tasks in told.items()}
         self._states: list[Tensor] = []
 
-    def make(self, passes: BatchPasses | None, learned: bool) -> None:
+    def make(self, passes: "BatchPasses | None", learned: bool) -> None:
         """Make all passes of the tasks that learn, or of those that do not.
 
         Args:

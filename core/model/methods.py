@@ -1,24 +1,27 @@
 """The adapters of a recipe, at the sites that it names."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from multigraft.core.errors import OptionError, below
 from multigraft.core.graft.attach import Method
 from multigraft.core.graft.scope import unknown_patterns, widened
 from multigraft.core.graft.select import select
 from multigraft.core.interfaces.adapter import Adapter, Prefix
-from multigraft.core.interfaces.sharing import Sharing
-from multigraft.core.model.trunk import Trunk
-from multigraft.core.options.base import Options
-from multigraft.core.options.options import SiteSelector
 from multigraft.core.recipe.method_names import method_name
-from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean
-from multigraft.core.types.site import Site
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.sharing import Sharing
+    from multigraft.core.model.trunk import Trunk
+    from multigraft.core.options.base import Options
+    from multigraft.core.options.options import SiteSelector
+    from multigraft.core.recipe.recipe import Recipe
+    from multigraft.core.registry.registry import Registry
+    from multigraft.core.types.site import Site
 
 
-def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Method:
+def build_method(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number: int) -> Method:
     """The adapter at a place in the recipe's list, with its sites and its sharing rule.
 
     Raises:
@@ -35,7 +38,7 @@ def build_method(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) 
     return Method(method_name(options), adapter, chosen, sharing, options.scope)
 
 
-def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> Iterator[OptionError]:
+def method_errors(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number: int) -> Iterator[OptionError]:
     """What is wrong with an adapter, with each value of its `sites` and with its `scope`."""
     options = recipe.graft.adapters[number]
     place = "graft", "adapters", number
@@ -60,7 +63,7 @@ def method_errors(recipe: Recipe, registry: Registry, trunk: Trunk, number: int)
         yield OptionError((*place, *unknown.location), unknown.message, unknown.hint)
 
 
-def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -> list[Site]:
+def _candidates(trunk: "Trunk", adapter: Adapter | Prefix, wanted: "SiteSelector") -> list["Site"]:
     """The sites that an adapter may act on: those of the backbone, and where it names stacks the encoders' too."""
     inside = [site for encoder in trunk.encoders.values() for site in encoder.sites()] if wanted.stack else []
     sites = [*trunk.backbone.sites(), *inside]
@@ -73,7 +76,9 @@ def _candidates(trunk: Trunk, adapter: Adapter | Prefix, wanted: SiteSelector) -
     return [site for site in sites if site.kind in kinds]
 
 
-def _unmatched(candidates: Sequence[Site], wanted: SiteSelector) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def _unmatched(
+    candidates: Sequence["Site"], wanted: "SiteSelector"
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Each value that no chosen site has: an adapter would be missing there unseen."""
     chosen = select(candidates, _wanted(wanted))
     for field, values in _wanted(wanted).items():
@@ -90,11 +95,11 @@ def _unmatched(candidates: Sequence[Site], wanted: SiteSelector) -> Iterator[tup
             yield ("sites", field, number), message, hint
 
 
-def _wanted(sites: SiteSelector) -> dict[str, list[str | int]]:
+def _wanted(sites: "SiteSelector") -> dict[str, list[str | int]]:
     return {field: values for field, values in sites if values is not None}
 
 
-def sharing_rule(registry: Registry, options: Options, recipe: Recipe) -> Sharing:
+def sharing_rule(registry: "Registry", options: "Options", recipe: "Recipe") -> "Sharing":
     """The rule that a recipe names, for its tasks."""
     rule: Sharing = registry.build("sharing", options, tasks=tuple(recipe.tasks))
     return rule

@@ -18,7 +18,7 @@ from multigraft.core.interfaces.objective import Shapes, TaskBatch
 from multigraft.core.model.batch_passes import BatchPasses, TrunkParts
 from multigraft.core.model.outputs import Equipment, SegmentOutputs
 from multigraft.core.model.prompting import PlacedPrompt
-from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective
+from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective, shapes_of
 from multigraft.core.model.values import Values
 from multigraft.core.types.batch import Batch, Segment
 from multigraft.core.types.need import EVERYTHING, Need
@@ -200,11 +200,6 @@ class Model:
         values = Values(intercept, lambda: make_interceptor(self.graft, batch.segments, False), self.graft.bank)
         wanted = {segment: (needs or {}).get(segment.task, EVERYTHING) for segment in batch.segments}
         return BatchPasses(self.trunk, batch, wanted, values, split)
-
-
-def shapes_of(backbone: Backbone, encoders: Mapping[str, Encoder]) -> Shapes:
-    """The widths that objectives' modules stand between."""
-    return Shapes(backbone.width, {modality: each.width for modality, each in encoders.items()})
 
 
 def evaluator_outputs(model: Model, passes: BatchPasses, segment: Segment) -> SegmentOutputs:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -9,21 +10,23 @@ from torch import Tensor, nn
 from multigraft.core.data.seeding import seeded
 from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.graft.attach import ModuleParts, add_module
-from multigraft.core.graft.attachment import Graft, GraftModule
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.objective import Head, Objective, Shapes
 from multigraft.core.model.methods import sharing_rule
-from multigraft.core.model.model import Model, shapes_of
-from multigraft.core.model.task_objective import TaskObjective
-from multigraft.core.model.trunk import Trunk
-from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.registry.registry import Registry
+from multigraft.core.model.task_objective import TaskObjective, shapes_of
 from multigraft.core.types.need import Need, View
+
+if TYPE_CHECKING:
+    from multigraft.core.graft.attachment import Graft, GraftModule
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.interfaces.objective import Head, Objective, Shapes
+    from multigraft.core.model.model import Model
+    from multigraft.core.model.trunk import Trunk
+    from multigraft.core.recipe.recipe import Recipe
+    from multigraft.core.registry.registry import Registry
 
 _SEED_BITS = 63
 
 
-def build_objectives(recipe: Recipe, registry: Registry, backbone: Backbone, task: str) -> list[Objective]:
+def build_objectives(recipe: "Recipe", registry: "Registry", backbone: "Backbone", task: str) -> list["Objective"]:
     """The objectives of a task.
 
     Raises:
@@ -48,7 +51,7 @@ def _beyond_sharding(needs: Collection[Need]) -> str:
 
 
 def add_objectives(
-    graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk
+    graft: "Graft", recipe: "Recipe", registry: "Registry", trunk: "Trunk"
 ) -> dict[str, tuple[TaskObjective, ...]]:
     """Build the objectives of the graft's tasks; their modules become parts of the graft."""
     shapes = shapes_of(trunk.backbone, trunk.encoders)
@@ -56,7 +59,7 @@ def add_objectives(
 
 
 def _of_task(
-    graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, shapes: Shapes, task: str
+    graft: "Graft", recipe: "Recipe", registry: "Registry", trunk: "Trunk", shapes: "Shapes", task: str
 ) -> list[TaskObjective]:
     found, names = [], Counter[str]()
     modules: dict[str, GraftModule[nn.Module]] = {}
@@ -79,7 +82,7 @@ def _of_task(
     return found
 
 
-def _joined(known: GraftModule[nn.Module] | None, head: Head) -> GraftModule[nn.Module] | None:
+def _joined(known: "GraftModule[nn.Module] | None", head: "Head") -> "GraftModule[nn.Module] | None":
     """The module of this name that another objective of the task has declared.
 
     Raises:
@@ -93,7 +96,7 @@ def _joined(known: GraftModule[nn.Module] | None, head: Head) -> GraftModule[nn.
     return known
 
 
-def allocate_objectives(model: Model, device: torch.device) -> None:
+def allocate_objectives(model: "Model", device: torch.device) -> None:
     """Give the objectives' states their start values, and the graft a teacher where one of them reads its states."""
     for task, objectives in model.objectives.items():
         for own in objectives:
@@ -104,12 +107,12 @@ def allocate_objectives(model: Model, device: torch.device) -> None:
         model.graft.bank.add_teacher()
 
 
-def reads_teacher(model: Model) -> bool:
+def reads_teacher(model: "Model") -> bool:
     """Whether an objective reads the teacher's states."""
     return any(need.view.values == "teacher" for task in model.objectives for need in model.needs_of(task))
 
 
-def advance(model: Model, appended: Mapping[tuple[str, str], Mapping[str, Tensor]]) -> None:
+def advance(model: "Model", appended: Mapping[tuple[str, str], Mapping[str, Tensor]]) -> None:
     """Move the states of the objectives that have appended something."""
     for (task, name), own in appended.items():
         found = next(each for each in model.objectives[task] if each.name == name)
@@ -118,7 +121,7 @@ def advance(model: Model, appended: Mapping[tuple[str, str], Mapping[str, Tensor
         found.state.update({key: value.detach() for key, value in moved.items()})
 
 
-def learning_state(model: Model) -> dict[str, Tensor]:
+def learning_state(model: "Model") -> dict[str, Tensor]:
     """The objectives' states, `state/TASK/OBJECTIVE/NAME`, and the teacher, `teacher/KEY`."""
     states = {
         f"state/{task}/{own.name}/{name}": value
@@ -129,7 +132,7 @@ def learning_state(model: Model) -> dict[str, Tensor]:
     return states | {f"teacher/{key.text}": value for key, value in model.graft.bank.teacher.items()}
 
 
-def load_learning_state(model: Model, tensors: Mapping[str, Tensor]) -> None:
+def load_learning_state(model: "Model", tensors: Mapping[str, Tensor]) -> None:
     """Put back what `learning_state` gave.
 
     Raises:

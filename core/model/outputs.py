@@ -11,33 +11,32 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.graft.attachment import GraftModule
-from multigraft.core.graft.bank import Bank
 from multigraft.core.model.media_states import media_states, media_summary
-from multigraft.core.model.pairing import pair_passes
-from multigraft.core.model.prompt_rows import RowTokens
-from multigraft.core.options.options import Decoding
 from multigraft.core.trunk import decoding as decode
 from multigraft.core.trunk.passes import Run, runs_for
-from multigraft.core.types.batch import Segment
 from multigraft.core.types.need import View
 from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.row_choice import RowChoice
 from multigraft.core.types.tokens import Tokens
 
 if TYPE_CHECKING:
+    from multigraft.core.graft.attachment import GraftModule
+    from multigraft.core.graft.bank import Bank
     from multigraft.core.interfaces.interceptor import Interceptor
     from multigraft.core.model.batch_passes import BatchPasses
+    from multigraft.core.model.prompt_rows import RowTokens
+    from multigraft.core.options.options import Decoding
     from multigraft.core.trunk.continuation import Continuation
     from multigraft.core.trunk.passes import Passes
+    from multigraft.core.types.batch import Segment
 
 
 @dataclass(frozen=True)
 class Equipment:
     """What an objective has of its own."""
 
-    bank: Bank
-    modules: Mapping[str, GraftModule[nn.Module]] = field(default_factory=dict)
+    bank: "Bank"
+    modules: Mapping[str, "GraftModule[nn.Module]"] = field(default_factory=dict)
     state: Mapping[str, Tensor] = field(default_factory=dict)
     gathered: Mapping[str, Tensor] = field(default_factory=dict)
     """The features of the task's rows in the global batch."""
@@ -48,7 +47,7 @@ class Equipment:
 class SegmentOutputs:
     """States, logits and answers of one segment's rows; passes are made when first asked for."""
 
-    def __init__(self, passes: "BatchPasses", segment: Segment, own: Equipment, view: View = View()) -> None:  # noqa: B008
+    def __init__(self, passes: "BatchPasses", segment: "Segment", own: Equipment, view: View = View()) -> None:  # noqa: B008
         self._all, self._segment, self._own, self._view = passes, segment, own, view
         self._backbone = passes.backbone
 
@@ -109,7 +108,7 @@ class SegmentOutputs:
 
     def repaired(self, texts: Tensor, media: Tensor) -> "PairOutputs":
         """Other pairs of these rows' texts and media: rows of this segment by number, `(pairs,)` each."""
-        passes = pair_passes(self._all, self._view, self._alone, texts, media)
+        passes = self._all.repaired(self._view, self._alone, texts, media)
         return PairOutputs(passes, self._all, self._view)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -130,7 +129,7 @@ class SegmentOutputs:
             values = module.values(self._own.bank, self._segment.task)
             return functional_call(module.module, values, inputs)  # type: ignore[no-any-return]
 
-    def generate(self, decoding: Decoding) -> list[str]:
+    def generate(self, decoding: "Decoding") -> list[str]:
         """Greedy or beam output of each row."""
         search = decode.greedy if decoding.beams == 1 else decode.beam
         return self._backbone.detokenize(search(self._beginning, self._intercept, decoding))
@@ -142,7 +141,7 @@ class SegmentOutputs:
     def _computing(self) -> AbstractContextManager[object]:
         return self._all.computing(self._view.values)
 
-    def _kinds(self, modality: str) -> list[RowTokens]:
+    def _kinds(self, modality: str) -> list["RowTokens"]:
         kinds = self._all.media(self._view.values).of(self._alone)
         return [kind for kind in kinds if kind.media.modality == modality]
 

@@ -3,16 +3,19 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from multigraft.core.interfaces.prompt import MediaTokens
-from multigraft.core.types.batch import MediaItems, Segment
-from multigraft.core.types.row_choice import RowChoice
-from multigraft.core.types.token_layout import TokenLayout
 from multigraft.core.types.tokens import Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.types.batch import MediaItems, Segment
+    from multigraft.core.types.row_choice import RowChoice
+    from multigraft.core.types.token_layout import TokenLayout
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class RowTokens:
     """These rows, among those that a pass is about."""
     media: MediaTokens
 
-    def of(self, rows: RowChoice) -> "RowTokens | None":
+    def of(self, rows: "RowChoice") -> "RowTokens | None":
         """Those of the chosen rows, numbered among these; None where none has any."""
         if rows.count == rows.rows:
             return self
@@ -42,7 +45,7 @@ class RowTokens:
 
         return RowTokens(tuple(numbers), self.media.of(taken))
 
-    def segments_of(self, segments: Sequence[Segment]) -> list[Segment]:
+    def segments_of(self, segments: Sequence["Segment"]) -> list["Segment"]:
         """The segments of the rows that have such media, numbered among these."""
         found = []
         for segment in segments:
@@ -52,7 +55,7 @@ class RowTokens:
         return found
 
 
-def items_of(items: MediaItems, rows: RowChoice) -> MediaItems | None:
+def items_of(items: "MediaItems", rows: "RowChoice") -> "MediaItems | None":
     """The media of the chosen rows, numbered among these; None where none has any."""
     if rows.count == rows.rows:
         return items
@@ -89,7 +92,7 @@ def items_of(items: MediaItems, rows: RowChoice) -> MediaItems | None:
     )
 
 
-def item_bounds(items: MediaItems, bounds: Sequence[int]) -> list[int]:
+def item_bounds(items: "MediaItems", bounds: Sequence[int]) -> list[int]:
     """The bounds of the segments among the items."""
     first = [0]
     for count in items.counts:
@@ -97,7 +100,7 @@ def item_bounds(items: MediaItems, bounds: Sequence[int]) -> list[int]:
     return [first[bisect_left(items.numbers, bound)] for bound in bounds]
 
 
-def arrange(items: MediaItems, made: Tokens, layout: TokenLayout | None = None) -> MediaTokens:
+def arrange(items: "MediaItems", made: Tokens, layout: "TokenLayout | None" = None) -> MediaTokens:
     """Tokens of items laid end to end, `(items, tokens, width)`, to rows filled up with empty items at their end."""
     rows, most = len(items.numbers), items.most
     times, real = items.times.float(), torch.ones_like(items.slot, dtype=torch.bool)

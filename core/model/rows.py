@@ -1,12 +1,16 @@
 """How the samples of a model's tasks become rows."""
 
+from typing import TYPE_CHECKING
+
 from multigraft.core.data.rows import RowMaker, TextLimits
 from multigraft.core.data.tokens import within
-from multigraft.core.model.model import Model
-from multigraft.core.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from multigraft.core.model.model import Model
+    from multigraft.core.recipe.recipe import Recipe
 
 
-def row_maker(model: Model, recipe: Recipe) -> RowMaker:
+def row_maker(model: "Model", recipe: "Recipe") -> RowMaker:
     """Texts are cut to the recipe's limits, or to what the backbone takes; then the objectives prepare them."""
     longest = model.backbone.longest
     limits = {

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from multigraft.core.graft.attachment import GraftModule
-from multigraft.core.interfaces.objective import Objective
+from multigraft.core.interfaces.objective import Objective, Shapes
+
+if TYPE_CHECKING:
+    from multigraft.core.graft.attachment import GraftModule
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.interfaces.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class TaskObjective:
     objective: Objective
     weight: float = 1.0
     """In its task's loss."""
-    modules: Mapping[str, GraftModule[nn.Module]] = field(default_factory=dict)
+    modules: Mapping[str, "GraftModule[nn.Module]"] = field(default_factory=dict)
     state: dict[str, Tensor] = field(default_factory=dict)
     """What it keeps between steps; replaced by `advance`."""
 
@@ -35,3 +40,8 @@ class ObjectiveLoss:
     """Of these rows alone."""
     parts: Mapping[str, Tensor] = field(default_factory=dict)
     append: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def shapes_of(backbone: "Backbone", encoders: "Mapping[str, Encoder]") -> Shapes:
+    """The widths that objectives' modules stand between."""
+    return Shapes(backbone.width, {modality: each.width for modality, each in encoders.items()})

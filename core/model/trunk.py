@@ -3,30 +3,33 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from multigraft.core.errors import MultigraftError, below
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.options.options import encoder_kind
-from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.registry.registry import Registry
 from multigraft.core.types.preparation import VISUAL, Preparation
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.interfaces.encoder import Encoder
+    from multigraft.core.recipe.recipe import Recipe
+    from multigraft.core.registry.registry import Registry
 
 
 @dataclass(frozen=True)
 class Trunk:
     """The frozen parts."""
 
-    backbone: Backbone
-    encoders: Mapping[str, Encoder]
+    backbone: "Backbone"
+    encoders: Mapping[str, "Encoder"]
     """By modality."""
     fingerprints: Mapping[str, str]
     """What a graft belongs to: the parts as they were loaded, before one is trained in place."""
 
     @classmethod
-    def of(cls, backbone: Backbone, encoders: Mapping[str, Encoder]) -> "Trunk":
+    def of(cls, backbone: "Backbone", encoders: Mapping[str, "Encoder"]) -> "Trunk":
         """A trunk that was just loaded.
 
         Raises:
@@ -53,7 +56,7 @@ def _name(modality: str) -> str:
     return "encoder" if modality == VISUAL else f"{modality} encoder"
 
 
-def _refuse_equal_stacks(backbone: Backbone, encoders: Mapping[str, Encoder]) -> None:
+def _refuse_equal_stacks(backbone: "Backbone", encoders: Mapping[str, "Encoder"]) -> None:
     owners = {site.stack: "the backbone" for site in backbone.sites()}
     for modality, encoder in encoders.items():
         for stack in dict.fromkeys(site.stack for site in encoder.sites()):
@@ -63,7 +66,7 @@ def _refuse_equal_stacks(backbone: Backbone, encoders: Mapping[str, Encoder]) ->
             owners[stack] = f"the {modality} encoder"
 
 
-def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Trunk:
+def build_trunk(recipe: "Recipe", registry: "Registry", on_meta_device: bool = False) -> Trunk:
     """Load the frozen parts; on the meta device nothing is read and nothing takes memory."""
     with below("trunk", "backbone"):
         backbone = build_backbone(recipe, registry, on_meta_device)
@@ -74,14 +77,14 @@ def build_trunk(recipe: Recipe, registry: Registry, on_meta_device: bool = False
     return Trunk.of(backbone, encoders)
 
 
-def build_backbone(recipe: Recipe, registry: Registry, on_meta_device: bool = False) -> Backbone:
+def build_backbone(recipe: "Recipe", registry: "Registry", on_meta_device: bool = False) -> "Backbone":
     """Load the language model."""
     with _device(on_meta_device):
         backbone: Backbone = registry.build("backbones", recipe.trunk.backbone)
     return backbone
 
 
-def build_encoder(recipe: Recipe, registry: Registry, modality: str, on_meta_device: bool = False) -> Encoder:
+def build_encoder(recipe: "Recipe", registry: "Registry", modality: str, on_meta_device: bool = False) -> "Encoder":
     """Load the encoder of a modality."""
     with _device(on_meta_device):
         encoder: Encoder = registry.build(encoder_kind(modality), recipe.trunk.modalities[modality])

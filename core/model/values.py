@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import torch
 
-from multigraft.core.graft.bank import Bank
-from multigraft.core.interfaces.interceptor import Interceptor
+if TYPE_CHECKING:
+    from multigraft.core.graft.bank import Bank
+    from multigraft.core.interfaces.interceptor import Interceptor
 
 
 class Values:
@@ -18,11 +20,11 @@ class Values:
         banks: the tensors of all grafts of the batch.
     """
 
-    def __init__(self, student: Interceptor, teacher: Callable[[], Interceptor], *banks: Bank) -> None:
+    def __init__(self, student: "Interceptor", teacher: Callable[[], "Interceptor"], *banks: "Bank") -> None:
         self._made = {"student": student}
         self._teacher, self._banks = teacher, banks
 
-    def at_sites(self, values: str) -> Interceptor:
+    def at_sites(self, values: str) -> "Interceptor":
         """What acts at the sites of the trunk."""
         if values not in self._made:
             with self.computing(values):

@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from multigraft.core.model.gathering import gather_tensor
-from multigraft.core.model.model import Features, Model, SharedFeatures, ShareFeatures
-from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective
 from multigraft.core.run.distributed import gather_rows
-from multigraft.core.training.step_data import ObjectiveName, StepData
-from multigraft.core.types.batch import Batch
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from multigraft.core.model.model import Features, Model, SharedFeatures, ShareFeatures
+    from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective
+    from multigraft.core.training.step_data import ObjectiveName, StepData
+    from multigraft.core.types.batch import Batch
 
 
 class StepExchange:
@@ -24,7 +25,7 @@ class StepExchange:
     has is known to all.
     """
 
-    def __init__(self, model: Model, data: StepData, unlearned: Sequence[str], accelerator: "Accelerator") -> None:
+    def __init__(self, model: "Model", data: "StepData", unlearned: Sequence[str], accelerator: "Accelerator") -> None:
         self._model, self._data, self._accelerator = model, data, accelerator
         self._alone = accelerator.num_processes == 1
         self._unlearned = unlearned
@@ -32,7 +33,7 @@ class StepExchange:
         self._kept: dict[ObjectiveName, list[tuple[list[int], Mapping[str, Tensor]]]] = {}
         self._places = self._everyones_places()
 
-    def denominators(self) -> Mapping[ObjectiveName, float | Tensor]:
+    def denominators(self) -> Mapping["ObjectiveName", float | Tensor]:
         """Those of the global batch; over several processes they stay on the device."""
         own = self._data.denominators
         if self._alone:
@@ -42,7 +43,7 @@ class StepExchange:
         total = self._accelerator.reduce(numbers.to(self._accelerator.device), "sum")
         return dict(zip(names, total.float().unbind(), strict=True))
 
-    def sharing(self, learned: bool) -> ShareFeatures | None:
+    def sharing(self, learned: bool) -> "ShareFeatures | None":
         """What brings the features of objectives together; None for a single process."""
         return None if self._alone else lambda own: self._share(own, learned)
 
@@ -59,7 +60,7 @@ class StepExchange:
         found, self._shared = self._shared, []
         return found
 
-    def keep(self, losses: Mapping[str, Sequence[ObjectiveLoss]], batch: Batch) -> None:
+    def keep(self, losses: Mapping[str, Sequence["ObjectiveLoss"]], batch: "Batch") -> None:
         """Keep what objectives append, until the step is made."""
         for segment in batch.segments:
             places = [row.sample.place for row in batch.rows[segment.rows]]
@@ -68,7 +69,7 @@ class StepExchange:
                     values = {name: value.detach() for name, value in loss.append.items()}
                     self._kept.setdefault((segment.task, loss.name), []).append((places, values))
 
-    def appended(self) -> dict[ObjectiveName, dict[str, Tensor]]:
+    def appended(self) -> dict["ObjectiveName", dict[str, Tensor]]:
         """What all processes have appended, in the global batch's order."""
         found: dict[ObjectiveName, dict[str, Tensor]] = {}
         for task, own in self._objectives():
@@ -76,7 +77,7 @@ class StepExchange:
                 found[task, own.name] = self._in_order(task, own)
         return found
 
-    def _in_order(self, task: str, own: TaskObjective) -> dict[str, Tensor]:
+    def _in_order(self, task: str, own: "TaskObjective") -> dict[str, Tensor]:
         kept = self._kept.get((task, own.name), [])
         places = [place for some, _ in kept for place in some]
         device, joined = self._accelerator.device, {}
@@ -94,7 +95,7 @@ class StepExchange:
         counts = [len(rank) for rank in ranks]
         return {name: gather_tensor(value[own_order], counts, self._rank)[together] for name, value in joined.items()}
 
-    def _share(self, own: Features, learned: bool) -> SharedFeatures:
+    def _share(self, own: "Features", learned: bool) -> "SharedFeatures":
         found: dict[ObjectiveName, tuple[Mapping[str, Tensor], int]] = {}
         for task, each in self._objectives():
             shapes = each.objective.feature_shapes(self._model.shapes)
@@ -110,7 +111,7 @@ class StepExchange:
             found[task, each.name] = together, sum(counts[: self._rank])
         return found
 
-    def _objectives(self) -> list[tuple[str, TaskObjective]]:
+    def _objectives(self) -> list[tuple[str, "TaskObjective"]]:
         return [(task, each) for task in self._data.tasks for each in self._model.objectives[task]]
 
     def _rows_of(self, task: str) -> list[list[int]]:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from multigraft.core.model.lockstep import Lockstep
-from multigraft.core.run.open_run import OpenRun
 from multigraft.core.trunk.sharding import shard_layers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from multigraft.core.run.open_run import OpenRun
 
-def shard_trunk(run: OpenRun, unlearned: Collection[str]) -> Lockstep | None:
+
+def shard_trunk(run: "OpenRun", unlearned: Collection[str]) -> Lockstep | None:
     """Share out the layers of a run that wants it; what then makes its passes.
 
     Args:

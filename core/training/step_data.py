@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from multigraft.core.data.collate import collate
 from multigraft.core.data.prefetch import ahead
-from multigraft.core.data.rows import RowMaker
-from multigraft.core.data.stream import Drawn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model.rows import row_maker
-from multigraft.core.run.open_run import OpenRun
 from multigraft.core.training.micro_batches import micro_batches
-from multigraft.core.types.batch import Batch
-from multigraft.core.types.row import Row
-from multigraft.core.types.sample import Sample
+
+if TYPE_CHECKING:
+    from multigraft.core.data.rows import RowMaker
+    from multigraft.core.data.stream import Drawn
+    from multigraft.core.run.open_run import OpenRun
+    from multigraft.core.types.batch import Batch
+    from multigraft.core.types.row import Row
+    from multigraft.core.types.sample import Sample
 
 _STEPS_AHEAD = 2
 ObjectiveName = tuple[str, str]
@@ -24,21 +27,21 @@ ObjectiveName = tuple[str, str]
 class StepData:
     """What a process does in a step."""
 
-    batches: Mapping[bool, tuple[Batch, ...]]
+    batches: Mapping[bool, tuple["Batch", ...]]
     """Micro-batches of the tasks that are learned (True) and of those that are not; without rows of weight 0."""
     denominators: Mapping[ObjectiveName, float]
     """Of all of this process's rows, of weight 0 too."""
-    rows: tuple[Row, ...]
+    rows: tuple["Row", ...]
     """All of them."""
     tasks: tuple[str, ...] = ()
     """Tasks of the global batch, whichever process has their rows."""
-    drawn: Drawn | None = field(default=None, compare=False)
+    drawn: "Drawn | None" = field(default=None, compare=False)
 
 
 class StepMaker:
     """Makes the data of steps."""
 
-    def __init__(self, run: OpenRun) -> None:
+    def __init__(self, run: "OpenRun") -> None:
         recipe, model = run.recipe, run.model
         self._objectives, self._order = model.objectives, list(recipe.tasks)
         self._rows: RowMaker = row_maker(model, recipe)
@@ -46,7 +49,7 @@ class StepMaker:
         self._unlearned = {name for name, task in recipe.tasks.items() if task.weight == 0}
         self._pinned = run.accelerator.device.type == "cuda"
 
-    def of(self, samples: Sequence[Sample], tasks: Sequence[str] = (), drawn: Drawn | None = None) -> StepData:
+    def of(self, samples: Sequence["Sample"], tasks: Sequence[str] = (), drawn: "Drawn | None" = None) -> StepData:
         """The data of a step that has these samples.
 
         Args:
@@ -61,11 +64,11 @@ class StepMaker:
         present = tuple(tasks) or tuple(name for name in self._order if any(row.task == name for row in rows))
         return StepData(batches, self._denominators(rows), rows, present, drawn)
 
-    def _batch(self, rows: Sequence[Row]) -> Batch:
+    def _batch(self, rows: Sequence["Row"]) -> "Batch":
         batch = collate(rows, self._order)
         return batch.pinned() if self._pinned else batch
 
-    def _denominators(self, rows: Sequence[Row]) -> dict[ObjectiveName, float]:
+    def _denominators(self, rows: Sequence["Row"]) -> dict[ObjectiveName, float]:
         by_task: dict[str, list[Row]] = {}
         for row in rows:
             by_task.setdefault(row.task, []).append(row)
@@ -75,7 +78,7 @@ class StepMaker:
             for each in self._objectives[task]
         }
 
-    def _pieces(self, rows: Sequence[Row]) -> Sequence[Sequence[Row]]:
+    def _pieces(self, rows: Sequence["Row"]) -> Sequence[Sequence["Row"]]:
         """The rows in passes of `micro_batch`.
 
         Raises:
@@ -93,7 +96,7 @@ class StepMaker:
         return micro_batches(rows, size)
 
 
-def steps(run: OpenRun, first: int, stop: int) -> Iterator[StepData]:
+def steps(run: "OpenRun", first: int, stop: int) -> Iterator[StepData]:
     """The data of this process's steps from `first` up to, not including, `stop`, made ahead in threads.
 
     Raises:
@@ -107,7 +110,7 @@ def steps(run: OpenRun, first: int, stop: int) -> Iterator[StepData]:
         yield data
 
 
-def _made(maker: StepMaker, drawn: Drawn) -> StepData:
+def _made(maker: StepMaker, drawn: "Drawn") -> StepData:
     if drawn.lacking:
         return StepData({}, {}, (), drawn=drawn)
     return maker.of(drawn.samples, drawn.tasks, drawn)

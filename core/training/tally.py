@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective
-from multigraft.core.training.step_data import ObjectiveName
-
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from multigraft.core.model.task_objective import ObjectiveLoss, TaskObjective
+    from multigraft.core.training.step_data import ObjectiveName
 
 _LEAST = 1e-12
 """A denominator of nothing."""
@@ -26,9 +26,9 @@ class Tally:
 
     def __init__(
         self,
-        objectives: Mapping[str, Sequence[TaskObjective]],
+        objectives: Mapping[str, Sequence["TaskObjective"]],
         tasks: Sequence[str],
-        denominators: Mapping[ObjectiveName, float | Tensor],
+        denominators: Mapping["ObjectiveName", float | Tensor],
         device: torch.device,
     ) -> None:
         self._objectives = {task: objectives[task] for task in tasks}
@@ -41,7 +41,7 @@ class Tally:
                 self._sums |= dict.fromkeys([f"{task}/{each.name}", *parts], self._zero)
         self._total = self._zero
 
-    def add(self, losses: Mapping[str, Sequence[ObjectiveLoss]]) -> dict[str, Tensor]:
+    def add(self, losses: Mapping[str, Sequence["ObjectiveLoss"]]) -> dict[str, Tensor]:
         """Take the losses of a micro-batch; each task's mean, with gradient, of its share of the global batch."""
         return {task: self._mean(task, own) for task, own in losses.items()}
 
@@ -79,7 +79,7 @@ class Tally:
         """How many numbers there are, the total among them."""
         return len(self._sums) + 1
 
-    def _mean(self, task: str, losses: Sequence[ObjectiveLoss]) -> Tensor:
+    def _mean(self, task: str, losses: Sequence["ObjectiveLoss"]) -> Tensor:
         total = self._zero
         for loss in losses:
             denominator = self._denominators[task, loss.name]

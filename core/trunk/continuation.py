@@ -1,32 +1,35 @@
 """Where decoding stands, and how it goes on."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.interceptor import Interceptor
-from multigraft.core.interfaces.stack import StackCache
 from multigraft.core.trunk.run_stack import run_stack
 from multigraft.core.types.batch import IGNORED
 from multigraft.core.types.tokens import Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.interfaces.interceptor import Interceptor
+    from multigraft.core.interfaces.stack import StackCache
 
 
 @dataclass(frozen=True)
 class Continuation:
     """Rows whose next token is to be decoded."""
 
-    backbone: Backbone
+    backbone: "Backbone"
     hidden: Tensor
     """`(rows, width)`: states that predict the next token."""
-    cache: StackCache
+    cache: "StackCache"
     position: Tensor
     """`(rows or 1, 1)`: the next token's place in the text."""
     memory: Tokens | None
     """What cross-attention reads, one row for all beams or candidates of a row."""
 
-    def extend(self, ids: Tensor, intercept: Interceptor) -> tuple[Tensor, "Continuation"]:
+    def extend(self, ids: Tensor, intercept: "Interceptor") -> tuple[Tensor, "Continuation"]:
         """Read further tokens `(rows, tokens)`: their states `(rows, tokens, width)`, and where it stands then."""
         stack = self.backbone.stacks[str(self.backbone.predicts)]
         count = ids.shape[1]
@@ -38,7 +41,7 @@ class Continuation:
             self, hidden=output.states[:, -1], cache=output.cache, position=self.position + count
         )
 
-    def predicting(self, targets: Tensor, intercept: Interceptor) -> Tensor:
+    def predicting(self, targets: Tensor, intercept: "Interceptor") -> Tensor:
         """States that predict targets `(rows, tokens)`, `IGNORED` at padding: `(rows, tokens, width)`."""
         states = self.hidden[:, None]
         if targets.shape[1] == 1:
@@ -46,7 +49,7 @@ class Continuation:
         read = targets[:, :-1].masked_fill(targets[:, :-1] == IGNORED, self.backbone.pad)
         return torch.cat([states, self.extend(read, intercept)[0]], 1)
 
-    def logits(self, intercept: Interceptor) -> Tensor:
+    def logits(self, intercept: "Interceptor") -> Tensor:
         """Of the next token, `(rows, vocabulary)`."""
         return self.backbone.output(self.hidden[:, None], intercept)[:, 0]
 

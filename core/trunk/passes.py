@@ -3,20 +3,22 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.stack import Insert, Stack, StackCache
 from multigraft.core.trunk.continuation import Continuation
 from multigraft.core.trunk.run_stack import At, StackOutput, of_columns, run_stack
-from multigraft.core.types.arranged import Arranged
 from multigraft.core.types.tokens import Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.backbone import Backbone
+    from multigraft.core.interfaces.interceptor import Interceptor
+    from multigraft.core.types.arranged import Arranged
 
 Run = tuple[str, Literal["whole", "beginning", "rest"]]
 """A run of a stack: of all that it reads, or of what is read before the first target is decoded and then the rest."""
@@ -47,9 +49,9 @@ class Passes:
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: "Backbone",
         texts: Texts,
-        intercept: Interceptor,
+        intercept: "Interceptor",
         inserts: Sequence[Insert] = (),
         taps: Mapping[str, Collection[At]] = {},
         checkpoint: bool = False,
@@ -133,11 +135,11 @@ class Passes:
         )
 
     @cached_property
-    def _whole(self) -> Arranged:
+    def _whole(self) -> "Arranged":
         return self.backbone.arrange(self.texts.ids, self.texts.mask, self.texts.targets)
 
     @cached_property
-    def _begun(self) -> Arranged:
+    def _begun(self) -> "Arranged":
         return self.backbone.arrange(self.texts.ids, self.texts.mask, None)
 
     def _text(self, stack: Stack) -> Tokens | Tensor | None:
@@ -173,7 +175,7 @@ class Passes:
         )
 
 
-def runs_for(backbone: Backbone, reads: Collection[str], split: bool) -> tuple[Run, ...]:
+def runs_for(backbone: "Backbone", reads: Collection[str], split: bool) -> tuple[Run, ...]:
     """The runs that needs take, each behind those whose states it reads; none where nothing of the backbone is read.
 
     Args:
@@ -198,7 +200,7 @@ def runs_for(backbone: Backbone, reads: Collection[str], split: bool) -> tuple[R
     return tuple(runs)
 
 
-def idle_run(backbone: Backbone, run: Run) -> Tensor:
+def idle_run(backbone: "Backbone", run: Run) -> Tensor:
     """The layers of a run over a padding token, with nothing of a batch or a graft: `(1, 1, width)`."""
     ids = torch.full((1, 1), backbone.pad, device=backbone.word_table().device)
     given, plain = backbone.arrange(ids, torch.ones_like(ids, dtype=torch.bool), None).inputs, NoGraft()

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recomputed
 
-from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.stack import (
     Insert,
     LayerCache,
@@ -19,6 +18,9 @@ from multigraft.core.interfaces.stack import (
     joined_masks,
 )
 from multigraft.core.types.tokens import Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.interceptor import Interceptor
 
 At = int | Literal["embedding"]
 
@@ -44,7 +46,7 @@ class StackOutput:
 def run_stack(
     stack: Stack,
     tokens: Tokens,
-    intercept: Interceptor,
+    intercept: "Interceptor",
     *,
     memory: Tokens | None = None,
     inserts: Sequence[Insert] = (),
@@ -103,7 +105,7 @@ class _Way:
         self,
         stack: Stack,
         tokens: Tokens,
-        intercept: Interceptor,
+        intercept: "Interceptor",
         memory: Tokens | None,
         inserts: Sequence[Insert],
         text: Tokens | Tensor | None,
@@ -149,7 +151,7 @@ class _Way:
             return own
         return replace(of_columns(own, slice(0, self._text.shape[1])), mask=self._text)
 
-    def shared(self, past: Seen | None) -> tuple[LayerInputs, Interceptor]:
+    def shared(self, past: Seen | None) -> tuple[LayerInputs, "Interceptor"]:
         """Masks and the like for the next layer, anew only where tokens or past have changed."""
         if self._at is None or past is not self._past:
             self._past = past
@@ -201,7 +203,7 @@ class _Recomputed:
         self._layer = layer
 
     def __call__(
-        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: "Interceptor"
     ) -> tuple[Tensor, LayerCache | None]:
         result: tuple[Tensor, LayerCache | None] = recomputed(
             self._layer, x, shared, cache, intercept, use_reentrant=False

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from multigraft.core.types.row import Row
-from multigraft.core.types.sample import Sample
+if TYPE_CHECKING:
+    from multigraft.core.types.row import Row
+    from multigraft.core.types.sample import Sample
 
 IGNORED = -100
 """Target id that counts in no loss."""
@@ -112,7 +113,7 @@ class Batch:
     """Rows in the order of `segments`; one row a sample."""
 
     segments: tuple[Segment, ...]
-    rows: tuple[Row, ...]
+    rows: tuple["Row", ...]
     """The rows as they were prepared, on the host."""
     texts: Mapping[str, TextBatch]
     """`text`, `target`, and what objectives have added; a row that has none of a name has no token there."""
@@ -123,7 +124,7 @@ class Batch:
     media: tuple[MediaItems, ...]
 
     @property
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self) -> tuple["Sample", ...]:
         """The sample of each row."""
         return tuple(row.sample for row in self.rows)
 

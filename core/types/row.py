@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from multigraft.core.types.sample import Sample
+if TYPE_CHECKING:
+    from multigraft.core.types.sample import Sample
 
 TEXT, TARGET = "text", "target"
 """Names of the text that goes in and of the one that should come out."""
@@ -26,7 +28,7 @@ class TextRow:
 class Row:
     """A sample with its texts as tokens."""
 
-    sample: Sample
+    sample: "Sample"
     texts: Mapping[str, TextRow]
     """`TEXT`, `TARGET` and what objectives add, by name."""
     cut: frozenset[str] = frozenset()

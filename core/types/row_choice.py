@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from multigraft.core.types.batch import Segment
 from multigraft.core.types.tokens import Tokens
+
+if TYPE_CHECKING:
+    from multigraft.core.types.batch import Segment
 
 
 @dataclass(frozen=True)
 class RowChoice:
     """Whole segments of a batch of `rows` rows, in its order."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple["Segment", ...]
     """Numbered in the batch."""
     rows: int
 
@@ -34,7 +37,7 @@ class RowChoice:
                 found.append((segment.start, segment.stop))
         return found
 
-    def __contains__(self, segment: Segment) -> bool:
+    def __contains__(self, segment: "Segment") -> bool:
         return segment in self.segments
 
     def take(self, x: Tensor) -> Tensor:
@@ -53,14 +56,14 @@ class RowChoice:
             None if positions is None else self.take(positions),
         )
 
-    def bounds(self, segments: Sequence[Segment]) -> list[int]:
+    def bounds(self, segments: Sequence["Segment"]) -> list[int]:
         """First chosen row of each of the batch's segments, and behind the last: one that is not chosen has none."""
         found = [0]
         for segment in segments:
             found.append(found[-1] + (segment.stop - segment.start if segment in self.segments else 0))
         return found
 
-    def local(self, segment: Segment) -> Segment:
+    def local(self, segment: "Segment") -> "Segment":
         """One of its segments, numbered among the chosen rows."""
         before = sum(each.stop - each.start for each in self.segments if each.start < segment.start)
         return replace(segment, start=before, stop=before + segment.stop - segment.start)

@@ -1,10 +1,10 @@
-"""The quickstart's training step beside that of an earlier commit: pairs of 20 steps, one process each, in turns.
+"""The quickstart's training step beside that of an earlier commit: pairs of trainings, one process each, in turns.
 
     git worktree add --detach /tmp/earlier COMMIT    # with an `.editable` folder of links, as `pip install -e` makes it
     python benchmarks/step/run.py /tmp/earlier DATA
 
-DATA is a folder of `multigraft data quickstart DATA --limit 400 --episodes 300`, encoded by the first run. Each pair's
-seconds are added to pairs.json beside this file; `--table` prints the median of their ratios.
+DATA is a folder of `multigraft data quickstart DATA --limit 400 --episodes 300`. Each pair is added to pairs.json
+beside this file: where a step's seconds go, earlier and now. `--table` prints the medians, and that of the ratios.
 """
 
 import json
@@ -12,34 +12,46 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PAIRS = HERE / "pairs.json"
-STEPS, WANTED = 20, 7
+STEPS, WANTED = 50, 7
 
 
-def seconds(tree, data):
-    """Seconds that a training of 20 steps spends in its steps."""
+def metadata(tree, folder):
+    """The names by which a tree's own plugins are found, as an installation would leave them."""
+    project = tomllib.loads((Path(tree) / "pyproject.toml").read_text())["project"]
+    info = Path(folder) / "multigraft-0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: multigraft\nVersion: 0\n")
+    lines = []
+    for group, points in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def parts(tree, data):
+    """Seconds of each part of a step."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["train", str(ROOT / "configs" / "quickstart.yaml"), "--run", f"{folder}/run"]
-        for override in (
-            f"data.root={data}",
-            f"train.steps={STEPS}",
-            "eval.split=none",
-            "eval.final_split=none",
-            "eval.controls=[]",
-        ):
-            words += ["--set", override]
-        environment = {**os.environ, "PYTHONPATH": str(Path(tree) / ".editable"), "OMP_NUM_THREADS": "2"}
+        (Path(folder) / "names").mkdir()
+        names = metadata(tree, f"{folder}/names")
+        path = os.pathsep.join([str(names), str(Path(tree) / ".editable")])
+        words = [HERE / "parts.py", Path(tree) / "configs" / "quickstart.yaml", f"{folder}/run", data, STEPS]
         done = subprocess.run(
-            [sys.executable, "-m", "multigraft", *words], env=environment, cwd=folder, capture_output=True, text=True
+            [sys.executable, *map(str, words)],
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "2"},
+            cwd=folder,
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise SystemExit(done.stderr)
-        return json.loads(Path(f"{folder}/run/results.json").read_text())["seconds"]["train"]
+        return json.loads(done.stdout.splitlines()[-1])
 
 
 def pairs():
@@ -48,9 +60,14 @@ def pairs():
 
 def table():
     found = pairs()
-    ratios = [new / old for old, new in found]
-    print(f"{len(found)} pairs of {STEPS} steps: {median(old for old, _ in found):.2f} s earlier, "
-          f"{median(new for _, new in found):.2f} s now; median ratio {median(ratios):.3f}")  # fmt: skip
+    names = dict.fromkeys(name for pair in found for each in pair for name in each)
+    print(f"{len(found)} pairs of {STEPS} steps, milliseconds of a step (median)\n")
+    print("| part | earlier | now |\n|---|---|---|")
+    for name in names:
+        shown = [median(pair[side].get(name, 0.0) for pair in found) * 1000 for side in (0, 1)]
+        print(f"| {name} | {shown[0]:.1f} | {shown[1]:.1f} |")
+    whole = [[each["steps"] + each["waiting for data"] for each in pair] for pair in found]
+    print(f"\nmedian ratio of steps with waiting, now to earlier: {median(now / old for old, now in whole):.3f}")
 
 
 if __name__ == "__main__":
@@ -58,6 +75,6 @@ if __name__ == "__main__":
         earlier, data = sys.argv[1:]
         while len(pairs()) < WANTED:
             trees = (earlier, ROOT) if len(pairs()) % 2 == 0 else (ROOT, earlier)
-            took = {tree: seconds(tree, data) for tree in trees}
-            PAIRS.write_text(json.dumps([*pairs(), [took[earlier], took[ROOT]]]) + "\n")
+            took = {str(tree): parts(tree, data) for tree in trees}
+            PAIRS.write_text(json.dumps([*pairs(), [took[str(earlier)], took[str(ROOT)]]], indent=1) + "\n")
     table()

@@ -10,8 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from multigraft.core.data.collate import collate
-from multigraft.core.data.rows import RowMaker, TextLimits
-from multigraft.core.data.tokens import within
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.file_media import FileMedia
 from multigraft.core.evaluation.loaded import Loaded, load_all
@@ -20,6 +18,7 @@ from multigraft.core.evaluation.scoring import lost_texts
 from multigraft.core.interfaces.objective import TaskBatch, TaskOutputs
 from multigraft.core.model.devices import device_of
 from multigraft.core.model.model import rows_of
+from multigraft.core.model.rows import row_maker
 from multigraft.core.model.together import run_together
 from multigraft.core.registry.registry import Registry, default_registry
 from multigraft.core.suggest import did_you_mean
@@ -206,14 +205,8 @@ class Predictor:
 
     def _rows(self, name: str, samples: Sequence[Sample]) -> list["Row"]:
         """The rows of one graft, within the limits of its tasks."""
-        graft, longest = self._grafts[name], self._first.model.backbone.longest
-        tasks = {task: graft.saved.recipe.tasks[task] for task in graft.saved.tasks}
-        limits = {
-            task: TextLimits(within(each.text_limit, longest.input), within(each.target_limit, longest.output))
-            for task, each in tasks.items()
-        }
-        prepare = {task: [each.objective.prepare for each in graft.model.objectives[task]] for task in tasks}
-        maker = RowMaker(self._first.model.backbone, limits, prepare)
+        graft = self._grafts[name]
+        maker = row_maker(graft.model, graft.saved.recipe.tasks)
         return maker.rows([sample for sample in samples if sample.graft == name])
 
     def _with_tokens(self, questions: Sequence[Prepared]) -> list[Sample]:

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import torch
 
 from multigraft.core.data.collate import collate
-from multigraft.core.data.rows import RowMaker, TextLimits
-from multigraft.core.data.tokens import tokenize_targets, within
+from multigraft.core.data.tokens import tokenize_targets
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.evaluator import Evaluator, Said, SaidRow
 from multigraft.core.interfaces.metric import Metric
 from multigraft.core.model.model import Model
+from multigraft.core.model.rows import row_maker
 from multigraft.core.model.task_objective import ObjectiveLoss
 from multigraft.core.options.options import TaskOptions
 from multigraft.core.registry.registry import Registry
@@ -154,11 +154,8 @@ def answered(
 ) -> tuple[list[Said], list[set[str]]]:
     """What is said about each sample, and what of its input (`context`, `choices`, `question`) or of its `candidates`
     was cut; all samples are of one task. With `loss`, their loss is added there."""
-    name, longest = samples[0].task, model.backbone.longest
-    text_limit, target_limit = within(options.text_limit, longest.input), within(options.target_limit, longest.output)
-    prepare = {name: [each.objective.prepare for each in model.objectives[name]]}
-    maker = RowMaker(model.backbone, {name: TextLimits(text_limit, target_limit)}, prepare)
-    batch = collate(maker.rows(samples), [name]).to(device)
+    name = samples[0].task
+    batch = collate(row_maker(model, {name: options}).rows(samples), [name]).to(device)
     return _said(model, batch, loss), lost_texts(model.backbone, batch, lambda segment: model.evaluators[segment.task])
 
 

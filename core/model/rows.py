@@ -1,5 +1,6 @@
 """How the samples of a model's tasks become rows."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from multigraft.core.data.rows import RowMaker, TextLimits
@@ -7,15 +8,15 @@ from multigraft.core.data.tokens import within
 
 if TYPE_CHECKING:
     from multigraft.core.model.model import Model
-    from multigraft.core.recipe.recipe import Recipe
+    from multigraft.core.options.options import TaskOptions
 
 
-def row_maker(model: "Model", recipe: "Recipe") -> RowMaker:
-    """Texts are cut to the recipe's limits, or to what the backbone takes; then the objectives prepare them."""
+def row_maker(model: "Model", tasks: "Mapping[str, TaskOptions]", seed: int = 0) -> RowMaker:
+    """Texts are cut to the tasks' limits, or to what the backbone takes; then the objectives prepare them."""
     longest = model.backbone.longest
     limits = {
         name: TextLimits(within(task.text_limit, longest.input), within(task.target_limit, longest.output))
-        for name, task in recipe.tasks.items()
+        for name, task in tasks.items()
     }
     prepare = {task: [each.objective.prepare for each in own] for task, own in model.objectives.items()}
-    return RowMaker(model.backbone, limits, prepare, recipe.train.seed)
+    return RowMaker(model.backbone, limits, prepare, seed)

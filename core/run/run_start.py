@@ -15,8 +15,13 @@ def take_start(run: OpenRun) -> Start | None:
     Raises:
         MultigraftError: there is no such graft, or none that fits.
     """
-    start, graft = run.recipe.graft.start, run.model.graft.bank
-    return None if start is None else start_from(start_graft(start, run.folder), graft, run.trunk.fingerprints)
+    start, bank = run.recipe.graft.start, run.model.graft.bank
+    if start is None:
+        return None
+    taken = start_from(start_graft(start, run.folder), bank, run.trunk.fingerprints)
+    if bank.teacher:
+        bank.add_teacher()
+    return taken
 
 
 def keep_start(run: OpenRun) -> None:

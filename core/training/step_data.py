@@ -44,7 +44,7 @@ class StepMaker:
     def __init__(self, run: "OpenRun") -> None:
         recipe, model = run.recipe, run.model
         self._objectives, self._order = model.objectives, list(recipe.tasks)
-        self._rows: RowMaker = row_maker(model, recipe)
+        self._rows: RowMaker = row_maker(model, recipe.tasks, recipe.train.seed)
         self._size = recipe.train.micro_batch
         self._unlearned = {name for name, task in recipe.tasks.items() if task.weight == 0}
         self._pinned = run.accelerator.device.type == "cuda"

@@ -15,6 +15,7 @@ from torch.testing import assert_close
 from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.run.run_setup import open_run
+from multigraft.core.run.run_start import take_start
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer
 from multigraft.core.training.step_data import StepMaker
@@ -135,6 +136,15 @@ def test_a_checkpoint_with_a_damaged_queue_is_refused(train, tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(MultigraftError, match=r"objectives\.safetensors is damaged"):
         train(tmp_path / "run", *recipe("queue"), resume=True)
+
+
+def test_a_teacher_begins_where_a_training_from_a_saved_graft_begins(straight, recipe_file, registry, tmp_path):
+    chosen = load_recipe(recipe_file, (*recipe("queue"), f"graft.start=run:{straight}"), registry)
+    with open_run(chosen, registry, tmp_path) as run:
+        take_start(run)
+        bank = run.model.graft.bank
+        assert any(not torch.equal(value, bank.start_value(key)) for key, value in bank.trained().items())
+        assert all(torch.equal(value, bank.teacher[key]) for key, value in bank.trained().items())
 
 
 @pytest.mark.parametrize("objectives", [("masked",), ("queue",), ("masked", "queue")])

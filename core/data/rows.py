@@ -41,10 +41,11 @@ class RowMaker:
     def rows(self, samples: Sequence["Sample"]) -> list[Row]:
         """A row for each sample, in their order."""
         made: list[Row | None] = [None] * len(samples)
+        vocabulary = self.backbone.vocabulary
         for task in dict.fromkeys(sample.task for sample in samples):
             numbers = [number for number, sample in enumerate(samples) if sample.task == task]
             for number, row in zip(numbers, self._of_task(task, [samples[each] for each in numbers]), strict=True):
-                made[number] = self._prepared(row)
+                made[number] = self._prepared(row, vocabulary)
         return [row for row in made if row is not None]
 
     def _of_task(self, task: str, samples: Sequence["Sample"]) -> list[Row]:
@@ -57,12 +58,12 @@ class RowMaker:
             for sample, text, target, lost, other in zip(samples, texts, wanted, cut, cut_targets, strict=True)
         ]
 
-    def _prepared(self, row: Row) -> Row:
+    def _prepared(self, row: Row, vocabulary: "Vocabulary") -> Row:
         sample, draw = row.sample, None
         if sample.epoch is not None:
             draw = random.Random(seeded("prepare", self.seed, sample.epoch, sample.annotation.id))
         for prepare in self.prepare.get(row.task, ()):
-            row = prepare(row, draw, self.backbone.vocabulary)
+            row = prepare(row, draw, vocabulary)
         return row
 
 

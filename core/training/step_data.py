@@ -13,6 +13,7 @@ from multigraft.core.training.micro_batches import micro_batches
 if TYPE_CHECKING:
     from multigraft.core.data.rows import RowMaker
     from multigraft.core.data.stream import Drawn
+    from multigraft.core.model.task_objective import TaskObjective
     from multigraft.core.run.open_run import OpenRun
     from multigraft.core.types.batch import Batch
     from multigraft.core.types.row import Row
@@ -45,7 +46,7 @@ class StepMaker:
         recipe, model = run.recipe, run.model
         self._objectives, self._order = model.objectives, list(recipe.tasks)
         self._rows: RowMaker = row_maker(model, recipe.tasks, recipe.train.seed)
-        self._size = recipe.train.micro_batch
+        self._size, self._shapes = recipe.train.micro_batch, model.shapes
         self._unlearned = {name for name, task in recipe.tasks.items() if task.weight == 0}
         self._pinned = run.accelerator.device.type == "cuda"
 
@@ -88,12 +89,15 @@ class StepMaker:
             return []
         size = self._size or len(rows)
         if size < len(rows):
-            whole = [name for name, own in self._objectives.items() if not all(o.objective.splittable for o in own)]
+            whole = [task for task, own in self._objectives.items() if any(map(self._sees_all_rows, own))]
             if whole:
                 raise MultigraftError(
                     f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
                 )
         return micro_batches(rows, size)
+
+    def _sees_all_rows(self, own: "TaskObjective") -> bool:
+        return not own.objective.splittable or bool(own.objective.feature_shapes(self._shapes))
 
 
 def steps(run: "OpenRun", first: int, stop: int) -> Iterator[StepData]:

@@ -77,8 +77,8 @@ class IsolatedDecoders:
 
     def close(self) -> None:
         """End all processes."""
-        for _ in range(self._processes):
-            process = self._slots.get()
+        taken = [self._slots.get() for _ in range(self._processes)]
+        for process in taken:
             if process is not None:
                 process.end()
             self._slots.put(None)

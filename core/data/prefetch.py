@@ -1,7 +1,7 @@
 """Works ahead in threads and hands results over in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import Full, Queue
@@ -29,7 +29,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def ahead(items: Iterator[Item], room: int) -> Iterator[Item]:
+def ahead(items: Iterator[Item], room: int) -> Generator[Item]:
     """The items, made by a thread of its own up to `room` of them in advance; an error comes where its item would."""
     made: Queue[tuple[Item | None, BaseException | None]] = Queue(room)
     stopped = Event()

@@ -62,10 +62,10 @@ class Loaded:
             MultigraftError: it trains none.
         """
         every = [each.objective for each in self.model.objectives[rows.task]]
-        objective = next((each for each in every if each.feature_shapes(self.model.shapes)), None)
+        objective = next((each for each in every if each.embeds), None)
         if objective is None:
             raise MultigraftError(f"the objective of task {rows.task!r} trains no vectors of texts or media")
-        return objective.features(rows, outputs)
+        return objective.embeddings(rows, outputs)
 
 
 def load_all(folders: Mapping[str, Path], registry: "Registry") -> dict[str, Loaded]:
@@ -103,7 +103,7 @@ def _load(saved: Artifact, trunk: Trunk, registry: "Registry") -> Loaded:
 
 def _refuse_other_trunk(saved: Artifact, first: Artifact, count: int) -> None:
     ours, theirs = saved.recipe, first.recipe
-    if (ours.trunk.encoder, ours.trunk.backbone) != (theirs.trunk.encoder, theirs.trunk.backbone):
+    if (ours.trunk.modalities, ours.trunk.backbone) != (theirs.trunk.modalities, theirs.trunk.backbone):
         raise MultigraftError(f"{saved.folder} has another trunk than {first.folder}, and they answer over one")
     if (ours.device, ours.train.precision) != (theirs.device, theirs.train.precision):
         raise MultigraftError(f"{saved.folder} is computed in another precision or place than {first.folder}")

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -112,18 +113,15 @@ def score_control(run: OpenRun, control: str, split: str) -> tuple[dict[str, Any
     """As `control_scores`, and the tasks of which a control changes no sample."""
     check_controls([control])
     untrained = CONTROLS[control].untrained
-    saved = run.model.graft.bank.snapshot() if untrained else {}
-    if untrained:
-        _set_back(run)
     scores: dict[str, Any] = {}
     left_out: dict[str, LeftOutSamples] = {}
-    for name in (name for name, options in run.recipe.tasks.items() if split in options.data):
-        report, left = _under_control(run, name, split, control)
-        if report is None:
-            left_out[name] = left
-        else:
-            scores[name] = report | ({"left_out": left} if left else {})
-    run.model.graft.bank.restore(saved)
+    with _set_back(run) if untrained else nullcontext():
+        for name in (name for name, options in run.recipe.tasks.items() if split in options.data):
+            report, left = _under_control(run, name, split, control)
+            if report is None:
+                left_out[name] = left
+            else:
+                scores[name] = report | ({"left_out": left} if left else {})
     return scores, left_out
 
 
@@ -148,15 +146,24 @@ def _controlled_rows(
     return without(rows, left_out), by_reason(left_out)
 
 
-def _set_back(run: OpenRun) -> None:
-    """Give the graft the values that training began with; those of a trunk that is trained in place come from a fresh
-    one."""
+@contextmanager
+def _set_back(run: OpenRun) -> Iterator[None]:
+    """Within the block graft and teacher have the values that training began with; those of a trunk that is trained in
+    place come from a fresh one."""
     bank = run.model.graft.bank
+    saved, teacher = bank.snapshot(), bank.teacher
     bank.restart()
     if bank.adopted:
         fresh = dict(build_trunk(run.recipe, run.registry).backbone.model.named_parameters(prefix="backbone"))
         bank.restore({key: fresh[key.part] for key in bank.adopted})
-    take_start(run)
+    try:
+        if teacher:
+            bank.add_teacher()
+        take_start(run)
+        yield
+    finally:
+        bank.restore(saved)
+        bank.teacher = teacher
 
 
 def task_predictions(

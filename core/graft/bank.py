@@ -66,6 +66,7 @@ class Bank:
         self._by_slot: list[Tensor] = []
         self.teacher: dict[Key, Tensor] = {}
         """Moving averages of the trained tensors; empty where nobody learns from them."""
+        self._teaching = False
 
     def declare(self, key: Key, part: Part, overlay: bool = False) -> int:
         """Make room for a tensor; equal keys are one tensor and must agree on the shape.
@@ -133,8 +134,8 @@ class Bank:
     @torch.no_grad()
     def move_teacher(self, momentum: float) -> None:
         """`momentum * teacher + (1 - momentum) * student`, after the student has moved (He et al. 2020)."""
-        for key, value in self.trained().items():
-            self.teacher[key].lerp_(value, 1 - momentum)
+        trained = self.trained()
+        torch._foreach_lerp_([self.teacher[key] for key in trained], list(trained.values()), 1 - momentum)
 
     @contextmanager
     def taught(self) -> Iterator[None]:
@@ -143,9 +144,12 @@ class Bank:
         Raises:
             MultigraftError: there is no teacher.
         """
+        if self._teaching:
+            yield
+            return
         if not self.teacher:
             raise MultigraftError("an objective reads a teacher's states, and this graft has no teacher")
-        students = self._values
+        students, self._teaching = self._values, True
         self._use({**students, **{k: v for k, v in self.teacher.items() if k not in self.adopted}})
         self._exchange_adopted()
         try:
@@ -153,6 +157,7 @@ class Bank:
         finally:
             self._exchange_adopted()
             self._use(students)
+            self._teaching = False
 
     def _use(self, values: dict[Key, Tensor]) -> None:
         self._values = values
@@ -161,6 +166,8 @@ class Bank:
     def _exchange_adopted(self) -> None:
         for key, parameter in self.adopted.items():
             parameter.data, self.teacher[key] = self.teacher[key], parameter.data
+        if self.adopted:
+            torch.clear_autocast_cache()  # it knows a parameter's cast by the parameter
 
     def snapshot(self) -> dict[Key, Tensor]:
         """Copies of the trained tensors."""

@@ -117,7 +117,9 @@ class BatchPasses:
     def prompts(self, values: str) -> Prompts:
         """The prompts of all passes with these values."""
         if values not in self._prompts:
-            rows = self._chosen(lambda need: need.view.values == values and need.view.media and need.what != "media")
+            rows = self._chosen(
+                lambda need: need.view.values == values and need.view.media and need.what not in ("media", "pairs")
+            )
             self._prompts[values] = Prompts(self.trunk.prompts, self.media(values), rows)
         return self._prompts[values]
 

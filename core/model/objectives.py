@@ -1,7 +1,7 @@
 """The objectives of a recipe's tasks, with their modules, their state and the teacher that they learn from."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,16 +10,18 @@ from torch import Tensor, nn
 from multigraft.core.data.seeding import seeded
 from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.graft.attach import ModuleParts, add_module
+from multigraft.core.interfaces.objective import Shapes
 from multigraft.core.model.methods import sharing_rule
 from multigraft.core.model.task_objective import TaskObjective, shapes_of
-from multigraft.core.types.need import Need, View
+from multigraft.core.types.need import View
 
 if TYPE_CHECKING:
     from multigraft.core.graft.attachment import Graft, GraftModule
     from multigraft.core.interfaces.backbone import Backbone
-    from multigraft.core.interfaces.objective import Head, Objective, Shapes
+    from multigraft.core.interfaces.objective import Head, Objective
     from multigraft.core.model.model import Model
     from multigraft.core.model.trunk import Trunk
+    from multigraft.core.options.base import Options
     from multigraft.core.recipe.recipe import Recipe
     from multigraft.core.registry.registry import Registry
 
@@ -38,16 +40,28 @@ def build_objectives(recipe: "Recipe", registry: "Registry", backbone: "Backbone
             objective: Objective = registry.build("objectives", options)
             if refusal := objective.refuse_backbone(backbone):
                 raise OptionError((), refusal)
-            if recipe.train.shard and (further := _beyond_sharding(objective.needs)):
-                raise OptionError((), f"with `train.shard` no objective can read {further}")
+            if recipe.train.shard and (further := _beyond_sharding(objective)):
+                raise OptionError((), f"with `train.shard` no objective can read {further}", "leave out `train.shard`")
         found.append(objective)
     return found
 
 
-def _beyond_sharding(needs: Collection[Need]) -> str:
-    """What a process without rows could not take part in."""
-    views = [need.view for need in needs if need.view != View()]
-    return str(views[0]) if views else ""
+def _beyond_sharding(objective: "Objective") -> str:
+    """What a process without rows could not take part in, layer by layer."""
+    views = [need.view for need in objective.needs if need.view != View()]
+    if views:
+        return str(views[0])
+    if any(need.what == "pairs" for need in objective.needs):
+        return "other pairs of texts and media"
+    shared = objective.feature_shapes(Shapes(1, _AnyModality()))
+    return "features of other processes" if shared else ""
+
+
+class _AnyModality(dict[str, int]):
+    """A width for whatever is asked."""
+
+    def __missing__(self, modality: str) -> int:
+        return 1
 
 
 def add_objectives(
@@ -63,6 +77,7 @@ def _of_task(
 ) -> list[TaskObjective]:
     found, names = [], Counter[str]()
     modules: dict[str, GraftModule[nn.Module]] = {}
+    owners: dict[str, Options] = {}
     built = build_objectives(recipe, registry, trunk.backbone, task)
     for number, (options, objective) in enumerate(zip(recipe.tasks[task].objective, built, strict=True)):
         kind = options.kind.rpartition("/")[2]
@@ -72,7 +87,11 @@ def _of_task(
         with below("tasks", task, "objective", number):
             for name, head in heads.items():
                 rule = sharing_rule(registry, options.sharing, recipe)
-                modules[name] = _joined(modules.get(name), head) or add_module(
+                if name in modules and owners[name] != options.sharing:
+                    told = f"its module {name!r} is that of another objective, which says another `sharing`"
+                    raise OptionError(("sharing",), told, "say the same for both")
+                owners[name] = options.sharing
+                modules[name] = _joined(name, modules.get(name), head) or add_module(
                     graft, f"head-{task}-{name}", head, ModuleParts(head.initial, home=f"head-{name}"), rule, [task]
                 )
         own = {name: modules[name] for name in heads}
@@ -82,7 +101,7 @@ def _of_task(
     return found
 
 
-def _joined(known: "GraftModule[nn.Module] | None", head: "Head") -> "GraftModule[nn.Module] | None":
+def _joined(name: str, known: "GraftModule[nn.Module] | None", head: "Head") -> "GraftModule[nn.Module] | None":
     """The module of this name that another objective of the task has declared.
 
     Raises:
@@ -92,7 +111,7 @@ def _joined(known: "GraftModule[nn.Module] | None", head: "Head") -> "GraftModul
         return None
     shapes = [{name: value.shape for name, value in each.named_parameters()} for each in (known.module, head)]
     if type(known.module) is not type(head) or shapes[0] != shapes[1]:
-        raise MultigraftError(f"two objectives of a task declare different modules of the name {known.name!r}")
+        raise MultigraftError(f"two objectives of a task declare different modules of the name {name!r}")
     return known
 
 

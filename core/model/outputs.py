@@ -108,6 +108,8 @@ class SegmentOutputs:
 
     def repaired(self, texts: Tensor, media: Tensor) -> "PairOutputs":
         """Other pairs of these rows' texts and media: rows of this segment by number, `(pairs,)` each."""
+        if not any(need.what == "pairs" and need.view == self._view for need in self._all.needs_of(self._segment)):
+            raise self._unnamed("pairs")
         passes = self._all.repaired(self._view, self._alone, texts, media)
         return PairOutputs(passes, self._all, self._view)
 
@@ -142,6 +144,9 @@ class SegmentOutputs:
         return self._all.computing(self._view.values)
 
     def _kinds(self, modality: str) -> list["RowTokens"]:
+        needs = self._all.needs_of(self._segment)
+        if not any(need.what == "media" and need.view.values == self._view.values for need in needs):
+            raise self._unnamed("media")
         kinds = self._all.media(self._view.values).of(self._alone)
         return [kind for kind in kinds if kind.media.modality == modality]
 
@@ -165,11 +170,14 @@ class SegmentOutputs:
         """
         run = self._run(what, stack)
         if self._segment not in self._all.rows(self._view, run):
-            raise MultigraftError(
-                f"task {self._segment.task!r}: {what!r} of {self._view} is asked for, and no `needs` names it"
-            )
+            raise self._unnamed(what)
         passes, rows = self._all.of(self._view, run)
         return passes, rows.local(self._segment).rows
+
+    def _unnamed(self, what: str) -> MultigraftError:
+        return MultigraftError(
+            f"task {self._segment.task!r}: {what!r} of {self._view} is asked for, and no `needs` names it"
+        )
 
     def _run(self, what: str, stack: str) -> Run:
         runs = runs_for(self._backbone, [what], self._all.split(self._view))

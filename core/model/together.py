@@ -10,7 +10,7 @@ from multigraft.core.model.model import Model, evaluator_outputs
 from multigraft.core.model.outputs import SegmentOutputs
 from multigraft.core.model.values import Values
 from multigraft.core.types.batch import Batch, Segment
-from multigraft.core.types.need import EVERYTHING
+from multigraft.core.types.need import EVERYTHING, Need
 
 
 def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> dict[Segment, SegmentOutputs]:
@@ -38,5 +38,11 @@ def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> d
         *(graft.bank for graft in grafts.values()),
     )
     trunk = replace(first.trunk, prompts=tuple(prompts))
-    passes = BatchPasses(trunk, batch, dict.fromkeys(batch.segments, EVERYTHING), values)
+    needs = {segment: _needs(models[segment.graft], segment.task) for segment in batch.segments}
+    passes = BatchPasses(trunk, batch, needs, values)
     return {segment: evaluator_outputs(models[segment.graft], passes, segment) for segment in batch.segments}
+
+
+def _needs(model: Model, task: str) -> set[Need]:
+    """What answers, scores and vectors may read of a task's rows; what is not asked for is not made."""
+    return {need for need in {*EVERYTHING, *model.needs_of(task)} if need.view.values == "student"}

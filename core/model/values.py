@@ -1,7 +1,7 @@
 """Whose tensors act in a pass: those that are trained, or the teacher's."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,7 +21,7 @@ class Values:
     """
 
     def __init__(self, student: "Interceptor", teacher: Callable[[], "Interceptor"], *banks: "Bank") -> None:
-        self._made = {"student": student}
+        self._made, self._learned = {"student": student}, torch.is_grad_enabled()
         self._teacher, self._banks = teacher, banks
 
     def at_sites(self, values: str) -> "Interceptor":
@@ -32,8 +32,9 @@ class Values:
         return self._made[values]
 
     def computing(self, values: str) -> AbstractContextManager[object]:
-        """The context that passes run in: the teacher's have no gradient."""
-        return nullcontext() if values == "student" else self._teaching()
+        """The context that passes run in: the teacher's have no gradient, and the student's have one wherever they are
+        first asked for, since others may read them."""
+        return torch.set_grad_enabled(self._learned) if values == "student" else self._teaching()
 
     @contextmanager
     def _teaching(self) -> Iterator[None]:

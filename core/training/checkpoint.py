@@ -91,7 +91,7 @@ def load_checkpoint(run: OpenRun, folder: Path, optimizer: torch.optim.Optimizer
     check_data_go_on(state["data"], run.data)
     load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints)
     _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
-    _load_learning(folder / "state" / _LEARNING, run)
+    load_learning(folder, run)
     run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
     run.results["cut"] = state.get("cut", {})
     lines.restore(state["lines"])
@@ -155,9 +155,15 @@ def _load_optimizer(path: Path, run: OpenRun, optimizer: torch.optim.Optimizer) 
         ) from None
 
 
-def _load_learning(path: Path, run: OpenRun) -> None:
+def load_learning(folder: Path, run: OpenRun) -> None:
+    """Fill the objectives' states and the teacher from a checkpoint, where there are any.
+
+    Raises:
+        MultigraftError: they are damaged.
+    """
     if not learning_state(run.model):
         return
+    path = folder / "state" / _LEARNING
     try:
         load_learning_state(run.model, load_file(path))
     except (OSError, SafetensorError, ValueError) as error:

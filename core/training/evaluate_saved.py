@@ -8,11 +8,14 @@ from typing import Any
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.results import check_controls, check_split, final_results, write_results
 from multigraft.core.graft.saving import load_graft
+from multigraft.core.model.objectives import learning_state
 from multigraft.core.recipe.splits import final_split
 from multigraft.core.registry.registry import Registry
-from multigraft.core.run.artifact import open_artifact
+from multigraft.core.run.artifact import Artifact, open_artifact
 from multigraft.core.run.distributed import join_processes, only_run
+from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_setup import open_run
+from multigraft.core.training.checkpoint import load_learning
 from multigraft.core.training.finished import earlier_results
 
 
@@ -36,6 +39,7 @@ def evaluate_saved(folder: Path, registry: Registry, split: str | None, controls
     join_processes(saved.recipe.device)
     with only_run(folder), open_run(saved.recipe, registry, folder) as run:
         load_graft(saved.graft, run.model.graft.bank, run.trunk.fingerprints)
+        _load_learning(saved, run)
         run.results = _known(folder, wanted, run.results)
         for line in run.data.problem_lines([wanted]) if run.is_main else ():
             print(line, file=sys.stderr)
@@ -50,6 +54,14 @@ def evaluate_saved(folder: Path, registry: Registry, split: str | None, controls
         if run.is_main:
             write_results(run)
         return run.results
+
+
+def _load_learning(saved: Artifact, run: OpenRun) -> None:
+    if saved.step is not None:
+        load_learning(saved.graft.parent, run)
+    elif learning_state(run.model) and run.is_main:
+        told = "an exported graft has no queues and no teacher: losses that need them are those of a run that begins"
+        print(told, file=sys.stderr)
 
 
 def _known(folder: Path, split: str, fresh: dict[str, Any]) -> dict[str, Any]:

@@ -34,15 +34,14 @@ def cheapest_cuts(lengths: NDArray[np.float64], size: int) -> list[int]:
     costs = np.full(rows + 1, np.inf)
     costs[0] = 0
     begun: list[NDArray[np.intp]] = []
+    taken = np.arange(size, 0, -1)
+    starts = np.arange(1, rows + 1)[:, None] - taken
+    padded = np.where(starts >= 0, taken * lengths[:, None], np.inf)
     for _ in range(-(-rows // size)):
-        longer, starts = np.full(rows + 1, np.inf), np.zeros(rows + 1, np.intp)
-        for stop in range(1, rows + 1):
-            first = max(stop - size, 0)
-            ways = costs[first:stop] + np.arange(stop - first, 0, -1) * lengths[stop - 1]
-            starts[stop] = first + ways.argmin()
-            longer[stop] = ways.min()
-        costs = longer
-        begun.append(starts)
+        ways = costs[starts] + padded
+        best = ways.argmin(1)
+        costs = np.concatenate([[np.inf], ways[np.arange(rows), best]])
+        begun.append(np.concatenate([[0], starts[np.arange(rows), best]]))
     cuts, stop = [], rows
     for starts in reversed(begun):
         stop = int(starts[stop])

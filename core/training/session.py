@@ -1,7 +1,7 @@
 """A whole training session: make the steps of a run, checkpoint, score."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -77,11 +77,12 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         registry.hooks.run_started(run=run)
         losses: dict[str, float] = {}
-        for step, data in enumerate(step_data.steps(run, 0, steps)):
-            losses = trainer.step(step, data)
-            if trainer.first_move is not None:
-                _check_graft_acts(run, data)
-            registry.hooks.step_ended(run=run, step=step + 1, losses=losses)
+        with closing(step_data.steps(run, 0, steps)) as prepared:
+            for step, data in enumerate(prepared):
+                losses = trainer.step(step, data)
+                if trainer.first_move is not None:
+                    _check_graft_acts(run, data)
+                registry.hooks.step_ended(run=run, step=step + 1, losses=losses)
         return losses
 
 
@@ -116,13 +117,13 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
     run.registry.hooks.run_started(run=run)
     progress = Progress(recipe.train.steps, list(recipe.tasks), first, times=times, shown=run.is_main)
     stop = StopRequest(gentle=accelerator.num_processes == 1)
-    with times.spending("step"), progress, stop:
+    steps = step_data.steps(run, first, recipe.train.steps)
+    with closing(steps), times.spending("step"), progress, stop:
         for line in start.lines() if start else ():
             progress.message(f"{recipe.graft.start}: {line}")
         for line in (*unscored(recipe), *run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])):
             progress.message(line)
-        prepared = _timed(step_data.steps(run, first, recipe.train.steps), times)
-        for step, data in enumerate(prepared, start=first):
+        for step, data in enumerate(_timed(steps, times), start=first):
             span = span_at(step, trainer.spans)
             if len(trainer.spans) > 1 and step in (span.start, first):
                 progress.message(f"stage {span.number} of {len(trainer.spans)}: {span.in_words(recipe.tasks)}")

@@ -1,6 +1,7 @@
 """The data of a step: prepared, counted and collated on the host, before the training thread sees them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ class StepMaker:
         self._size, self._shapes = recipe.train.micro_batch, model.shapes
         self._unlearned = {name for name, task in recipe.tasks.items() if task.weight == 0}
         self._pinned = run.accelerator.device.type == "cuda"
+        self._refuse_pieces(-(-recipe.train.batch // run.rank.world))
 
     def of(self, samples: Sequence["Sample"], tasks: Sequence[str] = (), drawn: "Drawn | None" = None) -> StepData:
         """The data of a step that has these samples.
@@ -80,27 +82,26 @@ class StepMaker:
         }
 
     def _pieces(self, rows: Sequence["Row"]) -> Sequence[Sequence["Row"]]:
-        """The rows in passes of `micro_batch`.
+        """The rows in passes of `micro_batch`."""
+        return micro_batches(rows, self._size or len(rows)) if rows else []
+
+    def _refuse_pieces(self, rows: int) -> None:
+        """Refuse to cut batches of so many rows where an objective needs them whole.
 
         Raises:
-            MultigraftError: an objective needs whole batches.
+            MultigraftError: they would be cut.
         """
-        if not rows:
-            return []
-        size = self._size or len(rows)
-        if size < len(rows):
-            whole = [task for task, own in self._objectives.items() if any(map(self._sees_all_rows, own))]
-            if whole:
-                raise MultigraftError(
-                    f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
-                )
-        return micro_batches(rows, size)
+        whole = [task for task, own in self._objectives.items() if any(map(self._sees_all_rows, own))]
+        if whole and self._size is not None and self._size < rows:
+            raise MultigraftError(
+                f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
+            )
 
     def _sees_all_rows(self, own: "TaskObjective") -> bool:
         return not own.objective.splittable or bool(own.objective.feature_shapes(self._shapes))
 
 
-def steps(run: "OpenRun", first: int, stop: int) -> Iterator[StepData]:
+def steps(run: "OpenRun", first: int, stop: int) -> Generator[StepData]:
     """The data of this process's steps from `first` up to, not including, `stop`, made ahead in threads.
 
     Raises:
@@ -108,10 +109,11 @@ def steps(run: "OpenRun", first: int, stop: int) -> Iterator[StepData]:
     """
     stream, maker = run.data.stream(run.rank), StepMaker(run)
     made = (_made(maker, drawn) for drawn in stream.drawn(first, stop))
-    for data in ahead(made, _STEPS_AHEAD):
-        if data.drawn is not None:
-            stream.take(data.drawn)
-        yield data
+    with closing(ahead(made, _STEPS_AHEAD)) as prepared:
+        for data in prepared:
+            if data.drawn is not None:
+                stream.take(data.drawn)
+            yield data
 
 
 def _made(maker: StepMaker, drawn: "Drawn") -> StepData:

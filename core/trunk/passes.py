@@ -96,7 +96,7 @@ class Passes:
         if self.backbone.summary == "first":
             return states[:, 0]
         real = self.texts.mask[..., None].to(states.dtype)
-        return (states * real).sum(1) / real.sum(1)
+        return (states * real).sum(1) / real.sum(1).clamp(min=1)
 
     def text_states(self) -> Tensor:
         """Last states of the text's own tokens in the stack that reads it, `(rows, text tokens, width)`."""
@@ -182,7 +182,7 @@ def runs_for(backbone: "Backbone", reads: Collection[str], split: bool) -> tuple
         reads: `Need.what`.
         split: whether targets are read as a continuation of the beginning.
     """
-    if not set(reads) - {"media"}:
+    if not set(reads) - {"media", "pairs"}:
         return ()
     parts: set[str] = set()
     if "targets" in reads:

@@ -20,9 +20,10 @@ class View:
 class Need:
     """One thing that is read of each row; what nobody needs is not computed."""
 
-    what: Literal["targets", "beginning", "summary", "states", "media"]
+    what: Literal["targets", "beginning", "summary", "states", "media", "pairs"]
     """`targets`: states that predict the target tokens; `beginning`: where decoding begins; `summary`: what heads read;
-    `states`: the last states of all stacks; `media`: the tokens of the encoders alone."""
+    `states`: the last states of all stacks; `media`: the tokens of the encoders alone; `pairs`:
+    other pairs of texts and media, whatever is then read of them."""
     view: View = View()
 
 

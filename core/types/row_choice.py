@@ -64,7 +64,13 @@ class RowChoice:
         return found
 
     def local(self, segment: "Segment") -> "Segment":
-        """One of its segments, numbered among the chosen rows."""
+        """One of its segments, numbered among the chosen rows.
+
+        Raises:
+            ValueError: it is none of them.
+        """
+        if segment not in self.segments:
+            raise ValueError(f"{segment} is none of the chosen segments")
         before = sum(each.stop - each.start for each in self.segments if each.start < segment.start)
         return replace(segment, start=before, stop=before + segment.stop - segment.start)
 

@@ -1,7 +1,8 @@
 """`matching`: whether media and text belong together (image-text matching; ALBEF, Li et al. 2021, section 3.2).
 
 Beside each row's own pair stand its text with the media of another row, and its media with the text of another one.
-These are drawn evenly, or in proportion to how alike the student finds them; never from rows about the same media.
+These are drawn evenly, or in proportion to how alike the student finds them; never from rows about the same media, and
+only from rows of the same process.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ class Matching(Objective):
 
     def __init__(self, options: MatchingOptions) -> None:
         self.options, self.labels = options, list(options.labels)
-        self.needs = [Need("summary")]
+        self.needs = [Need("summary"), Need("pairs")]
         self._keys: View = View(values="teacher") if options.teacher else View()
         if options.negatives == "alike":
             for view in {View(), self._keys}:
@@ -50,7 +51,7 @@ class Matching(Objective):
         """Weighted sum over the pairs; a pair weighs as the row that it was made for."""
         states, weights = outputs.summary(), rows.weights
         matching = [torch.ones_like(rows.media_keys)]
-        if _differ(rows.rows):
+        if _differ([row for row in rows.rows if row.weight]):
             media, texts = self.negatives(rows, outputs)
             own = torch.arange(len(rows.rows), device=weights.device)
             pairs = outputs.repaired(torch.cat([own, texts]), torch.cat([media, own]))

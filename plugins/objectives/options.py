@@ -83,3 +83,10 @@ class MatchingOptions(ObjectiveOptions):
     """With `alike`: of the features that are compared; the module is that of `contrastive`, where the task has it."""
     temperature: float = Field(0.07, ge=0.001, le=0.5)
     """With `alike`: what scores are divided by at the start."""
+
+    @model_validator(mode="after")
+    def _likeness_alone(self) -> "MatchingOptions":
+        unused = sorted(self.model_fields_set & {"modality", "teacher", "width", "temperature"})
+        if self.negatives == "even" and unused:
+            raise ValueError(f"with `negatives: even` nothing reads {', '.join(f'`{name}`' for name in unused)}")
+        return self

@@ -26,9 +26,12 @@ CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
 _ANNOTATIONS = "multigraft.core.check.annotations"
 _ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "unused_inputs")
+_OBJECTIVES = "multigraft.core.check.objectives"
+_OBJECTIVE_CHECKS = ("least_rows", "unused_sharing", "unused_teacher")
 DEEP_CHECKS = (
     *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
     "multigraft.core.check.modalities:inputs",
+    *(f"{_OBJECTIVES}:{name}" for name in _OBJECTIVE_CHECKS),
     *(f"{_ANNOTATIONS}:{name}" for name in _ANNOTATION_CHECKS),
 )
 """Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""

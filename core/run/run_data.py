@@ -105,13 +105,17 @@ class RunData:
         """The sources that training draws from."""
         return {name: self.source(name, "train") for name in self.recipe.tasks}
 
+    def sampler(self) -> Sampler:
+        """What says how many samples of each task the batch of a step of training holds."""
+        sizes = {name: source.size for name, source in self.training_sources().items()}
+        return StagedSampler([(s.start, self._sampler(s, sizes)) for s in spans(self.recipe.train)], list(sizes))
+
     def stream(self, rank: Rank) -> Stream:
         """The stream of training for one process."""
-        sources, train = self.training_sources(), self.recipe.train
-        sizes = {name: source.size for name, source in sources.items()}
+        train = self.recipe.train
         return Stream(
-            sources,
-            StagedSampler([(span.start, self._sampler(span, sizes)) for span in spans(train)], list(sizes)),
+            self.training_sources(),
+            self.sampler(),
             self.reader,
             self.log,
             seed=train.seed,

@@ -17,6 +17,7 @@ from multigraft.core.recipe.splits import TRAIN, final_split, unscored
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.distributed import join_processes, only_run
+from multigraft.core.run.least_rows import require_rows
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_folder import checkpoints
 from multigraft.core.run.run_setup import open_run
@@ -73,6 +74,7 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
     """Real steps that write nothing: media are decoded, not read from stored features; the losses of the last."""
     bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
     with unsaved_indices(), TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
+        require_rows(run)
         take_start(run)
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
         registry.hooks.run_started(run=run)
@@ -101,6 +103,7 @@ def _ending(run: OpenRun) -> Iterator[None]:
 
 def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) -> None:
     recipe, accelerator, times = run.recipe, run.accelerator, run.times
+    require_rows(run)
     optimizer, lines = make_optimizer(run.model.graft.bank, recipe.train.optimizer), TrainLines(run)
     found = checkpoints(run.folder) if resume else []
     start = None if found else take_start(run)

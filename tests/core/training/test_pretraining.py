@@ -36,8 +36,9 @@ OBJECTIVES = {
     "plain": "{kind: contrastive, width: 8}",
     "match": "{kind: matching, negatives: alike, width: 8}",
 }
+TAUGHT = {"masked", "queue", "batch"}
 STEPS = (
-    "train.steps=4", "train.batch=6", "train.checkpoint_every=2", "eval.split=none", "train.teacher.momentum=0.5",
+    "train.steps=4", "train.batch=6", "train.checkpoint_every=2", "eval.split=none",
     "train.optimizer={schedule: constant, warmup: 0, rate: 3.0e-3, clip: null}",
 )  # fmt: skip
 
@@ -54,7 +55,8 @@ def tasks(*objectives):
 
 def recipe(*objectives):
     """Overrides of the tiny recipe."""
-    return (*BERT, tasks(*objectives), *STEPS)
+    teacher = ("train.teacher.momentum=0.5",) if TAUGHT & {*objectives} else ()
+    return (*BERT, tasks(*objectives), *STEPS, *teacher)
 
 
 def losses(folder):

@@ -1,0 +1,75 @@
+"""`check` of objectives: the rows that they need of a batch, and keys that would change nothing."""
+
+import json
+
+import pytest
+
+from multigraft.core.errors import OptionError
+
+BERT = (
+    "trunk.backbone={kind: bert, weights: random, architecture: {vocab_size: 4000, hidden_size: 16, "
+    "num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 24}}"
+)
+PICTURES = "data: {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}"
+COLOURS = "[red, green, blue, dark red, dark green, dark blue]"
+ROWS = "raise `train.batch`, or let `train.sampler` draw the task more often, or whole batches of it (`round-robin`)"
+
+
+def tasks(*objectives):
+    """Pairs with these objectives, beside a task that sorts into colours."""
+    pairs = f"{{kind: image-text-pairs, annotations: captions, {PICTURES}, evaluator: loss, objective: [{', '.join(objectives)}]}}"  # noqa: E501
+    colours = f"objective: {{kind: classification, labels: {COLOURS}}}, evaluator: classify"
+    return BERT, f"tasks={{pairs: {pairs}, vqa: {{kind: visual-question-answering, {PICTURES}, {colours}}}}}"
+
+
+@pytest.fixture
+def check(run, recipe_file):
+    """Place, message and hint of what `check` finds in the recipe of tests/core/conftest.py with overrides."""
+
+    def problems(*overrides):
+        words = [word for one in overrides for word in ("--set", one)]
+        outcome = run("check", recipe_file, *words, "--json")
+        assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+        return [(each["path"], each["message"], each["hint"]) for each in json.loads(outcome.stdout)["problems"]]
+
+    return problems
+
+
+def test_a_batch_with_fewer_rows_than_an_objective_needs(check):
+    """Two tasks draw three rows in turn: one and two, or two and one."""
+    message = "`matching` needs 2 rows of a batch, and step 1 has 1 of the task"
+    assert check(*tasks("masked-words", "matching"), "train.batch=3") == [("tasks.pairs.objective.1", message, ROWS)]
+
+
+@pytest.mark.parametrize("override", ["train.batch=4", "train.batch=3", "train.sampler=round-robin"])
+def test_batches_with_rows_enough_or_none(check, override):
+    objective = "masked-words" if override == "train.batch=3" else "matching"
+    assert check(*tasks(objective), "train.batch=3", override) == []
+
+
+def test_each_stage_is_looked_at(check):
+    few = "{steps: 1, sampler: {kind: weights, weights: {pairs: 1, vqa: 7}}}"
+    ((place, message, _),) = check(*tasks("matching"), f"train={{batch: 8, stages: [{{steps: 5000}}, {few}]}}")
+    assert place == "tasks.pairs.objective.0"
+    assert message == "`matching` needs 2 rows of a batch, and step 5001 has 1 of the task"
+
+
+def test_training_refuses_it_before_it_begins(train, tmp_path):
+    with pytest.raises(OptionError, match="`matching` needs 2 rows of a batch, and step 1 has 1 of the task; raise"):
+        train(tmp_path / "run", *tasks("matching"), "train.batch=3")
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+def test_sharing_of_an_objective_without_modules(check):
+    message = "`masked-words` has no modules that tasks could share"
+    found = check(*tasks("{kind: masked-words, sharing: single}", "{kind: contrastive, sharing: single}"))
+    assert found == [("tasks.pairs.objective.0.sharing", message, "leave it out")]
+    assert check(*tasks("{kind: masked-words, sharing: per-task}")) == []
+
+
+def test_a_teacher_that_nothing_learns_from(check):
+    slow = "train.teacher.momentum=0.9"
+    message = "no objective of this recipe learns from a teacher"
+    assert check(*tasks("contrastive"), slow) == [("train.teacher", message, "leave it out")]
+    assert check(*tasks("{kind: contrastive, teacher: true}"), slow) == []
+    assert check(*tasks("contrastive"), "train.teacher.momentum=0.995") == []

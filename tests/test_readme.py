@@ -1,5 +1,6 @@
 """Commands in the README and in docs/ exist, and the README's examples run as they stand there."""
 
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from multigraft.core.cli import cli
 from multigraft.core.recipe.loading import load_recipe
@@ -147,6 +149,20 @@ def test_the_quickstart_from_python(folder, picture_file):
     assert 0 <= float(accuracy) <= 1
     assert answered
     assert (folder / "runs/notebook/results.json").is_file()
+
+
+def test_pre_training(folder):
+    """The task shown is that of the shipped recipe, which trains and scores by retrieval."""
+    [line] = block_with("train pretraining")
+    shown = fenced(README.partition("<!-- example: pretraining.yaml -->")[2], "yaml")[0]
+    shipped = yaml.safe_load((ROOT / "configs" / "pretraining.yaml").read_text())
+    assert yaml.safe_load(shown) == shipped["tasks"]
+    run(folder, " ".join([line, *(f"--set '{one}'" for one in SMALL if not one.startswith("eval.limit"))]))
+    scores = json.loads((folder / "runs/pretraining/results.json").read_text())["tasks"]["pairs"]
+    assert {name for name in scores if name.startswith("recall")} == {
+        f"recall@{most}/{way}" for most in (1, 5, 10) for way in ("text-to-media", "media-to-text")
+    }
+    assert "no problems found" in run(folder, ".venv/bin/multigraft check pretraining").stdout
 
 
 def test_the_plugin(folder):

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from multigraft.core.check.subject import Subject
 from multigraft.core.data.excerpt import excerpt
+from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.data.seeding import seeded
 from multigraft.core.errors import BadSample, OptionError
 from multigraft.core.interfaces.evaluator import Evaluator
@@ -106,11 +108,11 @@ def _evaluator(subject: Subject, task: str) -> Evaluator | None:
 
 
 def media(subject: Subject) -> Iterator[Problem]:
-    """The recipe's inputs read the media of every task, and the prompt has room for its images."""
+    """The recipe's inputs read the media of every task, and the prompts have room for its images and clips."""
     if subject.data is None or subject.trunk is None or not subject.trunk.encoders:
         return
     inputs = [each for each in subject.data.inputs if each.modality in subject.trunk.encoders]
-    read_by = {ending: each.kind for each in inputs for ending in each.extensions}
+    read_by = kinds_by_ending(inputs)
     known = ", ".join(read_by) or "nothing"
     for name in subject.recipe.tasks:
         looked_at = excerpt(subject.data.source(name, TRAIN))
@@ -125,18 +127,31 @@ def media(subject: Subject) -> Iterator[Problem]:
         elif hindered:
             ask = f"{hindered} of {len(looked_at)} annotations looked at have media that no input reads"
             subject.notes.append(f"task {name!r}: {ask}: {', '.join(sorted(unread))}")
-        yield from _too_many_images(subject, name, [sum(read_by.get(e) == "image" for e in each) for each in endings])
+        limits = subject.summary.most_images if subject.summary else {}
+        for kind, modality in {each.kind: each.modality for each in inputs if each.kind != "video"}.items():
+            if modality in limits:
+                counts = [sum(read_by.get(e) == kind for e in each) for each in endings]
+                yield from _too_many(subject, name, counts, _Room(kind, modality, limits[modality]))
 
 
-def _too_many_images(subject: Subject, name: str, images: Sequence[int]) -> Iterator[Problem]:
-    most = subject.summary.most_images if subject.summary else None
-    beyond = sum(most is not None and count > most for count in images)
-    if 0 < beyond < len(images):
-        ask = f"{beyond} of {len(images)} annotations looked at have more images than the {most} that the prompt takes"
-        subject.notes.append(f"task {name!r}: {ask}: {max(images)} at most")
+@dataclass(frozen=True)
+class _Room:
+    """How many media of a kind the prompts of its modality take."""
+
+    kind: str
+    modality: str
+    most: int
+
+
+def _too_many(subject: Subject, name: str, counts: Sequence[int], room: _Room) -> Iterator[Problem]:
+    beyond, kinds = sum(count > room.most for count in counts), f"{room.kind}s"
+    if 0 < beyond < len(counts):
+        ask = f"{beyond} of {len(counts)} annotations looked at have more {kinds} than the {room.most} that the prompt"
+        subject.notes.append(f"task {name!r}: {ask} takes: {max(counts)} at most")
     elif beyond:
-        message = f"annotations of task {name!r} have up to {max(images)} images, and the prompt takes {most}"
-        limited = [number for number, each in enumerate(subject.recipe.trunk.prompt) if hasattr(each, "images")]
+        message = f"annotations of task {name!r} have up to {max(counts)} {kinds}, and the prompt takes {room.most}"
+        prompts = enumerate(subject.recipe.trunk.prompt)
+        limited = [n for n, each in prompts if hasattr(each, "images") and each.modality == room.modality]
         key = (limited[0], "images") if limited else ()
         yield subject.document.problem(("trunk", "prompt", *key), message, "make room for them")
 

@@ -24,6 +24,11 @@ def input_for(field: str, inputs: Sequence[Input]) -> int:
     raise BadSample("no input reads it", f"field {field}; the recipe's inputs read {known}")
 
 
+def kinds_by_ending(inputs: Sequence[Input]) -> dict[str, str]:
+    """The kind of media that each extension stands for; the first input that reads it says so."""
+    return {ending: each.kind for each in reversed(inputs) for ending in each.extensions}
+
+
 def prepared(inputs: Sequence[Input], preparations: Mapping[str, Preparation]) -> Prepared:
     """Inputs with what each must make, by number; without those of a modality that has no encoder.
 

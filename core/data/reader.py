@@ -3,7 +3,7 @@
 import random
 from typing import TYPE_CHECKING, Protocol
 
-from multigraft.core.data.image_limit import ImageLimit
+from multigraft.core.data.media_limit import MediaLimit
 from multigraft.core.data.order import Place
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
@@ -34,11 +34,11 @@ class SampleReader:
 
     Args:
         media: None for runs without an encoder, which read text only.
-        images: how many images a sample may have.
+        limit: how many media of a kind a sample may have.
     """
 
-    def __init__(self, media: MediaReader | None, images: ImageLimit = ImageLimit()) -> None:  # noqa: B008 - frozen
-        self._media, self._images = media, images
+    def __init__(self, media: MediaReader | None, limit: MediaLimit = MediaLimit()) -> None:  # noqa: B008 - frozen
+        self._media, self._limit = media, limit
 
     def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
@@ -59,7 +59,7 @@ class SampleReader:
     def _read_media(self, shard: "Shard", sample: int, annotation: Annotation) -> tuple[Media, ...]:
         if self._media is None:
             return ()
-        self._images.check(annotation.media)
+        self._limit.check(annotation.media)
         span = span_of(annotation)
         return tuple(self._media.read(shard, sample, field, span) for field in annotation.media)
 

@@ -1,5 +1,6 @@
 """Grafts of one trunk that stay in memory and answer questions about files, all of a call in one pass."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,12 +118,20 @@ class Predictor:
         sample = Sample(question.task, asked.annotation, shown, media, "files", question.graft)
         return Prepared(sample, tuple(key for key, _ in read))
 
+<<<<<<< HEAD
     def _refuse_lacking(self, graft: Loaded, question: Question, shown: TextPair, media: Sequence["Media"]) -> None:
         name, images = f"task {question.task!r}", sum(medium.kind == "image" for medium in media)
+=======
+    def _refuse_lacking(self, graft: Loaded, question: Question, shown: TextPair, media: Sequence[Media]) -> None:
+        name = f"task {question.task!r}"
+>>>>>>> 6f5ea0a (Limit images and clips of sound by the prompt generator of their own modality)
         if lacking := graft.model.evaluators[question.task].lacks(shown):
             raise MultigraftError(f"{name}: its evaluator needs {lacking}, and the question has none")
-        if graft.model.most_images is not None and images > graft.model.most_images:
-            raise MultigraftError(f"{name}: {images} images, and the prompt has room for {graft.model.most_images}")
+        counts = Counter((medium.kind, medium.modality) for medium in media if medium.kind != "video")
+        for (kind, modality), count in counts.items():
+            most = graft.model.most_images.get(modality, count)
+            if count > most:
+                raise MultigraftError(f"{name}: {count} {kind}s, and the prompt has room for {most}")
 
     def answer_prepared(self, questions: Sequence[Prepared]) -> list[Reply]:
         """The answers to questions whose files were read.

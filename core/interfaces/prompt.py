@@ -90,8 +90,8 @@ class PromptGenerator(nn.Module, ABC):
         return None
 
     def most_images(self) -> int | None:
-        """Images of a sample at most; None where there is no limit. A sample with more is `too many images` when it is
-        read, before any is decoded."""
+        """Images of a sample at most, or clips of sound, if it is made of these; None where there is no limit. A sample
+        with more is bad when it is read (`too many images`, `too many audios`), before any is decoded."""
         return None
 
     @abstractmethod

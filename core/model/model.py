@@ -81,10 +81,14 @@ class Model:
         return sum(prompt.generator.most_tokens() or 0 for prompt in self.prompts)
 
     @property
-    def most_images(self) -> int | None:
-        """Images of a sample, at most; None where there is no limit."""
-        limits = [prompt.generator.most_images() for prompt in self.prompts]
-        return min((limit for limit in limits if limit is not None), default=None)
+    def most_images(self) -> dict[str, int]:
+        """Images of a sample, or clips of sound, at most, by modality; one without a limit is left out."""
+        limits: dict[str, int] = {}
+        for prompt in self.prompts:
+            most = prompt.generator.most_images()
+            if most is not None:
+                limits[prompt.modality] = min(most, limits.get(prompt.modality, most))
+        return limits
 
     def losses(
         self,

@@ -44,8 +44,8 @@ class ModelSummary:
 
     prompt_tokens: int = 0
     """Tokens that join a row's text, at most; those of generators that do not say are left out."""
-    most_images: int | None = None
-    """Images of a sample that the visual prompt takes; None for any number."""
+    most_images: Mapping[str, int] = field(default_factory=dict)
+    """Images of a sample, or clips of sound, that the prompts take, by modality; any number of one that is left out."""
     trained: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shapes of the trained tensors, by the text of their key."""
 
@@ -62,7 +62,7 @@ def summarize_model(recipe: Recipe, registry: Registry, trunk: Trunk | None = No
     model = build_model(recipe, registry, trunk)
     table = count(model)
     sites, owners = site_rows(model.graft), _owner_rows(model.graft.bank)
-    memory = _memory(recipe, trunk, table, {row.stack for row in sites}, model.most_images or 1)
+    memory = _memory(recipe, trunk, table, {row.stack for row in sites}, model.most_images)
     trained = {key.text: entry.part.shape for key, entry in model.graft.bank.entries.items() if entry.part.trained}
     return ModelSummary(table, sites, owners, memory, model.most_prompt_tokens, model.most_images, trained)
 
@@ -79,7 +79,7 @@ def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:
 
 
 def _memory(
-    recipe: Recipe, trunk: Trunk, table: ParameterTable, grafted: Collection[str], images: int
+    recipe: Recipe, trunk: Trunk, table: ParameterTable, grafted: Collection[str], images: Mapping[str, int]
 ) -> dict[str, int]:
     graft = table.trainable * _FP32 * _OPTIMIZED
     frozen = (table.total_with_encoder - table.trainable) * _FP32 - _spared(trunk.backbone)
@@ -92,19 +92,20 @@ def _spared(backbone: Backbone) -> int:
     return sum(each.numbers * _FP32 - each.bytes for each in quantized_modules(backbone))
 
 
-def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: int) -> int:
+def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: Mapping[str, int]) -> int:
     """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1).
 
-    An encoder keeps its own where its stack is among those `grafted`; `images` is how many items of it a row has.
+    An encoder keeps its own where its stack is among those `grafted`; `images` says how many items of its modality a
+    row has, one if nothing.
     """
     text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
     prompts = sum(encoder.tokens for encoder in trunk.encoders.values())
     rows = recipe.train.micro_batch or recipe.train.batch
     wide = 1 if recipe.train.precision == "bf16" else 2
     kept = (text + prompts) * trunk.backbone.width * _layers(trunk.backbone.sites())
-    for encoder in trunk.encoders.values():
+    for modality, encoder in trunk.encoders.items():
         inside = [site for site in encoder.sites() if site.stack in grafted]
-        kept += images * encoder.tokens * encoder.width * _layers(inside)
+        kept += images.get(modality, 1) * encoder.tokens * encoder.width * _layers(inside)
     return 34 * wide * rows * kept
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
-from multigraft.core.data.image_limit import ImageLimit
 from multigraft.core.data.media_by_modality import MediaByModality
+from multigraft.core.data.media_limit import MediaLimit
 from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.problem_lines import problem_lines
@@ -37,7 +38,7 @@ class RunData:
 
     Args:
         preparations: what the encoder of each modality wants; none for text-only runs.
-        most_images: of a sample; None for as many as there are.
+        most_images: of a sample, or clips of sound, by modality; as many as there are of one that is left out.
     """
 
     def __init__(
@@ -46,14 +47,13 @@ class RunData:
         registry: Registry,
         preparations: Mapping[str, Preparation],
         log: SkippedLog,
-        most_images: int | None = None,
+        most_images: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.recipe, self.registry, self.log = recipe, registry, log
         self.root = Path(recipe.data.root)
         self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
         self.inputs: list[Input] = [registry.build("inputs", options) for options in recipe.inputs]
-        endings = frozenset(ending for each in self.inputs if each.kind == "image" for ending in each.extensions)
-        self._images = ImageLimit(most_images, endings)
+        self._limit = MediaLimit.of(self.inputs, most_images)
         data = recipe.data
         self._workers = DecodeWorkers(data.threads, data.processes, data.deadline)
         self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
@@ -99,7 +99,7 @@ class RunData:
 
     def use(self, media: MediaReader | None) -> None:
         """Read media from there from now on."""
-        self.media, self.reader = media, SampleReader(media, self._images)
+        self.media, self.reader = media, SampleReader(media, self._limit)
 
     def training_sources(self) -> dict[str, TaskSource]:
         """The sources that training draws from."""

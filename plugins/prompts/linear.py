@@ -63,12 +63,12 @@ class LinearPrompt(PromptGenerator):
         tokens first, if they are kept, then its cells row by row.
 
         Raises:
-            MultigraftError: a sample has more images than the recipe allows.
+            MultigraftError: a sample has more images, or clips of sound, than the recipe allows.
         """
         visual = _given(media)
         if visual.kind != "video" and visual.tokens.shape[1] > self.options.images:
-            items = f"{visual.tokens.shape[1]} media of kind {visual.kind!r}"
-            raise MultigraftError(f"a sample has {items}, and `trunk.prompt.images` is {self.options.images}")
+            told = f"a sample has {visual.tokens.shape[1]} {visual.kind}s, and `images` of the {visual.modality} prompt"
+            raise MultigraftError(f"{told} generator, which limits all but videos, is {self.options.images}")
         pooled = self._pool(visual)
         _, pictures, count, _ = pooled.tokens.shape
         x = self._with_boxes(self.feature_norm(self.feature(pooled.tokens)), pooled)

@@ -11,7 +11,8 @@ class LinearOptions(PromptOptions):
     """The VL-Adapter projection: features, boxes and orders to the backbone's width."""
 
     tokens: int = Field(36, ge=1, le=65_536)
-    """Cells of an image's grid after pooling, at most; a square number keeps a square grid a grid."""
+    """Cells of an image's grid after pooling, at most; a square number keeps a square grid a grid. Of a clip of sound
+    its tokens after pooling over time."""
     frame_tokens: int = Field(1, ge=1, le=65_536)
     """Cells of the grid of a video's frame after pooling, at most."""
     class_token: Literal["keep", "drop"] = "keep"
@@ -20,7 +21,7 @@ class LinearOptions(PromptOptions):
     frames: int = Field(64, ge=1, le=65_536)
     """Most frames of a video; longer ones are pooled over time."""
     images: int = Field(2, ge=1, le=65_536)
-    """Most images of a sample."""
+    """Most images of a sample; most clips of sound, where `modality` is that of sound."""
     image_code: float = Field(0.02, gt=0, le=10)
     """Standard deviation of the images' codes at the start. At 0.02 (reference) the first and the second image of a
     sample look alike until training has moved the codes apart; a wider start tells them apart at once."""

@@ -1,8 +1,8 @@
-"""A sample with more images than the prompt takes is a bad sample, found before anything is decoded."""
+"""A sample with more images or clips than the prompts take is a bad sample, found before anything is decoded."""
 
 import pytest
 
-from multigraft.core.data.image_limit import ImageLimit
+from multigraft.core.data.media_limit import MediaLimit
 from multigraft.core.data.order import Place
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.shard_writer import ShardWriter
@@ -11,6 +11,8 @@ from multigraft.core.data.source import open_source
 from multigraft.core.errors import BadSample
 from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.types.media import Media
+
+KINDS = {"png": "image", "mp4": "video", "wav": "audio"}
 
 
 class Counting:
@@ -38,7 +40,7 @@ def source(tmp_path, tiny_recipe, registry):
 
 def test_images_are_counted_before_they_are_decoded(source):
     media = Counting()
-    reader = SampleReader(media, ImageLimit(2, frozenset({"png"})))
+    reader = SampleReader(media, MediaLimit({"image": 2}, KINDS))
     fits, more, same = (reader.read(source, Place(0, 0, row), None) for row in range(3))
     assert len(fits.media) == 3
     assert (more, same) == tuple(
@@ -48,13 +50,24 @@ def test_images_are_counted_before_they_are_decoded(source):
     assert media.fields == ["0.png", "1.png", "mp4"]
 
 
-@pytest.mark.parametrize(("limit", "count"), [(None, 50), (0, 0), (2, 2)])
-def test_as_many_as_there_is_room_for(limit, count):
-    ImageLimit(limit, frozenset({"png"})).check(["png"] * count + ["mp4"] * 50)
-    if limit is not None:
-        with pytest.raises(BadSample, match="too many images"):
-            ImageLimit(limit, frozenset({"png"})).check(["png"] * (count + 1))
+@pytest.mark.parametrize(("most", "count"), [({}, 50), ({"image": 0}, 0), ({"image": 2, "audio": 50}, 2)])
+def test_as_many_as_there_is_room_for(most, count):
+    limit = MediaLimit(most, KINDS)
+    limit.check(["png"] * count + ["mp4"] * 50 + ["wav"] * 50)
+    for ending, kind in (("png", "image"), ("wav", "audio")):
+        if kind in most:
+            with pytest.raises(BadSample, match=f"too many {kind}s: the annotation names"):
+                limit.check([ending] * (most[kind] + 1))
 
 
-def test_the_prompt_tells_its_most_images(tiny_model):
-    assert tiny_model().most_images == 2
+def test_each_modality_has_a_limit_of_its_own(registry):
+    inputs = [
+        registry.build("inputs", registry.options("inputs", kind)(kind=kind)) for kind in ("image", "video", "audio")
+    ]
+    limit = MediaLimit.of(inputs, {"visual": 3, "audio": 1})
+    assert limit.most == {"image": 3, "audio": 1}
+    assert (limit.kinds["png"], limit.kinds["mp4"], limit.kinds["flac"]) == ("image", "video", "audio")
+
+
+def test_the_prompts_tell_their_most_images(tiny_model):
+    assert tiny_model().most_images == {"visual": 2}

@@ -118,13 +118,8 @@ class Predictor:
         sample = Sample(question.task, asked.annotation, shown, media, "files", question.graft)
         return Prepared(sample, tuple(key for key, _ in read))
 
-<<<<<<< HEAD
     def _refuse_lacking(self, graft: Loaded, question: Question, shown: TextPair, media: Sequence["Media"]) -> None:
-        name, images = f"task {question.task!r}", sum(medium.kind == "image" for medium in media)
-=======
-    def _refuse_lacking(self, graft: Loaded, question: Question, shown: TextPair, media: Sequence[Media]) -> None:
         name = f"task {question.task!r}"
->>>>>>> 6f5ea0a (Limit images and clips of sound by the prompt generator of their own modality)
         if lacking := graft.model.evaluators[question.task].lacks(shown):
             raise MultigraftError(f"{name}: its evaluator needs {lacking}, and the question has none")
         counts = Counter((medium.kind, medium.modality) for medium in media if medium.kind != "video")

@@ -118,7 +118,8 @@ def _wrong_media(question: Question, task: Task, saved: "Artifact", inputs: Sequ
     for path in question.media:
         kind = inputs[input_of(path, inputs)].kind
         if kind not in kinds:
-            yield f"{name} was trained on {' and '.join(f'{each}s' for each in kinds)} alone, and {path} holds a {kind}"
+            known = " and ".join(f"{each}s" for each in kinds)
+            yield f"{name} was trained on {known} alone, and {path} is of kind {kind}"
     if kinds and not question.media:
         yield f"{name} reads media and was given none"
 

@@ -1,6 +1,6 @@
 """The decoder of a run's media: the inputs of its recipe, and their bounds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,16 +11,19 @@ from multigraft.core.interfaces.input import Input
 from multigraft.core.options.component_field import component_name
 from multigraft.core.recipe.recipe import DataSection, Recipe
 from multigraft.core.registry.registry import Registry
-from multigraft.core.types.preparation import VISUAL
+from multigraft.core.types.log_mel import LogMel
+from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.transform import Transform
 
 SIDE = 144
 """Longer side of a small picture, in pixels."""
 _SHOWN = Transform(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), fit="whole")
+_HEARD = LogMel(seconds=600.0)
 
 
 def decoder_of(recipe: Mapping[str, Any], registry: Registry) -> tuple[MediaDecoder, list[str]]:
-    """A decoder to small pictures, and a line for each input that cannot be had here, such as one of another plugin."""
+    """A decoder to small pictures and to log-mel energies, and a line for each input that cannot be had here, such as
+    one of another plugin, or whose media a page cannot show."""
     wanted = recipe.get("inputs") or Recipe.model_fields["inputs"].default
     inputs: list[Input] = []
     problems = []
@@ -29,7 +32,15 @@ def decoder_of(recipe: Mapping[str, Any], registry: Registry) -> tuple[MediaDeco
             inputs.append(_input(each, registry))
         except (MultigraftError, ValidationError) as error:
             problems.append(f"The recipe's input {component_name(each) or each} cannot be used here: {_short(error)}")
-    return MediaDecoder(inputs, {VISUAL: _SHOWN}, _workers(recipe)), problems
+    shown = {each.modality: _shown(each, inputs) for each in inputs}
+    problems += [f"This page knows no way to draw {each.kind}s." for each in inputs if not shown[each.modality]]
+    return MediaDecoder(inputs, {name: each for name, each in shown.items() if each}, _workers(recipe)), problems
+
+
+def _shown(reader: Input, inputs: Sequence[Input]) -> Preparation | None:
+    """What media of an input's modality become in a page; None where some input of it makes neither of the two."""
+    own = [each.prepares for each in inputs if each.modality == reader.modality]
+    return next((one for one in (_SHOWN, _HEARD) if all(isinstance(one, each) for each in own)), None)
 
 
 def _input(written: Any, registry: Registry) -> Input:

@@ -13,6 +13,7 @@ from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.shard import open_shard
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.report.samples import Thumbnails
+from multigraft.core.report.sounds import player_uri, spectrogram
 
 _FRAMES = 4
 
@@ -29,27 +30,31 @@ def _thumbnails(name: str, roots: Sequence[Path], decoder: MediaDecoder) -> Thum
     if path is None:
         return Thumbnails(problem=f"{name}: the shard is not there")
     try:
-        frames = _frames(path, member, decoder)
+        return _drawn(path, member, decoder)
     except BadSample as error:
         return Thumbnails(problem=f"{name}: {': '.join(filter(None, [error.reason, error.detail]))}")
     except MultigraftError as error:
         return Thumbnails(problem=f"{name}: {error}")
-    return Thumbnails(tuple(_uri(frame) for frame in frames))
 
 
-def _frames(path: Path, member: str, decoder: MediaDecoder) -> list[NDArray[np.uint8]]:
-    """A picture, or a few frames, evenly drawn, each `(3, height, width)`."""
+def _drawn(path: Path, member: str, decoder: MediaDecoder) -> Thumbnails:
+    """A picture, a few frames, evenly drawn, or the log-mel energies of a sound with its file to be played."""
     shard = open_shard(path)
     folder, slash, file = member.rpartition("/")
     key, _, field = file.partition(".")
-    sample = shard.index.numbers.get(f"{folder}{slash}{key}")
+    sample, field = shard.index.numbers.get(f"{folder}{slash}{key}"), field.lower()
     if sample is None:
         raise MultigraftError("the shard has no such key")
-    frames = decoder.read(shard, sample, field.lower(), None).arrays
-    if frames is None or not len(frames):
+    items = decoder.read(shard, sample, field, None).arrays
+    if items is None or not len(items):
         raise BadSample("no pictures")
-    count = min(_FRAMES, len(frames))
-    return [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
+    count = min(_FRAMES, len(items))
+    frames = [items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count)]
+    if items.dtype == np.uint8 and items.ndim == 4:
+        return Thumbnails(tuple(map(_uri, frames)))
+    if items.ndim != 3:
+        raise BadSample("no pictures", "its input makes neither pictures nor log-mel energies of it")
+    return Thumbnails(tuple(_uri(spectrogram(each)) for each in frames), sound=player_uri(shard, sample, field))
 
 
 def _uri(frame: NDArray[np.uint8]) -> str:

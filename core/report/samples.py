@@ -13,9 +13,11 @@ class Thumbnails:
     """What is shown of a medium."""
 
     uris: tuple[str, ...] = ()
-    """One for a picture, a few frames of a video."""
+    """One for a picture or a sound, a few frames of a video."""
     problem: str = ""
     """Why there are none."""
+    sound: str = ""
+    """The file of a sound as a data URI, if it is small enough to be played in the page."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Sample:
     pictures: tuple[str, ...]
     problems: tuple[str, ...]
     """A line for each of its media that cannot be shown."""
+    sounds: tuple[str, ...] = ()
+    """Data URIs of those that can be played."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ def draw_samples(
 
 def _sample(row: Prediction, media: Sequence[Thumbnails]) -> Sample:
     uris = tuple(uri for each in media for uri in each.uris)
-    return Sample(row, uris, tuple(each.problem for each in media if each.problem))
+    problems = tuple(each.problem for each in media if each.problem)
+    return Sample(row, uris, problems, tuple(each.sound for each in media if each.sound))
 
 
 def _choose(rows: Sequence[Prediction]) -> tuple[list[Prediction], str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from multigraft.core.atomic import write_json, write_text, writing
 from multigraft.core.data.evaluation_samples import EvaluationSamples
+from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
@@ -139,7 +140,7 @@ def _under_control(run: OpenRun, name: str, split: str, control: str) -> tuple[d
 def _controlled_rows(
     run: OpenRun, name: str, split: str, control: str, loss: HeldOutLoss | None
 ) -> tuple[list[Prediction], LeftOutSamples]:
-    kinds = {ending: each.kind for each in reversed(run.data.inputs) for ending in each.extensions}
+    kinds = kinds_by_ending(run.data.inputs)
     reader = ControlledReader(run.data.reader, CONTROLS[control], run.recipe.train.seed, kinds)
     rows = task_predictions(run, name, split, run.recipe.eval.control_limit, reader, control, loss)
     left_out = gather_rows(run.accelerator, reader.left_out)

@@ -1,0 +1,77 @@
+"""What the command line says of shards, recipes and runs with sound."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from multigraft.core.cli import cli
+from multigraft.core.data.shard import open_shard
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run `multigraft ...` in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(cli, [str(one) for one in arguments], prog_name="multigraft")
+
+
+@pytest.fixture
+def files(sounds, tmp_path):
+    """A WAV, a FLAC at another rate in stereo, and a picture, taken out of a shard."""
+    shard = open_shard(sounds / "sounds-validation-000000.tar")
+    for sample, name in ((0, "a.wav"), (1, "b.flac"), (0, "c.png")):
+        (tmp_path / name).write_bytes(shard.read(sample, name[2:], 1 << 20))
+    return tmp_path
+
+
+def test_check_finds_the_recipe_well(run, hearing, heard):
+    outcome = run("check", hearing, "--set", heard.inside, "--json")
+    assert json.loads(outcome.stdout)["problems"] == []
+
+
+def test_show_tells_who_owns_the_adapters_in_the_encoder_of_sound(run, hearing, heard):
+    shown = json.loads(run("show", hearing, "--set", heard.inside, "--json").stdout)
+    (site,) = [row for row in shown["sites"] if row["method"] == "hearing"]
+    assert (site["stack"], site["place"], site["layers"]) == ("audio", "feed-forward", [0, 1])
+    owners = {row["owner"]: row["numbers"] for row in shown["owners"] if row["part"] == "hearing.down.weight"}
+    assert owners == {f"task:{task}": 2 * 3 * 8 for task in ("vqa", "videos", "sounds", "scenes", "notes")}
+
+
+def test_inspect_counts_sounds(run, sounds):
+    found = json.loads(run("data", "inspect", sounds, "--json").stdout)
+    counts = {row["field"]: row["files"] for row in found["fields"]}
+    assert counts == {"json": 19, "wav": 10, "flac": 9, "png": 19}
+    assert found["problems"] == []
+
+
+def test_predict_answers_about_files_of_sound(run, heard, files):
+    one = run("predict", heard.folder, "--task", "sounds", "--audio", "a.wav", "--text", "which pitch?", "--json")
+    both = ("--image", "c.png", "--audio", "b.flac")
+    two = run("predict", heard.folder, "--task", "scenes", *both, "--text", "what is it?", "--json")
+    lines = [
+        {"id": "1", "task": "sounds", "text": "which pitch?", "media": ["a.wav"]},
+        {"id": "2", "task": "scenes", "text": "what is it?", "media": ["c.png", "b.flac"]},
+        {"id": "3", "task": "vqa", "text": "what is it?", "media": ["c.png"]},
+    ]
+    (files / "questions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    run("predict", heard.folder, "--input", "questions.jsonl", "--output", "answers.jsonl")
+    answers = [json.loads(line) for line in (files / "answers.jsonl").read_text().splitlines()]
+    assert [each["output"] for each in answers][:2] == [json.loads(each.stdout)["output"] for each in (one, two)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("vqa", "--audio", "a.wav"), "task 'vqa' was trained on images alone, and a.wav is of kind audio"),
+        (("sounds", *["--audio", "a.wav"] * 3), "task 'sounds': 3 audios, and the prompt has room for 2"),
+        (("sounds", "--audio", "cut.wav"), "cut.wav cannot be decoded: truncated audio: it has fewer bytes than its"),
+        (("sounds", "--audio", "c.mp3"), "c.mp3: no input reads .mp3; known: jpg, jpeg, png, webp, mp4"),
+    ],
+)
+def test_predict_refuses_what_it_cannot_hear(run, heard, files, arguments, message):
+    (files / "cut.wav").write_bytes((files / "a.wav").read_bytes()[:-99])
+    (files / "c.mp3").write_bytes(b"ID3")
+    outcome = run("predict", heard.folder, "--task", *arguments, "--text", "which pitch?")
+    assert outcome.exit_code == 2
+    assert message in str(outcome.exception) + outcome.output

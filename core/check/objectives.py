@@ -7,8 +7,8 @@ import torch
 from multigraft.core.check.subject import Subject
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.objective import Objective
-from multigraft.core.model.task_objective import shapes_of
 from multigraft.core.model.objectives import build_objectives
+from multigraft.core.model.task_objective import shapes_of
 from multigraft.core.options.options import ObjectiveOptions
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe import Teacher

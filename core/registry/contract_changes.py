@@ -23,19 +23,20 @@ CHANGES: Mapping[str, Mapping[str, tuple[Change, ...]]] = {
             Change("encoders of anything but pictures and frames", "Encoder, by the hook register_encoders"),
         ),
         "register_prompt_generators": (
-            Change("MediaTokens", "MediaTokens"),
-            Change("MediaTokens.mask (rows, pictures)", "MediaTokens.mask (rows, items, tokens)"),
+            Change("VisualTokens", "MediaTokens"),
+            Change("VisualTokens.mask (rows, pictures)", "MediaTokens.mask (rows, items), and `real` (rows, items, tokens)"),
             Change("the encoder", "the encoder of the option `modality`, by default `visual`"),
         ),
         "register_objectives": (
             Change("options that subclass Options", "ObjectiveOptions (weight, sharing)"),
-            Change("Objective.reads", "Objective.needs, a frozenset of Need"),
+            Change("Objective.reads", "Objective.needs: Need(what, view), of the text, values and media that are meant"),
             Change("Objective.make_head(width)", "Objective.modules(shapes), heads by name"),
             Change("TaskOutputs.head(x)", "TaskOutputs.module(name, x)"),
-            Change("Objective.prepare(rows, generator)", "Objective.prepare(row, draw), on the host before collation"),
+            Change("Objective.prepare(rows, generator)", "Objective.prepare(row, draw, vocabulary), on the host before collation"),
             Change("Objective.denominator(rows: TaskBatch)", "Objective.denominator(rows: Sequence[Row])"),
             Change("Objective.loss, a Tensor", "Objective.loss, a Loss(sum, parts, append)"),
-            Change("Objective.answer", "an Evaluator, by the hook register_evaluators"),
+            Change("Objective.answer", "an Evaluator, by the hook register_evaluators; label_scores for labels"),
+            Change("TaskBatch.samples, text_ids, text_mask, target_ids", "TaskBatch.rows, and texts by name"),
         ),
         "register_inputs": (
             Change("Input.decode(data, transform, span)", "Input.decode(data, preparation, span)"),
@@ -43,13 +44,15 @@ CHANGES: Mapping[str, Mapping[str, tuple[Change, ...]]] = {
             Change("the visual encoder reads it", "Input.modality, by default `visual`"),
         ),
         "register_tasks": (
+            Change("the option objective, one", "the option objective, one or a list of ObjectiveOptions"),
             Change("the option decoding", "the option evaluator: {kind: generate, beams, max_tokens, length_penalty}"),
             Change("decoding.candidates: choices", "evaluator: choices"),
         ),
         "batch_loaded": (
             Change("Batch.visuals, of Visual", "Batch.media, of MediaItems"),
             Change("Visual.pixels", "MediaItems.arrays"),
-            Change("Batch.target_ids alone", "Batch.texts, sequences by name with labels; target_ids stays"),
+            Change("Batch.text_ids, text_mask, target_ids", "Batch.texts by name: ids, mask, labels and their places"),
+            Change("Batch.samples, cut", "Batch.rows; samples and cut are read off them"),
         ),
     }
 }

@@ -24,15 +24,15 @@ CHANGES: Mapping[str, Mapping[str, tuple[Change, ...]]] = {
         ),
         "register_prompt_generators": (
             Change("VisualTokens", "MediaTokens"),
-            Change("VisualTokens.mask (rows, pictures)", "MediaTokens.mask (rows, items), and `real` (rows, items, tokens)"),
+            Change("VisualTokens.mask (rows, pictures)", "MediaTokens.mask (rows, items), real (rows, items, tokens)"),
             Change("the encoder", "the encoder of the option `modality`, by default `visual`"),
         ),
         "register_objectives": (
             Change("options that subclass Options", "ObjectiveOptions (weight, sharing)"),
-            Change("Objective.reads", "Objective.needs: Need(what, view), of the text, values and media that are meant"),
+            Change("Objective.reads", "Objective.needs: Need(what, view) of a text, values and media"),
             Change("Objective.make_head(width)", "Objective.modules(shapes), heads by name"),
             Change("TaskOutputs.head(x)", "TaskOutputs.module(name, x)"),
-            Change("Objective.prepare(rows, generator)", "Objective.prepare(row, draw, vocabulary), on the host before collation"),
+            Change("Objective.prepare(rows, generator)", "Objective.prepare(row, draw, vocabulary), on the host"),
             Change("Objective.denominator(rows: TaskBatch)", "Objective.denominator(rows: Sequence[Row])"),
             Change("Objective.loss, a Tensor", "Objective.loss, a Loss(sum, parts, append)"),
             Change("Objective.answer", "an Evaluator, by the hook register_evaluators; label_scores for labels"),

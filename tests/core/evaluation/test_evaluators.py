@@ -32,8 +32,8 @@ def test_generated_texts_have_no_score(tiny_model, samples, batch_of):
 @pytest.mark.parametrize(
     ("objective", "evaluator", "message"),
     [
-        (LABELS, "generate", "sorts rows into labels and trains no text .*; write `evaluator: classify`"),
-        (LABELS, "choices", "sorts rows into labels and trains no text .*; write `evaluator: classify`"),
+        (LABELS, "generate", "no objective of the task trains a text .*; write `evaluator: classify`"),
+        (LABELS, "choices", "no objective of the task trains a text .*; write `evaluator: classify`"),
         ("generation", "classify", "none of the task's objectives sorts rows into labels, and it needs one"),
     ],
 )

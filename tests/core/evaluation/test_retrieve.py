@@ -20,30 +20,31 @@ from multigraft.plugins.evaluators.retrieve import build
 PLUGIN = """
 import torch
 
-from multigraft import Component, Objective, Options, hookimpl
+from multigraft import Component, Loss, Need, Objective, ObjectiveOptions, hookimpl
 
 
-class ColoursOptions(Options):
+class ColoursOptions(ObjectiveOptions):
     \"\"\"Knows the colours of the drawings.\"\"\"
 
 
 class Colours(Objective):
     \"\"\"Trains on the target's first state; its vectors say how much there is of red, green and blue.\"\"\"
 
-    features_of = ("text", "media")
+    needs = (Need("targets"),)
+    embeds = ("text", "media")
 
     def __init__(self, options):
         pass
 
     def denominator(self, rows):
-        return float(len(rows.samples))
+        return float(len(rows))
 
     def loss(self, rows, outputs):
-        return outputs.hidden()[:, 0].square().sum()
+        return Loss(outputs.hidden()[:, 0].square().sum())
 
-    def features(self, rows, outputs):
+    def embeddings(self, rows, outputs):
         named = [[float(colour in each.example.target) for colour in ("red", "green", "blue")] for each in rows.samples]
-        ink = [255 - torch.from_numpy(each.media[0].frames[0].reshape(3, -1)).float().mean(1) for each in rows.samples]
+        ink = [255 - torch.from_numpy(each.media[0].arrays[0].reshape(3, -1)).float().mean(1) for each in rows.samples]
         return {"text": torch.tensor(named), "media": torch.stack([each.max() - each for each in ink])}
 
 

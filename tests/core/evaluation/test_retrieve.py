@@ -119,7 +119,7 @@ def test_a_medium_of_several_annotations_counts_once(registry):
     ]
 
     class Both:
-        features_of = ("text", "media")
+        embeds, needs = ("text", "media"), ()
 
     made = list(build(RetrieveOptions(kind="retrieve"), [Both()]).predictions(task, given))
     assert [row.id for row in made] == ["1", "2", "3", "shard#a.png", "shard#b.png"]

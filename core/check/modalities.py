@@ -1,4 +1,4 @@
-"""The check of encoders and inputs against each other, by modality."""
+"""The checks of encoders, inputs and prompt generators against each other, by modality."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ from multigraft.core.check.subject import Subject
 from multigraft.core.data.modalities import no_encoder, prepared
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.input import Input
+from multigraft.core.model.build import build_prompt
 from multigraft.core.recipe.problems import Problem
 
 
@@ -29,3 +30,22 @@ def inputs(subject: Subject) -> Iterator[Problem]:
         if each.modality not in preparations:
             told = f"`inputs.{number}` ({each.kind}) is not used: {no_encoder(each.modality, preparations)}"
             subject.notes.append(told)
+
+
+def unused_prompt_options(subject: Subject) -> Iterator[Problem]:
+    """Note values of prompt generators that change nothing for the media that the recipe's inputs give."""
+    if subject.trunk is None or subject.summary is None:
+        return
+    readers: list[Input] = [subject.registry.build("inputs", each) for each in subject.recipe.inputs]
+    prompts = subject.recipe.trunk.prompt
+    for number, options in enumerate(prompts):
+        kinds = list(dict.fromkeys(each.kind for each in readers if each.modality == options.modality))
+        if options.reads_media and kinds:
+            place = f"trunk.prompt.{number}" if len(prompts) > 1 else "trunk.prompt"
+            generator = build_prompt(subject.recipe, subject.registry, subject.trunk, number)
+            of = " and ".join(f"{kind}s" for kind in kinds)
+            for name in generator.unused(kinds):
+                value, default = getattr(options, name), type(options).model_fields[name].get_default()
+                if value != default:
+                    subject.notes.append(f"`{place}.{name}: {value}` has no effect on {of} as the encoder gives them")
+    yield from ()

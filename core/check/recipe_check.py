@@ -32,6 +32,7 @@ DEEP_CHECKS = (
     *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
     "multigraft.core.check.modalities:inputs",
     *(f"{_OBJECTIVES}:{name}" for name in _OBJECTIVE_CHECKS),
+    "multigraft.core.check.modalities:unused_prompt_options",
     *(f"{_ANNOTATIONS}:{name}" for name in _ANNOTATION_CHECKS),
 )
 """Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""

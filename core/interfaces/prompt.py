@@ -5,7 +5,7 @@ plain module, built on the meta device and called functionally: its parameters a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -93,6 +93,11 @@ class PromptGenerator(nn.Module, ABC):
         """Images of a sample at most, or clips of sound, if it is made of these; None where there is no limit. A sample
         with more is bad when it is read (`too many images`, `too many audios`), before any is decoded."""
         return None
+
+    def unused(self, kinds: Collection[str]) -> Iterable[str]:
+        """Keys of its options that change nothing where the media that it reads are of these kinds. `check` notes those
+        whose values are not the defaults."""
+        return ()
 
     @abstractmethod
     def initial(self, parameter: str) -> Initial:

@@ -155,11 +155,12 @@ def build_evaluator(
     return evaluator
 
 
-def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:
-    return [_add_prompt(graft, recipe, registry, trunk, number) for number in range(len(recipe.trunk.prompt))]
+def build_prompt(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> PromptGenerator:
+    """A prompt generator of the recipe's list, on the meta device.
 
-
-def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> PlacedPrompt:
+    Raises:
+        OptionError: it cannot be built.
+    """
     options, backbone = recipe.trunk.prompt[number], trunk.backbone
     encoder = trunk.encoders.get(options.modality)
     shape = PromptShape(
@@ -170,15 +171,24 @@ def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, 
         backbone.word_table(),
         encoder.layout() if encoder else None,
     )
-    place = ("trunk", "prompt", number)
-    with torch.device("meta"), below(*place):
+    with torch.device("meta"), below("trunk", "prompt", number):
         generator: PromptGenerator = registry.build("prompt_generators", options, shape=shape)
+    return generator
+
+
+def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:
+    return [_add_prompt(graft, recipe, registry, trunk, number) for number in range(len(recipe.trunk.prompt))]
+
+
+def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> PlacedPrompt:
+    options, place = recipe.trunk.prompt[number], ("trunk", "prompt", number)
+    generator = build_prompt(recipe, registry, trunk, number)
     parts = ModuleParts(generator.initial, generator.frozen)
     with below(*place, "sharing"):
         name = f"prompt-{number}" if number else "prompt"
         module = add_module(graft, name, generator, parts, sharing_rule(registry, options.sharing, recipe))
     with below(*place):
-        return PlacedPrompt(module, _entrance(options, backbone), graft.bank, modality=options.modality)
+        return PlacedPrompt(module, _entrance(options, trunk.backbone), graft.bank, modality=options.modality)
 
 
 def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:

@@ -27,6 +27,9 @@ def wrong_prompt(build: Any, options: Options) -> Iterator[str]:
         return
     if isinstance(options, PromptOptions) and options.reads_media != ("media" in generator.needs):
         yield f"its options say `reads_media = {options.reads_media}`, and it needs {sorted(generator.needs)}"
+    for name in generator.unused(("image",)):
+        if name not in type(options).model_fields:
+            yield f"`unused` names {name!r}, which is no key of its options"
     problems = list(_wrong_starts(generator))
     yield from problems
     if not problems:

@@ -5,6 +5,7 @@ register tokens stand beside the grid, and are neither pooled with it nor given 
 """
 
 import logging
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -51,12 +52,7 @@ class LinearPrompt(PromptGenerator):
             places = max(options.tokens + front, options.frames * (options.frame_tokens + front))
             self.object_order = nn.Embedding(places, shape.width)
         if options.boxes == "grid" and plan_pooling(layout, options.tokens).grid is None:
-            _log.warning(
-                "`trunk.prompt.boxes: grid`: the encoder's %s are no grid when pooled to %d, so they get no boxes; "
-                "a square number keeps a square grid",
-                _in_words(layout),
-                options.tokens,
-            )
+            _log.warning("`trunk.prompt.boxes: grid`: %s", _why_no_boxes(layout, options.tokens))
 
     def forward(self, media: MediaTokens | None, text: Tokens | None) -> Tokens:
         """Visual tokens to `(rows, prompts, width)` and mask `(rows, prompts)`; of each picture class and register
@@ -88,6 +84,15 @@ class LinearPrompt(PromptGenerator):
     def most_images(self) -> int:
         """As the recipe says."""
         return self.options.images
+
+    def unused(self, kinds: Collection[str]) -> Iterator[str]:
+        """What is for videos or for images and clips where there are none, and for class tokens likewise."""
+        if "video" not in kinds:
+            yield from ("frames", "frame_tokens")
+        if set(kinds) == {"video"}:
+            yield from ("tokens", "images", "image_code")
+        if not self.layout.front:
+            yield "class_token"
 
     def initial(self, parameter: str) -> Initial:
         """Linear layers and tables N(0, 0.02), the images' codes as the recipe says, norms one and zero."""
@@ -170,8 +175,11 @@ def _boxes(grid: tuple[int, int], device: torch.device) -> Tensor:
     return torch.stack([x, x + wide, y, y + high, torch.full_like(x, wide * high)], dim=-1)
 
 
-def _in_words(layout: TokenLayout) -> str:
-    return f"{layout.grid[0]} x {layout.grid[1]} cells" if layout.grid else f"{layout.tokens} tokens"
+def _why_no_boxes(layout: TokenLayout, tokens: int) -> str:
+    if layout.grid is None:
+        return f"the encoder's {layout.tokens} tokens form no grid, and get no boxes; `boxes: none` drops the branch"
+    given = f"the encoder's {layout.grid[0]} x {layout.grid[1]} cells are no grid when pooled to {tokens}"
+    return f"{given}, so they get no boxes; a square number keeps a square grid"
 
 
 class _Holder:

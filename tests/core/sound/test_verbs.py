@@ -30,6 +30,29 @@ def test_check_finds_the_recipe_well(run, hearing, heard):
     assert json.loads(outcome.stdout)["problems"] == []
 
 
+@pytest.mark.parametrize(
+    ("overrides", "notes"),
+    [
+        ((), []),
+        (
+            ("trunk.prompt.1.frames=8", "trunk.prompt.1.frame_tokens=2", "trunk.prompt.1.images=3"),
+            [
+                "`trunk.prompt.1.frames: 8` has no effect on audios as the encoder gives them",
+                "`trunk.prompt.1.frame_tokens: 2` has no effect on audios as the encoder gives them",
+            ],
+        ),
+        (
+            ("trunk.prompt.0.class_token=drop", "trunk.prompt.0.images=3"),
+            ["`trunk.prompt.0.class_token: drop` has no effect on images and videos as the encoder gives them"],
+        ),
+    ],
+)
+def test_check_notes_options_of_prompts_without_effect(run, hearing, overrides, notes):
+    words = [word for one in overrides for word in ("--set", one)]
+    found = json.loads(run("check", hearing, *words, "--json").stdout)
+    assert [note for note in found["notes"] if "has no effect" in note] == notes
+
+
 def test_show_tells_who_owns_the_adapters_in_the_encoder_of_sound(run, hearing, heard):
     shown = json.loads(run("show", hearing, "--set", heard.inside, "--json").stdout)
     (site,) = [row for row in shown["sites"] if row["method"] == "hearing"]

@@ -7,9 +7,12 @@ from typing import Any
 from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.input import Input
 from multigraft.core.options.base import Options
+from multigraft.core.types.log_mel import LogMel
+from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.transform import Transform
 
-_TRANSFORM = Transform(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+_KNOWN: tuple[Preparation, ...] = (Transform(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), LogMel())
+"""What may be asked of inputs here; one that wants a preparation of its own is not called."""
 _NO_MEDIA = (b"", b"no medium of any kind", bytes(range(256)))
 
 
@@ -31,14 +34,15 @@ def wrong_input(build: Any, options: Options) -> Iterator[str]:
     except Exception as error:  # of any class that the input holds
         yield f"it cannot be pickled, and so not be sent to another process: {error}"
         return
-    if not made.isolated:  # native code that may crash is not called with rubbish in this process
-        yield from _wrong_refusals(again)
+    wanted = next((each for each in _KNOWN if isinstance(each, made.prepares)), None)
+    if wanted and not made.isolated:  # native code that may crash is not called with rubbish in this process
+        yield from _wrong_refusals(again, wanted)
 
 
-def _wrong_refusals(made: Input) -> Iterator[str]:
+def _wrong_refusals(made: Input, wanted: Preparation) -> Iterator[str]:
     for data in _NO_MEDIA:
         try:
-            made.decode(data, _TRANSFORM, None)
+            made.decode(data, wanted, None)
         except BadSample:
             continue
         except Exception as error:

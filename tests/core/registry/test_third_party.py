@@ -1,71 +1,95 @@
-"""A plugin of another distribution, installed by pip, without an edit of ours."""
+"""A plugin of another distribution, installed by pip, without an edit of ours; it has a component of every kind."""
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from safetensors.torch import load_file
 
-RECIPE = """
-trunk:
-  encoder: {kind: timm, model: test_efficientnet, weights: random, size: 64}
-  backbone:
-    kind: t5
-    weights: random
-    architecture: {vocab_size: 300, d_model: 16, d_kv: 8, d_ff: 24, num_layers: 1, num_heads: 2}
-  prompt: {kind: linear, tokens: 4}
-tasks:
-  colour: {kind: image-colour, data: &data {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]},
-           annotations: vqa, metrics: [length-ratio, exact-match], evaluator: {kind: generate, max_tokens: 4}}
-  count: {kind: sample/image-colour, data: *data, annotations: captions, evaluator: {kind: generate, max_tokens: 4}}
-  shade: {kind: image-colour, data: *data, annotations: vqa, evaluator: {kind: generate, max_tokens: 4}}
-graft:
-  adapters: [{kind: channel-scale, start: 0.5}]
-  sharing: first-letter-groups
-train: {steps: 2, batch: 6}
-"""
+from multigraft.core.registry.hookspecs import KINDS
+
+SOURCE = Path(__file__).parents[2] / "thirdparty" / "multigraft-sample" / "src" / "multigraft_sample"
+COMPONENTS = {
+    "visual_encoders": "patch-colours",
+    "encoders": "note-table",
+    "backbones": "byte-decoder",
+    "prompt_generators": "mean-token",
+    "adapters": "channel-scale",
+    "sharing": "first-letter-groups",
+    "objectives": "word-order",
+    "evaluators": "two-tries",
+    "inputs": "notes",
+    "tasks": "image-colour",
+    "metrics": "length-ratio",
+    "samplers": "first-alone",
+    "loggers": "newest",
+}
 
 
-@pytest.fixture
-def multigraft(thirdparty_folder, tmp_path):
-    """Run `multigraft ...` with the third party's distribution importable."""
+@pytest.fixture(scope="module")
+def multigraft(thirdparty_folder, tmp_path_factory):
+    """Run `multigraft ...` with the third party's distribution importable, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("thirdparty-runs")
 
     def run(*arguments):
         environment = {**os.environ, "PYTHONPATH": str(thirdparty_folder)}
         command = [sys.executable, "-m", "multigraft", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
 
+    run.folder = folder
     return run
 
 
-def test_its_components_are_listed(multigraft):
+@pytest.fixture(scope="module")
+def trained(multigraft):
+    """The folder of a run of its recipe, which makes its data by its command."""
+    outcome = multigraft("train", "sample", "--run", "run")
+    assert outcome.returncode == 0, outcome.stderr
+    return SimpleNamespace(folder=multigraft.folder / "run", told=outcome.stderr)
+
+
+def json_of(path):
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(("name", "most"), [("channel_scale", 30), ("first_letter_groups", 15), ("byte_decoder", 120)])
+def test_what_a_component_costs_in_lines(name, most):
+    assert len((SOURCE / f"{name}.py").read_text().splitlines()) <= most
+
+
+def test_it_has_one_component_of_every_kind(multigraft):
     plugins = json.loads(multigraft("plugins", "list", "--json").stdout)
     sample = next(plugin for plugin in plugins if plugin["name"] == "sample")
     assert (sample["distribution"], sample["version"], sample["state"]) == ("multigraft-sample", "0.1.0", "loaded")
-    assert [(one["kind"], one["name"]) for one in sample["components"]] == [
-        ("adapters", "channel-scale"),
-        ("sharing", "first-letter-groups"),
-        ("tasks", "image-colour"),
-        ("metrics", "length-ratio"),
-    ]
+    assert {one["kind"]: one["name"] for one in sample["components"]} == COMPONENTS
+    assert tuple(COMPONENTS) == KINDS
 
 
-def test_a_recipe_may_name_them_and_their_options_are_checked(multigraft, tmp_path):
-    (tmp_path / "sample.yaml").write_text(RECIPE)
-    shown = multigraft("show", "--shape", "sample.yaml", "--json")
+def test_its_recipe_names_every_component():
+    named = set(re.findall(r"[a-z][a-z-]+", (SOURCE / "recipes" / "sample.yaml").read_text()))
+    assert set(COMPONENTS.values()) - named == set()
+
+
+def test_its_options_are_checked(multigraft):
+    shown = multigraft("show", "--shape", "sample", "--json")
     recipe = json.loads(shown.stdout)["recipe"]
     assert recipe["graft"]["adapters"][0]["start"] == 0.5
     assert recipe["tasks"]["colour"]["prefix"] == "colour: "
-    wrong = multigraft("show", "--shape", "sample.yaml", "--set", "graft.adapters.0.start=high")
+    wrong = multigraft("show", "--shape", "sample", "--set", "graft.adapters.0.start=high")
     assert wrong.returncode == 2
     assert "command line: graft.adapters.0.start: expected a number, got 'high'" in wrong.stderr
 
 
-def test_it_may_be_switched_off(multigraft, tmp_path):
-    (tmp_path / "sample.yaml").write_text(RECIPE)
-    outcome = multigraft("--no-plugin", "multigraft-sample", "show", "sample.yaml")
+def test_it_may_be_switched_off(multigraft):
+    shutil.copy(SOURCE / "recipes" / "sample.yaml", multigraft.folder / "copy.yaml")
+    outcome = multigraft("--no-plugin", "multigraft-sample", "show", "copy.yaml")
     assert outcome.returncode == 2
     assert "no adapter named 'channel-scale'" in outcome.stderr
     assert "plugin 'sample' did not load: switched off by --no-plugin" in outcome.stderr
@@ -76,30 +100,83 @@ def test_the_doctor_finds_it_well(multigraft):
     assert [finding for finding in json.loads(outcome.stdout) if finding["plugin"] == "sample"] == []
 
 
-def test_a_recipe_that_uses_all_four_of_its_components_trains(multigraft, shards, tmp_path):
-    (tmp_path / "sample.yaml").write_text(RECIPE)
-    outcome = multigraft("train", "sample.yaml", "--run", "run", "--set", f"data.root={shards}")
-    assert outcome.returncode == 0, outcome.stderr
-    results = json.loads((tmp_path / "run" / "results.json").read_text())
+def test_a_recipe_of_all_its_components_is_checked_and_trains(multigraft, trained):
+    checked = multigraft("check", "sample")
+    assert checked.returncode == 0, checked.stderr
+    assert "making it by `multigraft data sample sample-data`" in trained.told
+    results = json_of(trained.folder / "results.json")
     assert set(results["tasks"]["colour"]) >= {"length-ratio", "exact-match"}
+    assert results["tasks"]["tune"]["n"] == 12
     assert results["history"]["steps"] == 2
-    graft = tmp_path / "run" / "checkpoints" / "00000002" / "graft"
+    scalars = json_of(trained.folder / "newest.json")
+    assert scalars["step"] == 2
+    assert {name for name in scalars if "order" in name} == {"train/colour/word-order/loss"}
+
+
+def test_its_graft_holds_what_its_rule_says(trained):
+    graft = trained.folder / "checkpoints" / "00000002" / "graft"
     assert {path.name for path in graft.glob("*.safetensors")} == {
-        "shared.safetensors", "group-c.safetensors", "group-s.safetensors",
+        "shared.safetensors", "group-c.safetensors", "group-t.safetensors", "task-colour.safetensors",
     }  # fmt: skip
-    scales = load_file(graft / "group-s.safetensors")
-    assert len(scales) == 5
+    scales = load_file(graft / "group-c.safetensors")
+    assert len(scales) == 4
     assert all(0.4 < float(value.mean()) < 0.6 and len(value.unique()) > 1 for value in scales.values())
-    facts = json.loads((graft / "graft.json").read_text())
+    facts = json_of(graft / "graft.json")
     assert facts["plugins"]["sample"] == "0.1.0"
-    asked = [row["text"] for row in map(json.loads, (tmp_path / "run" / "predictions" / "count.jsonl").open())]
-    assert len(asked) == 10
+    state = trained.folder / "checkpoints" / "00000002" / "state"
+    kept = {name: value for path in state.glob("*.safetensors") for name, value in load_file(path).items()}
+    share = next(value for name, value in kept.items() if name.endswith("colour/word-order/right"))
+    assert 0 < float(share) < 0.02  # it moves by a hundredth in each of two steps
 
 
-def test_its_run_needs_it(multigraft, shards, tmp_path):
-    (tmp_path / "sample.yaml").write_text(RECIPE)
-    words = ("train", "sample.yaml", "--set", f"data.root={shards}")
-    outcome = multigraft("--no-plugin", "sample", *words)
+def test_its_sampler_gives_the_first_task_a_step_of_its_own(trained):
+    assert json_of(trained.folder / "results.json")["cut"]["colour"]["n"] == 6 + 3
+
+
+def test_its_run_goes_on_where_it_was_left(multigraft, trained):
+    left = multigraft.folder / "left"
+    shutil.copytree(trained.folder, left)
+    shutil.rmtree(left / "checkpoints" / "00000002")
+    (left / "results.json").unlink()
+    outcome = multigraft("train", "--resume", "left")
+    assert outcome.returncode == 0, outcome.stderr
+    assert "step 1/2" not in outcome.stderr
+    own = sorted((trained.folder / "checkpoints" / "00000002").rglob("*.safetensors"))
+    assert len(own) >= 4
+    for path in own:
+        assert (left / path.relative_to(trained.folder)).read_bytes() == path.read_bytes(), path
+
+
+def test_its_run_is_scored_again(multigraft, trained):
+    before = json_of(trained.folder / "results.json")["tasks"]
+    outcome = multigraft("eval", "run", "--split", "validation", "--json")
+    assert outcome.returncode == 0, outcome.stderr
+    assert json.loads(outcome.stdout)["tasks"] == before
+
+
+def test_its_run_answers_questions_about_files(multigraft, trained):
+    (multigraft.folder / "rising.notes").write_text("60 62 64")
+    question = {"id": "1", "task": "tune", "text": "up or down?", "media": ["rising.notes"]}
+    (multigraft.folder / "questions.jsonl").write_text(json.dumps(question))
+    outcome = multigraft("predict", "run", "--input", "questions.jsonl", "--output", "answers.jsonl")
+    assert outcome.returncode == 0, outcome.stderr
+    answer = json.loads((multigraft.folder / "answers.jsonl").read_text())
+    assert answer["id"] == "1"
+    assert answer["score"] >= answer["others"][0][1]
+
+
+def test_its_hook_trains_on_another_loss_in_runs_that_require_it(multigraft, trained):
+    recipe = yaml.safe_load((SOURCE / "recipes" / "sample.yaml").read_text())
+    assert recipe["plugins"] == {"require": ["sample"]}
+    outcome = multigraft("train", "sample", "--run", "plain", "--set", "plugins.require=[]")
+    assert outcome.returncode == 0, outcome.stderr
+    name = "checkpoints/00000001/graft/shared.safetensors"
+    scaled, plain = (load_file(multigraft.folder / run / name) for run in ("run", "plain"))
+    assert scaled.keys() == plain.keys()
+    assert any(not scaled[key].equal(plain[key]) for key in scaled)
+
+
+def test_its_run_needs_it(multigraft, trained):
+    outcome = multigraft("--no-plugin", "sample", "predict", "run", "--task", "tune", "--text", "up?")
     assert outcome.returncode == 2
-    assert "plugin 'sample' did not load: switched off by --no-plugin" in outcome.stderr
-    assert not (tmp_path / "runs").exists()
+    assert "switched off by --no-plugin" in outcome.stderr

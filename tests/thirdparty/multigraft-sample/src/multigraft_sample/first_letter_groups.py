@@ -8,10 +8,8 @@ class FirstLetterGroups(Sharing):
     """`group:v` owns the tensors of `vqa` and `video`."""
 
     def task_scope(self, task: str, site: Site, part: Part) -> str:
-        """The group of the task's first letter."""
         return f"group:{task[0]}"
 
 
 def build(options: FirstLetterGroupsOptions, tasks: tuple[str, ...]) -> FirstLetterGroups:
-    """The rule of a recipe."""
     return FirstLetterGroups()

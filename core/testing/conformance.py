@@ -12,6 +12,7 @@ from multigraft.core.options.options import (
     BackboneOptions,
     EncoderOptions,
     EvaluatorOptions,
+    ObjectiveOptions,
     PromptOptions,
     SamplerOptions,
     TaskOptions,
@@ -24,6 +25,7 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "backbones": BackboneOptions,
     "evaluators": EvaluatorOptions,
     "encoders": EncoderOptions,
+    "objectives": ObjectiveOptions,
     "prompt_generators": PromptOptions,
     "samplers": SamplerOptions,
     "tasks": TaskOptions,
@@ -33,16 +35,18 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
 
 DEEPER = {
     "adapters": "multigraft.core.testing.adapters:wrong_adapter",
-    "backbones": "multigraft.core.testing.trunks:wrong_backbone",
+    "backbones": "multigraft.core.testing.backbones:wrong_backbone",
+    "encoders": "multigraft.core.testing.encoders:wrong_encoder",
+    "evaluators": "multigraft.core.testing.evaluators:wrong_evaluator",
     "inputs": "multigraft.core.testing.inputs:wrong_input",
     "loggers": "multigraft.core.testing.loggers:wrong_logger",
     "metrics": "multigraft.core.testing.metrics:wrong_metric",
-    "objectives": "multigraft.core.testing.tasks:wrong_objective",
+    "objectives": "multigraft.core.testing.objectives:wrong_objective",
     "prompt_generators": "multigraft.core.testing.prompts:wrong_prompt",
     "samplers": "multigraft.core.testing.samplers:wrong_sampler",
     "sharing": "multigraft.core.testing.sharing_rules:wrong_sharing",
     "tasks": "multigraft.core.testing.tasks:wrong_task",
-    "visual_encoders": "multigraft.core.testing.trunks:wrong_visual_encoder",
+    "visual_encoders": "multigraft.core.testing.encoders:wrong_visual_encoder",
 }
 """Checks of what is built, by kind: (`build`, options) to the lines of what is wrong. Imported when needed."""
 

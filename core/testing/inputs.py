@@ -11,8 +11,7 @@ from multigraft.core.types.log_mel import LogMel
 from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.transform import Transform
 
-_KNOWN: tuple[Preparation, ...] = (Transform(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), LogMel())
-"""What may be asked of inputs here; one that wants a preparation of its own is not called."""
+_PREPARATIONS = (Transform(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), LogMel())
 _NO_MEDIA = (b"", b"no medium of any kind", bytes(range(256)))
 
 
@@ -34,15 +33,25 @@ def wrong_input(build: Any, options: Options) -> Iterator[str]:
     except Exception as error:  # of any class that the input holds
         yield f"it cannot be pickled, and so not be sent to another process: {error}"
         return
-    wanted = next((each for each in _KNOWN if isinstance(each, made.prepares)), None)
-    if wanted and not made.isolated:  # native code that may crash is not called with rubbish in this process
-        yield from _wrong_refusals(again, wanted)
+    if not made.isolated:  # native code that may crash is not called with rubbish in this process
+        yield from _wrong_refusals(again)
 
 
-def _wrong_refusals(made: Input, wanted: Preparation) -> Iterator[str]:
+def _preparation(made: Input) -> Preparation | None:
+    """One that it is for; None where none can be made without knowing its fields."""
+    try:
+        return next((each for each in _PREPARATIONS if isinstance(each, made.prepares)), None) or made.prepares()
+    except TypeError:
+        return None
+
+
+def _wrong_refusals(made: Input) -> Iterator[str]:
+    preparation = _preparation(made)
+    if preparation is None:
+        return
     for data in _NO_MEDIA:
         try:
-            made.decode(data, wanted, None)
+            made.decode(data, preparation, None)
         except BadSample:
             continue
         except Exception as error:

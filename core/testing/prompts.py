@@ -11,6 +11,7 @@ from torch.func import functional_call
 from multigraft.core.interfaces.prompt import MediaTokens, PromptGenerator, PromptShape
 from multigraft.core.options.base import Options
 from multigraft.core.options.options import PromptOptions
+from multigraft.core.testing.starts import wrong_starts
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.core.types.tokens import Tokens
 
@@ -30,21 +31,10 @@ def wrong_prompt(build: Any, options: Options) -> Iterator[str]:
     for name in generator.unused(("image",)):
         if name not in type(options).model_fields:
             yield f"`unused` names {name!r}, which is no key of its options"
-    problems = list(_wrong_starts(generator))
+    problems = list(wrong_starts(generator, generator.initial))
     yield from problems
     if not problems:
         yield from _wrong_tokens(generator)
-
-
-def _wrong_starts(generator: PromptGenerator) -> Iterator[str]:
-    for name, parameter in generator.named_parameters():
-        first, again = (
-            generator.initial(name)(tuple(parameter.shape), torch.Generator().manual_seed(3)) for _ in range(2)
-        )
-        if first.shape != parameter.shape or not first.isfinite().all():
-            yield f"the start value of {name} is not finite numbers of its shape {tuple(parameter.shape)}"
-        elif not torch.equal(first, again):
-            yield f"the start value of {name} does not come from the generator alone"
 
 
 def _wrong_tokens(generator: PromptGenerator) -> Iterator[str]:

@@ -1,11 +1,10 @@
-"""Whether tasks and objectives keep what holds for all of them."""
+"""Whether a task keeps its contract: the same texts when asked again, and questions without their answers."""
 
 import random
 from collections.abc import Iterator
 from typing import Any
 
 from multigraft.core.errors import BadSample
-from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.task import Task
 from multigraft.core.options.base import Options
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
@@ -52,10 +51,3 @@ def _wrong_example(task: Task, annotation: Annotation) -> Iterator[str]:
         yield f"`example` gives {type(made[0]).__name__}, no TextPair"
     elif made[0] != made[1] or evaluated[0] != evaluated[1]:
         yield "`example` gives another text when called again with the same draw"
-
-
-def wrong_objective(build: Any, options: Options) -> Iterator[str]:
-    """Everything that is wrong with what `build` makes of the options."""
-    objective = build(options)
-    if not isinstance(objective, Objective):
-        yield f"`build` gives {type(objective).__name__}, no Objective"

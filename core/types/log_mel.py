@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from multigraft.core.types.preparation import Preparation
 
@@ -39,3 +43,8 @@ class LogMel(Preparation):
     def most_windows(self) -> int:
         """Windows of the longest clip."""
         return self.windows(ceil(self.seconds * self.rate))
+
+    def example(self) -> NDArray[Any]:
+        """Noise of two clips, of 64 windows or of the longest clip's, `(2, windows, bands)`."""
+        shape = (2, min(64, self.most_windows), self.bands)
+        return np.random.default_rng(0).normal(-4, 4, shape).astype(np.float32)

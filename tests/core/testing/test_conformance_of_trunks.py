@@ -1,16 +1,30 @@
 """Encoders, backbones, prompts, inputs, loggers and tasks that keep their contracts, and what is said of others."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
-from multigraft import BadSample, Input, Logger, PromptGenerator, Task, TextPair, Transform, VisualEncoder
+from multigraft import (
+    BadSample,
+    Encoder,
+    Input,
+    Logger,
+    LogMel,
+    PromptGenerator,
+    Task,
+    TextPair,
+    Transform,
+    VisualEncoder,
+)
 from multigraft.core.options.base import Options
 from multigraft.core.options.options import PromptOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.testing.conformance import check_built
+from multigraft.core.testing.tiny_trunk import TinyBackbone
 from multigraft.init import normal
-from multigraft.stacks import Tokens
+from multigraft.stacks import KeyValues, LayerCache, Tokens
 
 ANY = Options(kind="any")
 PROMPT = PromptOptions(kind="any", sharing={"kind": "single"})
@@ -84,6 +98,97 @@ class Loading(Flat):
 )
 def test_encoders(encoder, lines):
     assert check_built("visual_encoders", lambda options: encoder(), ANY) == lines
+
+
+class Sums(Encoder):
+    """A token for every two windows: what they add up to."""
+
+    width, tokens = 8, 32
+
+    def preparation(self):
+        return LogMel(rate=1000, window=10, hop=10, bands=8, seconds=0.64)
+
+    def encode(self, arrays, mask, intercept):
+        states = arrays.unflatten(1, (-1, 2)).sum(2)
+        return Tokens(states, None if mask is None else mask[:, ::2])
+
+    def fingerprint(self):
+        return "sums"
+
+
+class Leaky(Sums):
+    def encode(self, arrays, mask, intercept):
+        made = super().encode(arrays, mask, intercept)
+        return Tokens(made.states + arrays.shape[1], made.mask)
+
+
+class Maskless(Sums):
+    def encode(self, arrays, mask, intercept):
+        return Tokens(super().encode(arrays, mask, intercept).states)
+
+
+class Few(Sums):
+    tokens = 31
+
+
+class Unprepared(Sums):
+    def preparation(self):
+        return (1000, 8)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "lines"),
+    [
+        (Sums, []),
+        (Leaky, ["the tokens of an item are others beside a longer one than alone"]),
+        (Maskless, ["it is given a mask, and gives none for its tokens (items, tokens)"]),
+        (Few, ["of an item it gives 32 tokens, and `tokens` says 31 at most"] * 2),
+        (Unprepared, ["its `preparation` is tuple, no Preparation"]),
+    ],
+)
+def test_encoders_of_another_modality(encoder, lines):
+    assert check_built("encoders", lambda options: encoder(), ANY) == lines
+
+
+class Looking(TinyBackbone):
+    """Its heads read what is padding."""
+
+    def arrange(self, text_ids, text_mask, target_ids):
+        made = super().arrange(text_ids, text_mask, target_ids)
+        return replace(made, inputs={"text": replace(made.inputs["text"], mask=None)})
+
+
+class Misremembering(TinyBackbone):
+    """Its cache holds other values than it has read."""
+
+    def __init__(self):
+        super().__init__(predicts=True)
+        for layer in self.model.layers:
+            layer.register_forward_hook(lambda layer, given, made: (made[0], made[1] and doubled(made[1].own)))
+
+
+def doubled(own):
+    return LayerCache(KeyValues(own.key, 2 * own.value))
+
+
+class Narrow(TinyBackbone):
+    def output(self, hidden, intercept):
+        return super().output(hidden, intercept)[..., :-1]
+
+
+@pytest.mark.parametrize(
+    ("build", "lines"),
+    [
+        (lambda: TinyBackbone(predicts=True), []),
+        (lambda: TinyBackbone(predicts=False), []),
+        (lambda: Looking(predicts=False), ["what heads read of a row depends on the padding behind its text"]),
+        (Misremembering, ["targets that come behind a cache have other states than those that are read at once"]),
+        (lambda: Narrow(predicts=True),
+         ["`output` gives (2, 12, 259) torch.float32, and its vocabulary has 260 words"]),
+    ],
+)  # fmt: skip
+def test_backbones_in_numbers(build, lines):
+    assert check_built("backbones", lambda options: build(), ANY) == lines
 
 
 class Mean(PromptGenerator):

@@ -14,8 +14,12 @@ PITCHES = 128
 class Notes(Preparation):
     """What an encoder of tunes wants: their pitches."""
 
-    most: int
+    most: int = 32
     """Notes of a tune, at most."""
+
+    def example(self) -> np.ndarray:
+        """Two tunes, by which `multigraft.testing` tries an encoder."""
+        return np.arange(2 * self.most).reshape(2, self.most) % PITCHES
 
 
 class NotesInput(Input):

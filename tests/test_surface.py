@@ -33,7 +33,8 @@ GROUPS = {
     "TextPair Piece Answer Prediction",
     "Options":
     "Options Section Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
-    "AdapterOptions SiteSelector SamplerOptions ObjectiveOptions EvaluatorOptions TaskOptions Decoding WeightSource weight_source",
+    "AdapterOptions SiteSelector SamplerOptions ObjectiveOptions EvaluatorOptions TaskOptions Decoding "
+    "WeightSource weight_source",
     "Errors and their texts":
     "MultigraftError OptionError RecipeError ComponentError BadSample did_you_mean nearest_name",
     "Files and data":

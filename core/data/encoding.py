@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
@@ -27,13 +27,15 @@ from multigraft.core.data.padding import padded
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.reader import span_of
 from multigraft.core.data.shard import Shard, open_shard
-from multigraft.core.data.source import TaskSource
 from multigraft.core.errors import BadSample
-from multigraft.core.interfaces.encoder import Encoder
-from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.locking import next_writer
 from multigraft.core.types.media import Media, Span
+
+if TYPE_CHECKING:
+    from multigraft.core.data.source import TaskSource
+    from multigraft.core.interfaces.encoder import Encoder
+    from multigraft.core.interfaces.input import Input
 
 _ITEMS_A_PASS = 16
 _MEDIA_A_PIECE, _BYTES_A_PIECE = 64, 64 << 20
@@ -69,9 +71,9 @@ class _Encoded:
 
 
 def encode_features(
-    sources: Sequence[TaskSource],
-    encoder: Encoder,
-    inputs: Sequence[Input],
+    sources: Sequence["TaskSource"],
+    encoder: "Encoder",
+    inputs: Sequence["Input"],
     workers: DecodeWorkers,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -112,7 +114,7 @@ def _tell(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _wanted(sources: Iterable[TaskSource], inputs: Sequence[Input]) -> dict[Path, list[Wanted]]:
+def _wanted(sources: Iterable["TaskSource"], inputs: Sequence["Input"]) -> dict[Path, list[Wanted]]:
     """The media of each shard that the inputs read, each once, in the shard's order; annotations that are bad name
     none."""
     read = {extension for each in inputs for extension in each.extensions}
@@ -150,7 +152,7 @@ def _complete(home: Path, shard: Shard, wanted: Sequence[Wanted], thorough: bool
 def _encode_shards(
     home: Path,
     lacking: Mapping[Path, Sequence[Wanted]],
-    encoder: Encoder,
+    encoder: "Encoder",
     decoder: MediaDecoder,
     threads: int,
     progress: Callable[[int, int], None],
@@ -173,7 +175,7 @@ def _encode_shard(
     of: str,
     shard: Shard,
     missing: Sequence[Wanted],
-    encoder: Encoder,
+    encoder: "Encoder",
     decoder: MediaDecoder,
     threads: int,
 ) -> Iterator[_Encoded]:
@@ -195,7 +197,7 @@ def _encode_shard(
     making.finish(piece.items())
 
 
-def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: Encoder) -> Iterator[list[_Encoded]]:
+def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: "Encoder") -> Iterator[list[_Encoded]]:
     """Encode in passes of about 16 items, across samples."""
     waiting: list[tuple[Wanted, Media | BadSample]] = []
     items = 0
@@ -208,7 +210,7 @@ def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: Encoder)
     yield list(_one_pass(waiting, encoder))
 
 
-def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: Encoder) -> Iterator[_Encoded]:
+def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: "Encoder") -> Iterator[_Encoded]:
     arrays = [media.arrays for _, media in waiting if isinstance(media, Media) and media.arrays is not None]
     tokens = _run(encoder, arrays) if arrays else iter(())
     for wanted, media in waiting:
@@ -218,7 +220,7 @@ def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: Enco
             yield _Encoded(wanted, next(tokens).contiguous(), torch.from_numpy(media.times))
 
 
-def _run(encoder: Encoder, arrays: Sequence[NDArray[Any]]) -> Iterator[Tensor]:
+def _run(encoder: "Encoder", arrays: Sequence[NDArray[Any]]) -> Iterator[Tensor]:
     """The tokens of each medium: bfloat16 `(items, tokens, width)` on the processor, without padding."""
     device, (items, mask) = next(encoder.parameters()).device, padded(arrays)
     masks = repeat(None) if mask is None else torch.split(mask.to(device), _ITEMS_A_PASS)

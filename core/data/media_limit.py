@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.errors import BadSample
-from multigraft.core.interfaces.input import Input
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.input import Input
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class MediaLimit:
     """Kind of a field by its ending, lower case, without the dot."""
 
     @classmethod
-    def of(cls, inputs: Sequence[Input], most_images: Mapping[str, int]) -> "MediaLimit":
+    def of(cls, inputs: Sequence["Input"], most_images: Mapping[str, int]) -> "MediaLimit":
         """The limit over a recipe's inputs, by how many images or clips of each modality the prompts take."""
         counted = [each for each in inputs if each.kind != "video" and each.modality in most_images]
         return cls({each.kind: most_images[each.modality] for each in counted}, kinds_by_ending(inputs))

@@ -1,16 +1,19 @@
 """Which input reads a field, and what the encoder of its modality wants to be made of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from multigraft.core.errors import BadSample, MultigraftError
-from multigraft.core.interfaces.input import Input
-from multigraft.core.types.preparation import Preparation
 
-Prepared = Mapping[int, tuple[Input, Preparation]]
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.input import Input
+    from multigraft.core.types.preparation import Preparation
+
+Prepared = Mapping[int, tuple["Input", "Preparation"]]
 """Inputs by number, each with what it must make of bytes."""
 
 
-def input_for(field: str, inputs: Sequence[Input]) -> int:
+def input_for(field: str, inputs: Sequence["Input"]) -> int:
     """Number of the first input that reads the extension of a field: an allow-list, whatever a shard may hold.
 
     Raises:
@@ -24,12 +27,12 @@ def input_for(field: str, inputs: Sequence[Input]) -> int:
     raise BadSample("no input reads it", f"field {field}; the recipe's inputs read {known}")
 
 
-def kinds_by_ending(inputs: Sequence[Input]) -> dict[str, str]:
+def kinds_by_ending(inputs: Sequence["Input"]) -> dict[str, str]:
     """The kind of media that each extension stands for; the first input that reads it says so."""
     return {ending: each.kind for each in reversed(inputs) for ending in each.extensions}
 
 
-def prepared(inputs: Sequence[Input], preparations: Mapping[str, Preparation]) -> Prepared:
+def prepared(inputs: Sequence["Input"], preparations: Mapping[str, "Preparation"]) -> Prepared:
     """Inputs with what each must make, by number; without those of a modality that has no encoder.
 
     Raises:

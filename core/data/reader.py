@@ -4,17 +4,17 @@ import random
 from typing import TYPE_CHECKING, Protocol
 
 from multigraft.core.data.media_limit import MediaLimit
-from multigraft.core.data.order import Place
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.skipped import Skipped
 from multigraft.core.errors import BadSample, legible
-from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.media import Media, Span
 from multigraft.core.types.sample import Sample
 
 if TYPE_CHECKING:
+    from multigraft.core.data.order import Place
     from multigraft.core.data.shard import Shard
     from multigraft.core.data.source import TaskSource
+    from multigraft.core.types.annotation import Annotation
 
 
 class MediaReader(Protocol):
@@ -40,7 +40,7 @@ class SampleReader:
     def __init__(self, media: MediaReader | None, limit: MediaLimit = MediaLimit()) -> None:  # noqa: B008 - frozen
         self._media, self._limit = media, limit
 
-    def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
+    def read(self, source: "TaskSource", place: "Place", seed: int | None) -> Sample | Skipped:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
         on the annotation's id; without one, as in evaluation, nothing is drawn."""
         shard, row = source.locate(place)
@@ -56,7 +56,7 @@ class SampleReader:
         epoch = None if seed is None else place.epoch
         return Sample(source.name, annotation, example, media, f"{shard.name}#{key}", epoch=epoch)
 
-    def _read_media(self, shard: "Shard", sample: int, annotation: Annotation) -> tuple[Media, ...]:
+    def _read_media(self, shard: "Shard", sample: int, annotation: "Annotation") -> tuple[Media, ...]:
         if self._media is None:
             return ()
         self._limit.check(annotation.media)
@@ -64,6 +64,6 @@ class SampleReader:
         return tuple(self._media.read(shard, sample, field, span) for field in annotation.media)
 
 
-def span_of(annotation: Annotation) -> Span | None:
+def span_of(annotation: "Annotation") -> Span | None:
     """The stretch of video that an annotation is about."""
     return Span(*annotation.span) if annotation.span else None

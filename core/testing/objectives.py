@@ -12,8 +12,8 @@ from torch import Tensor
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.evaluator import Evaluator, Said
 from multigraft.core.interfaces.objective import Head, Objective, RowShape, TaskBatch, TaskOutputs
-from multigraft.core.model.model import Features, Model, SharedFeatures, shapes_of
-from multigraft.core.model.task_objective import ObjectiveLoss
+from multigraft.core.model.model import Features, Model, SharedFeatures
+from multigraft.core.model.task_objective import ObjectiveLoss, shapes_of
 from multigraft.core.options.base import Options
 from multigraft.core.testing.needs import wrong_needs
 from multigraft.core.testing.starts import wrong_starts

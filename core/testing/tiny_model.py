@@ -14,9 +14,9 @@ from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.evaluator import Evaluator
 from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.sharing import Sharing
-from multigraft.core.model.model import Model, shapes_of
+from multigraft.core.model.model import Model
 from multigraft.core.model.prompting import PlacedPrompt
-from multigraft.core.model.task_objective import TaskObjective
+from multigraft.core.model.task_objective import TaskObjective, shapes_of
 from multigraft.core.testing.tiny_trunk import SIZE, TinyEncoder, TinyPrompt
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
 from multigraft.core.types.batch import Batch

@@ -201,7 +201,7 @@ def test_objectives_that_keep_it(objective):
     ("objective", "line"),
     [
         (Needy, "its `needs` hold Need(what='everything', view=View(text='text', values='student', media=True)); what "
-                "is one of targets, beginning, summary, states, media, and values of student, teacher"),
+                "is one of targets, beginning, summary, states, media, pairs, and values of student, teacher"),
         (Reading, "it reads the text 'masked', and `prepare` gives a row no such text"),
         (Heavy, "its module 'kind' takes memory on the meta device"),
         (Careless, "in its module 'kind' the start value of output.weight does not come from the generator alone"),

@@ -74,7 +74,7 @@ def test_a_statement_is_true_or_false(predict):
         ),
         (
             ("--task", "vqa", "--image", "red.png", "--video", "clip.mp4", "--text", "what?"),
-            "clip.mp4 holds a video; it takes `--text` and `--image`\n",
+            "clip.mp4 is of kind video; it takes `--text` and `--image`\n",
         ),
         (
             ("--task", "videos", "--image", "red.png", "--text", "what?"),

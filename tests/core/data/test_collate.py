@@ -8,10 +8,13 @@ from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.batch import IGNORED, Segment
 from multigraft.core.types.media import Media
 from multigraft.core.types.sample import Sample, TextPair
+from multigraft.core.types.vocabulary import Vocabulary
 
 
 class CharacterBackbone:
     """Tokens are characters; 1 ends a text."""
+
+    vocabulary = Vocabulary(256)
 
     def tokenize(self, texts, limit=None):
         rows = [[*text.encode()[: limit - 1], 1] for text in texts]

@@ -68,6 +68,9 @@ class ContrastiveOptions(ObjectiveOptions):
         return self
 
 
+_OF_LIKENESS = ("modality", "teacher", "temperature", "width")
+
+
 class MatchingOptions(ObjectiveOptions):
     """Whether media and text belong together."""
 
@@ -86,7 +89,8 @@ class MatchingOptions(ObjectiveOptions):
 
     @model_validator(mode="after")
     def _likeness_alone(self) -> "MatchingOptions":
-        unused = sorted(self.model_fields_set & {"modality", "teacher", "width", "temperature"})
+        fields = type(self).model_fields
+        unused = [name for name in _OF_LIKENESS if getattr(self, name) != fields[name].default]
         if self.negatives == "even" and unused:
             raise ValueError(f"with `negatives: even` nothing reads {', '.join(f'`{name}`' for name in unused)}")
         return self

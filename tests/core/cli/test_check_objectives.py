@@ -5,6 +5,7 @@ import json
 import pytest
 
 from multigraft.core.errors import OptionError
+from multigraft.core.recipe.loading import load_recipe
 
 BERT = (
     "trunk.backbone={kind: bert, weights: random, architecture: {vocab_size: 4000, hidden_size: 16, "
@@ -65,6 +66,30 @@ def test_sharing_of_an_objective_without_modules(check):
     found = check(*tasks("{kind: masked-words, sharing: single}", "{kind: contrastive, sharing: single}"))
     assert found == [("tasks.pairs.objective.0.sharing", message, "leave it out")]
     assert check(*tasks("{kind: masked-words, sharing: per-task}")) == []
+
+
+def test_a_module_of_two_objectives_goes_by_one_rule(check):
+    contrast = "{kind: contrastive, width: 8, sharing: single}"
+    message = "its module 'media-projection' is that of another objective, which says another `sharing`"
+    assert check(*tasks(contrast, "{kind: matching, negatives: alike, width: 8}")) == [
+        ("tasks.pairs.objective.1.sharing", message, "say the same for both")
+    ]
+    assert check(*tasks(contrast, "{kind: matching, negatives: alike, width: 8, sharing: single}")) == []
+    assert check(*tasks(contrast, "matching")) == []
+
+
+@pytest.mark.parametrize("key", ["teacher: true", "width: 8", "temperature: 0.1", "modality: audio"])
+def test_what_measures_likeness_where_negatives_are_drawn_evenly(check, key):
+    ((place, message, _),) = check(*tasks(f"{{kind: matching, {key}}}"))
+    assert place == "tasks.pairs.objective.0"
+    assert message == f"with `negatives: even` nothing reads `{key.partition(':')[0]}`"
+
+
+def test_a_recipe_with_all_defaults_written_out_is_as_well(check, registry, recipe_file):
+    """As in the folder of a run."""
+    written = load_recipe(recipe_file, tasks("matching"), registry).tasks["pairs"].model_dump()["objective"]
+    assert written["width"] == 256
+    assert check(*tasks(json.dumps(written))) == []
 
 
 def test_a_teacher_that_nothing_learns_from(check):

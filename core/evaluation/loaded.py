@@ -15,7 +15,6 @@ from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.devices import device_of
 from multigraft.core.model.trunk import Trunk, build_trunk
 from multigraft.core.run.artifact import Artifact, open_artifact
-from multigraft.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from multigraft.core.interfaces.evaluator import Said
@@ -45,15 +44,7 @@ class Loaded:
         Raises:
             MultigraftError: a text is none of the labels that the task sorts rows into.
         """
-        every = [each.objective for each in self.model.objectives[rows.task]]
-        objective = next((each for each in every if each.labels), None)
-        if objective is None:
-            return outputs.score(texts).tolist()
-        number = {label: place for place, label in enumerate(objective.labels)}
-        if strange := next((text for own in texts for text in own if text not in number), None):
-            raise MultigraftError(f"task {rows.task!r}: no label {strange!r}; {did_you_mean(strange, number)}")
-        scores = objective.label_scores(rows, outputs).tolist()
-        return [[row[number[text]] for text in own] for row, own in zip(scores, texts, strict=True)]
+        return self.model.evaluators[rows.task].score(rows, outputs, texts)
 
     def features(self, rows: "TaskBatch", outputs: "TaskOutputs") -> Mapping[str, Tensor]:
         """The vectors that the task's objective trains.

@@ -73,6 +73,15 @@ class Evaluator(ABC):
     def answer(self, rows: TaskBatch, outputs: TaskOutputs) -> list[Said]:
         """What is said about each row."""
 
+    def score(self, rows: TaskBatch, outputs: TaskOutputs, texts: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Log-probability of each row's texts as its answer.
+
+        Raises:
+            MultigraftError: a text cannot be an answer.
+        """
+        found: list[list[float]] = outputs.score(texts).tolist()
+        return [row[: len(own)] for row, own in zip(found, texts, strict=True)]
+
     def predictions(self, task: Task, rows: Sequence[SaidRow]) -> Iterable[Prediction]:
         """The rows of `predictions/TASK.jsonl`, from what was said about the whole split on all processes."""
         return [prediction_of(task, row) for row in rows]

@@ -18,6 +18,8 @@ class ChoicesOptions(EvaluatorOptions):
 class ClassifyOptions(EvaluatorOptions):
     """The likeliest label of the objective."""
 
+    objective: int | None = Field(None, ge=0)
+    """Which of the task's objectives, counted from 0, where several sort rows into labels."""
     others: int = Field(4, ge=0)
     """How many labels behind the likeliest are kept with their log-probabilities."""
 

@@ -47,6 +47,22 @@ def test_an_evaluator_that_the_objective_has_nothing_for_is_refused(
     assert caught.value.location == ("tasks", "statements", "evaluator")
 
 
+def test_one_of_several_objectives_with_labels_is_named(tiny, tiny_recipe, registry):
+    def built(evaluator):
+        task = {**tiny.TASKS["statements"], "objective": [LABELS, "matching", "generation"], "evaluator": evaluator}
+        recipe = tiny_recipe(tasks={"statements": task})
+        trunk = build_trunk(recipe, registry, on_meta_device=True)
+        return build_model(recipe, registry, trunk).evaluators["statements"].objective.labels
+
+    assert list(built({"kind": "classify", "objective": 0})) == ["true", "false"]
+    assert list(built({"kind": "classify", "objective": 1})) == ["no", "yes"]
+    with pytest.raises(OptionError, match="objectives 0 and 1 sort rows into labels; say `objective: NUMBER`"):
+        built("classify")
+    for number in (2, 3):
+        with pytest.raises(OptionError, match=f"objective {number} of the task sorts no rows into labels"):
+            built({"kind": "classify", "objective": number})
+
+
 def test_predictions_say_how_sure_the_model_is_and_can_be_read_again(trained):
     path = trained.folder / "predictions" / "statements.jsonl"
     rows = read_predictions(path)

@@ -40,6 +40,7 @@ class LinearPrompt(PromptGenerator):
     def __init__(self, options: LinearOptions, shape: PromptShape) -> None:
         super().__init__()
         self.options, self.word_table = options, _Holder(shape.word_table)
+        self.sees = options.modality == "visual"
         self.feature = nn.Linear(shape.feature_width, shape.width)
         self.feature_norm = shape.norm(shape.width)
         if options.boxes != "none":
@@ -48,8 +49,7 @@ class LinearPrompt(PromptGenerator):
         self.image_order = nn.Embedding(options.images, shape.width)
         self.layout = layout = shape.layout or TokenLayout.unsaid(shape.tokens)
         if options.position != "words":
-            front = self._front(layout)
-            places = max(options.tokens + front, options.frames * (options.frame_tokens + front))
+            places = max(options.tokens + self._front(layout), self._most_of_video())
             self.object_order = nn.Embedding(places, shape.width)
         if options.boxes == "grid" and plan_pooling(layout, options.tokens).grid is None:
             _log.warning("`trunk.prompt.boxes: grid`: %s", _why_no_boxes(layout, options.tokens))
@@ -62,24 +62,22 @@ class LinearPrompt(PromptGenerator):
             MultigraftError: a sample has more images, or clips of sound, than the recipe allows.
         """
         visual = _given(media)
-        if visual.kind != "video" and visual.tokens.shape[1] > self.options.images:
+        if not self._is_video(visual.kind) and visual.tokens.shape[1] > self.options.images:
             told = f"a sample has {visual.tokens.shape[1]} {visual.kind}s, and `images` of the {visual.modality} prompt"
             raise MultigraftError(f"{told} generator, which limits all but videos, is {self.options.images}")
         pooled = self._pool(visual)
         _, pictures, count, _ = pooled.tokens.shape
         x = self._with_boxes(self.feature_norm(self.feature(pooled.tokens)), pooled)
         orders = torch.arange(pictures, device=x.device)
-        if visual.kind == "video":
+        if self._is_video(visual.kind):
             orders = torch.zeros_like(orders)
         x = x + self.image_order(orders)[:, None, :]
         x = x + self._object_codes(visual.kind, pictures, count, x.device)
         return Tokens(x.flatten(1, 2), pooled.mask.flatten(1))
 
     def most_tokens(self) -> int:
-        """Tokens of the most images or of the most frames."""
-        options = self.options
-        front = self._front(self.layout)
-        return max(options.images * (options.tokens + front), options.frames * (options.frame_tokens + front))
+        """Tokens of the most images or clips, or of the most frames."""
+        return max(self.options.images * (self.options.tokens + self._front(self.layout)), self._most_of_video())
 
     def most_images(self) -> int:
         """As the recipe says."""
@@ -87,9 +85,9 @@ class LinearPrompt(PromptGenerator):
 
     def unused(self, kinds: Collection[str]) -> Iterator[str]:
         """What is for videos or for images and clips where there are none, and for class tokens likewise."""
-        if "video" not in kinds:
+        if not any(map(self._is_video, kinds)):
             yield from ("frames", "frame_tokens")
-        if set(kinds) == {"video"}:
+        if all(map(self._is_video, kinds)):
             yield from ("tokens", "images", "image_code")
         if not self.layout.front:
             yield "class_token"
@@ -106,14 +104,21 @@ class LinearPrompt(PromptGenerator):
         """The place code, where the recipe says so."""
         return parameter.startswith("object_order") and self.options.position == "random"
 
+    def _most_of_video(self) -> int:
+        """Tokens of the most frames; only an encoder that sees reads videos."""
+        return self.options.frames * (self.options.frame_tokens + self._front(self.layout)) if self.sees else 0
+
+    def _is_video(self, kind: str) -> bool:
+        return self.sees and kind == "video"
+
     def _front(self, layout: TokenLayout) -> int:
         return layout.front if self.options.class_token == "keep" else 0
 
     def _pool(self, visual: MediaTokens) -> _Prompt:
         options = self.options
         layout = visual.layout or TokenLayout.unsaid(visual.tokens.shape[2])
-        most, front = options.frame_tokens if visual.kind == "video" else options.tokens, self._front(layout)
-        if visual.kind == "video":
+        most, front = options.frame_tokens if self._is_video(visual.kind) else options.tokens, self._front(layout)
+        if self._is_video(visual.kind):
             visual = pool_frames(visual, options.frames, options.pool)
         tokens, real = visual.tokens, visual.real
         pooled, mask, cells = self._cells(visual, layout, most)
@@ -152,7 +157,7 @@ class LinearPrompt(PromptGenerator):
         """Codes of the tokens' places, `(items, count, width)`: counted on over all frames of a video, anew in each
         other item."""
         numbers = torch.arange(pictures * count, device=device).view(pictures, count)
-        if kind != "video":
+        if not self._is_video(kind):
             numbers = numbers % count
         if self.options.position != "words":
             return self.object_order(numbers)  # type: ignore[no-any-return]

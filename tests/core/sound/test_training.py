@@ -1,7 +1,10 @@
 """Training on pictures, videos, sounds, sounds beside pictures and texts alone, as a user sees it."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from safetensors.torch import load_file
@@ -57,3 +60,23 @@ def test_a_run_is_scored_again_as_it_was(heard, tmp_path):
     evaluate(tmp_path / "run")
     again = json.loads((tmp_path / "run" / "results.json").read_text())
     assert again["tasks"] == heard.results["tasks"]
+
+
+def test_layers_of_the_encoder_can_be_computed_again(heard, train_hearing, tmp_path, losses):
+    train_hearing(tmp_path / "run", heard.inside, "train.checkpointing=true", "train.steps=2", "eval.split=none")
+    assert losses(tmp_path / "run")[:2] == losses(heard.folder)[:2]
+
+
+def test_two_processes_are_as_one(heard, hearing, train_hearing, tmp_path, losses):
+    options = (heard.inside, "eval.split=none", "trunk.backbone.architecture.dropout_rate=0.0", "train.steps=2")
+    train_hearing(tmp_path / "one", *options)
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--"]
+    words = ["multigraft", "train", str(hearing), "--run", str(tmp_path / "two")]
+    words += [word for option in options for word in ("--set", option)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    outcome = subprocess.run(
+        [sys.executable, "-m", *launcher, *words], capture_output=True, text=True, env=environment, timeout=240
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    for ours, theirs in zip(losses(tmp_path / "two"), losses(tmp_path / "one"), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)

@@ -80,6 +80,9 @@ def test_predict_answers_about_files_of_sound(run, heard, files):
     (files / "questions.jsonl").write_text("\n".join(map(json.dumps, lines)))
     run("predict", heard.folder, "--input", "questions.jsonl", "--output", "answers.jsonl")
     answers = [json.loads(line) for line in (files / "answers.jsonl").read_text().splitlines()]
+    run("export", heard.folder, "--task", "sounds", "--to", "taken")
+    taken = run("predict", "taken", "--task", "sounds", "--audio", "a.wav", "--text", "which pitch?", "--json")
+    assert json.loads(taken.stdout) == json.loads(one.stdout)
     assert [each["output"] for each in answers][:2] == [json.loads(each.stdout)["output"] for each in (one, two)]
 
 

@@ -133,3 +133,26 @@ def test_the_images_codes_start_as_wide_as_the_recipe_says(width):
     )
     assert codes.std().item() == pytest.approx(width, rel=0.03)
     assert places.std().item() == pytest.approx(0.02, rel=0.03)
+
+
+def test_a_prompt_of_sound_has_places_for_the_tokens_of_a_clip_alone():
+    layout = TokenLayout(50)
+    hearing = copying(layout, modality="audio", tokens=6, images=3, frames=64, frame_tokens=2)
+    assert hearing.object_order.weight.shape == (6, 2)
+    assert hearing.most_tokens() == 3 * 6
+    made = hearing(MediaTokens(torch.rand(1, 3, 50, 2), torch.ones(1, 3).bool(), torch.zeros(1, 3), "audio"), None)
+    assert made.states.shape == (1, 18, 2)
+    assert list(hearing.unused(["audio"])) == ["frames", "frame_tokens", "class_token"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "layout", "unused"),
+    [
+        (["image", "video"], VIT, []),
+        (["image"], VIT, ["frames", "frame_tokens"]),
+        (["video"], VIT, ["tokens", "images", "image_code"]),
+        (["image", "video"], TokenLayout(49, 0, (7, 7)), ["class_token"]),
+    ],
+)
+def test_options_without_effect_are_named(kinds, layout, unused):
+    assert list(copying(layout).unused(kinds)) == unused

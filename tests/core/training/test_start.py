@@ -15,8 +15,8 @@ from multigraft.core.run.run_setup import open_run
 from multigraft.core.run.run_start import take_start
 
 PICTURES = "data: {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}"
-VQA = f"vqa: {{kind: visual-question-answering, {PICTURES}, decoding: {{max_tokens: 6}}}}"
-CAPTIONS = f"captions: {{kind: image-captioning, {PICTURES}, decoding: {{max_tokens: 8}}}}"
+VQA = f"vqa: {{kind: visual-question-answering, {PICTURES}, evaluator: {{kind: generate, max_tokens: 6}}}}"
+CAPTIONS = f"captions: {{kind: image-captioning, {PICTURES}, evaluator: {{kind: generate, max_tokens: 8}}}}"
 STATEMENTS = f"statements: {{kind: two-image-statements, {PICTURES}}}"
 QUIET = "eval.split=none"
 

@@ -69,6 +69,7 @@ class StepExchange:
                     values = {name: value.detach() for name, value in loss.append.items()}
                     self._kept.setdefault((segment.task, loss.name), []).append((places, values))
 
+    @torch.no_grad()
     def appended(self) -> dict["ObjectiveName", dict[str, Tensor]]:
         """What all processes have appended, in the global batch's order."""
         found: dict[ObjectiveName, dict[str, Tensor]] = {}

@@ -43,7 +43,7 @@ tasks:
   sounds: &heard
     kind: open-video-question-answering
     data: {{train: [sounds-train-*.tar], validation: [sounds-validation-*.tar]}}
-    evaluator: {{kind: generate, max_tokens: 4}}
+    evaluator: {{kind: rank, answers: [low, middle, high]}}
   scenes: *heard
   notes: {{kind: text-denoising, data: {{train: [sounds-train-*.tar]}}}}
 graft:

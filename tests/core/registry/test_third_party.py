@@ -39,7 +39,8 @@ def multigraft(thirdparty_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("thirdparty-runs")
 
     def run(*arguments):
-        environment = {**os.environ, "PYTHONPATH": str(thirdparty_folder)}
+        paths = [str(thirdparty_folder), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         command = [sys.executable, "-m", "multigraft", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
 

@@ -172,6 +172,8 @@ class Objective(ABC):
     """Rows of the task that a loss makes sense for."""
     needs: Collection[Need] = ()
     """What `loss`, `features` and `label_scores` read of the trunk; nothing else is computed."""
+    borrows: Collection[str] = ()
+    """Names of modules that it reads, and another objective of its task has and trains."""
     parts: Sequence[str] = ()
     """Names of the sums that its loss shows beside it."""
     labels: Sequence[str] = ()

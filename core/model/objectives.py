@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -98,7 +99,21 @@ def _of_task(
         found.append(
             TaskObjective(f"{kind}-{names[kind]}" if names[kind] > 1 else kind, objective, options.weight, own)
         )
-    return found
+    return [_with_borrowed(each, modules, ("tasks", task, "objective", at)) for at, each in enumerate(found)]
+
+
+def _with_borrowed(
+    own: TaskObjective, modules: "Mapping[str, GraftModule[nn.Module]]", place: tuple[str | int, ...]
+) -> TaskObjective:
+    """An objective with the modules that it reads of others of its task.
+
+    Raises:
+        OptionError: none of them has one.
+    """
+    if lacking := next((name for name in own.objective.borrows if name not in modules), None):
+        message = f"it reads the module {lacking!r} of another objective of its task, and none has it"
+        raise OptionError(place, message)
+    return replace(own, modules={**own.modules, **{name: modules[name] for name in own.objective.borrows}})
 
 
 def _joined(name: str, known: "GraftModule[nn.Module] | None", head: "Head") -> "GraftModule[nn.Module] | None":

@@ -35,7 +35,7 @@ CHANGES: Mapping[str, Mapping[str, tuple[Change, ...]]] = {
             Change("Objective.prepare(rows, generator)", "Objective.prepare(row, draw, vocabulary), on the host"),
             Change("Objective.denominator(rows: TaskBatch)", "Objective.denominator(rows: Sequence[Row])"),
             Change("Objective.loss, a Tensor", "Objective.loss, a Loss(sum, parts, append)"),
-            Change("Objective.answer", "an Evaluator, by the hook register_evaluators; label_scores for labels"),
+            Change("Objective.answer", "an Evaluator, by the hook register_evaluators"),
             Change("TaskBatch.samples, text_ids, text_mask, target_ids", "TaskBatch.rows, and texts by name"),
         ),
         "register_inputs": (

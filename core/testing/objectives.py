@@ -39,7 +39,7 @@ def wrong_objective(build: Any, options: Options) -> Iterator[str]:
         problems += _wrong_modules(objective, fitting[0])
         problems += _wrong_preparation(objective, fitting[0])
     yield from problems
-    if fitting and not problems and not objective.refuse(TARGETS):
+    if fitting and not problems and not objective.borrows and not objective.refuse(TARGETS):
         yield from _wrong_over(objective, fitting[0])
 
 

@@ -1,9 +1,10 @@
 """What an encoder wants an input to make of bytes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 VISUAL = "visual"
 """The modality of pictures and frames."""
@@ -15,7 +16,7 @@ class Preparation:
 
     A subclass is a frozen dataclass of plain values: it travels to decoding processes."""
 
-    def example(self) -> NDArray[Any] | None:
+    def example(self) -> "NDArray[Any] | None":
         """Arrays such as an input makes of media, `(items, length, ...)`, two items at least, with which
         `multigraft.testing` tries an encoder; None where it cannot say."""
         return None

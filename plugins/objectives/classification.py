@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from multigraft import (
-    Decoding,
     Head,
     Initial,
     Loss,
@@ -93,10 +92,6 @@ class Classification(Objective):
 
     def _logits(self, outputs: TaskOutputs) -> Tensor:
         return outputs.module("labels", outputs.summary()).float()
-
-    def answer(self, rows: TaskBatch, outputs: TaskOutputs, decoding: Decoding) -> list[str]:
-        """The likeliest label."""
-        return [self.labels[number] for number in self._logits(outputs).argmax(dim=1).tolist()]
 
     def _refuse_other_targets(self, rows: TaskBatch) -> None:
         for sample in rows.samples:

@@ -16,7 +16,7 @@ from multigraft import Head, Loss, Need, Objective, Row, Shapes, TaskBatch, Task
 from multigraft.plugins.objectives.classification import LinearHead
 from multigraft.plugins.objectives.contrastive import TEXT_ALONE
 from multigraft.plugins.objectives.options import MatchingOptions
-from multigraft.plugins.objectives.projections import projections, temperature, unit_vectors
+from multigraft.plugins.objectives.projections import PROJECTIONS, temperature, unit_vectors
 
 _LEAST = 1e-4
 """Added to every weight, so that a row always finds another one (BLIP)."""
@@ -33,15 +33,13 @@ class Matching(Objective):
         self.needs = [Need("summary"), Need("pairs")]
         self._keys: View = View(values="teacher") if options.teacher else View()
         if options.negatives == "alike":
+            self.borrows = PROJECTIONS
             for view in {View(), self._keys}:
                 self.needs += [Need("media", view), Need("summary", replace(view, media=False))]
 
     def modules(self, shapes: Shapes) -> Mapping[str, Head]:
-        """A linear layer to both labels; what measures likeness is that of `contrastive`, where the task has it."""
-        own = {"match": LinearHead(shapes.width, 2)}
-        if self.options.negatives == "even":
-            return own
-        return {**own, **projections(shapes, self.options.modality, self.options.width, self.options.temperature)}
+        """A linear layer to both labels; what measures likeness is that of `contrastive`."""
+        return {"match": LinearHead(shapes.width, 2)}
 
     def denominator(self, rows: Sequence[Row]) -> float:
         """Pairs: three a row, or one where there is no other media."""

@@ -68,24 +68,21 @@ class ContrastiveOptions(ObjectiveOptions):
         return self
 
 
-_OF_LIKENESS = ("modality", "teacher", "temperature", "width")
+_OF_LIKENESS = ("modality", "teacher")
 
 
 class MatchingOptions(ObjectiveOptions):
     """Whether media and text belong together."""
 
     negatives: Literal["even", "alike"] = "even"
-    """How the pairs that do not belong together are drawn: evenly, or the likelier the more alike."""
+    """How the pairs that do not belong together are drawn: evenly, or the likelier the more alike by the features that
+    `contrastive` trains, which the task then needs."""
     labels: tuple[str, str] = ("no", "yes")
     """What it says of a pair that does not belong together, and of one that does."""
     modality: str = "visual"
     """With `alike`: which media are compared with texts."""
     teacher: bool = False
     """With `alike`: whether features are compared with those of the teacher, the moving average of what is trained."""
-    width: int = Field(256, ge=1, le=65_536)
-    """With `alike`: of the features that are compared; the module is that of `contrastive`, where the task has it."""
-    temperature: float = Field(0.07, ge=0.001, le=0.5)
-    """With `alike`: what scores are divided by at the start."""
 
     @model_validator(mode="after")
     def _likeness_alone(self) -> "MatchingOptions":

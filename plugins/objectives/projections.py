@@ -9,6 +9,8 @@ from torch.nn.functional import normalize
 from multigraft import Head, Initial, MultigraftError, Shapes, TaskBatch, TaskOutputs, View
 from multigraft.init import normal, ones, zeros
 
+PROJECTIONS = ("media-projection", "text-projection", "temperature")
+"""Names of the modules by which media and texts are compared."""
 _LEAST, _MOST = 0.001, 0.5
 """Bounds of the temperature, as in ALBEF's pre-training."""
 

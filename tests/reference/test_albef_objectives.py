@@ -120,7 +120,7 @@ def test_gradients_of_the_temperature_and_the_projections(contrast, step):
 
 
 def test_weights_of_negatives_are_those_of_the_student_without_the_own_row(step):
-    objective = Matching(MatchingOptions(kind="matching", negatives="alike", width=16, teacher=True))
+    objective = Matching(MatchingOptions(kind="matching", negatives="alike", teacher=True))
     own = torch.arange(ROWS)[:, None] != torch.arange(ROWS)
     image, text = (normalize(step[f"{name}_feat"], dim=1) for name in ("image", "text"))
     media, texts = objective._likeness(task_batch(), Outputs(step), own)

@@ -71,14 +71,21 @@ def test_sharing_of_an_objective_without_modules(check):
 def test_a_module_of_two_objectives_goes_by_one_rule(check):
     contrast = "{kind: contrastive, width: 8, sharing: single}"
     message = "its module 'media-projection' is that of another objective, which says another `sharing`"
-    assert check(*tasks(contrast, "{kind: matching, negatives: alike, width: 8}")) == [
+    assert check(*tasks(contrast, "{kind: contrastive, width: 8}")) == [
         ("tasks.pairs.objective.1.sharing", message, "say the same for both")
     ]
-    assert check(*tasks(contrast, "{kind: matching, negatives: alike, width: 8, sharing: single}")) == []
-    assert check(*tasks(contrast, "matching")) == []
+    assert check(*tasks(contrast, contrast)) == []
 
 
-@pytest.mark.parametrize("key", ["teacher: true", "width: 8", "temperature: 0.1", "modality: audio"])
+def test_likeness_needs_what_another_objective_trains(check):
+    alike = "{kind: matching, negatives: alike}"
+    message = "it reads the module 'media-projection' of another objective of its task, and none has it"
+    assert [found[:2] for found in check(*tasks(alike))] == [("tasks.pairs.objective.0", message)]
+    assert check(*tasks(alike, "{kind: contrastive, width: 8}")) == []
+    assert check(*tasks("{kind: contrastive, width: 8}", "matching")) == []
+
+
+@pytest.mark.parametrize("key", ["teacher: true", "modality: audio"])
 def test_what_measures_likeness_where_negatives_are_drawn_evenly(check, key):
     ((place, message, _),) = check(*tasks(f"{{kind: matching, {key}}}"))
     assert place == "tasks.pairs.objective.0"
@@ -88,7 +95,7 @@ def test_what_measures_likeness_where_negatives_are_drawn_evenly(check, key):
 def test_a_recipe_with_all_defaults_written_out_is_as_well(check, registry, recipe_file):
     """As in the folder of a run."""
     written = load_recipe(recipe_file, tasks("matching"), registry).tasks["pairs"].model_dump()["objective"]
-    assert written["width"] == 256
+    assert written["modality"] == "visual"
     assert check(*tasks(json.dumps(written))) == []
 
 

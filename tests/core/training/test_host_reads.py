@@ -87,7 +87,7 @@ def reads_of_a_step(recipe_file, registry, tmp_path):
 PICTURES = "data: {train: [pictures-train-*.tar]}"
 PAIRS = (
     f"tasks={{pairs: {{kind: image-text-pairs, annotations: captions, {PICTURES}, objective: [{{kind: contrastive, "
-    "width: 8, queue: 12, teacher: true}, {kind: matching, negatives: alike, width: 8}]}, "
+    "width: 8, queue: 12, teacher: true}, {kind: matching, negatives: alike}]}, "
     f"captions: {{kind: image-captioning, {PICTURES}}}}}"
 )
 CASES = {

@@ -32,7 +32,7 @@ BERT = (
 PICTURES = "data: {train: [pictures-train-*.tar], validation: [pictures-validation-*.tar]}"
 COLOURS = "{kind: classification, labels: [red, green, blue, dark red, dark green, dark blue]}"
 QUEUE = "{kind: contrastive, width: 8, queue: 20, teacher: true}"
-MATCH = "{kind: matching, negatives: alike, width: 8}"
+MATCH = "{kind: matching, negatives: alike}"
 MASKED = "{kind: masked-words, share: 0.5}"
 
 
@@ -111,14 +111,14 @@ def test_another_task_is_not_handed_out(opened):
 
 def test_one_module_has_one_rule(opened):
     with pytest.raises(OptionError, match="another `sharing`") as caught:
-        opened(tasks(QUEUE, MATCH.replace("width", "sharing: single, width")))
+        opened(tasks(QUEUE, "{kind: contrastive, width: 8, sharing: single}"))
     assert caught.value.location == ("tasks", "pairs", "objective", 1, "sharing")
     model, _ = opened(tasks(QUEUE, MATCH))
     names = [key.part for key in model.graft.bank.trained() if "projection" in key.part]
     assert len(names) == len(set(names)) == 4
 
 
-@pytest.mark.parametrize("option", ["teacher: true", "width: 9", "temperature: 0.1"])
+@pytest.mark.parametrize("option", ["teacher: true", "modality: audio"])
 def test_what_evenly_drawn_pairs_do_not_read_is_refused(opened, option):
     with pytest.raises(RecipeError, match="with `negatives: even` nothing reads"):
         opened(tasks(f"{{kind: matching, {option}}}"))

@@ -34,7 +34,7 @@ OBJECTIVES = {
     "queue": "{kind: contrastive, width: 8, queue: 20, in_batch: false, teacher: true, distillation: 0.4}",
     "batch": "{kind: contrastive, width: 8, queue: 12, teacher: true}",
     "plain": "{kind: contrastive, width: 8}",
-    "match": "{kind: matching, negatives: alike, width: 8}",
+    "match": "{kind: matching, negatives: alike}",
 }
 TAUGHT = {"masked", "queue", "batch"}
 STEPS = (

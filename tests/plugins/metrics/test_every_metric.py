@@ -37,7 +37,16 @@ def scores(name, rows):
 
 
 def test_all_are_here():
-    assert METRICS == ["accuracy-by-type", "bleu", "cider", "consistency", "exact-match", "rouge-l", "vqa-accuracy"]
+    assert METRICS == [
+        "accuracy-by-type",
+        "bleu",
+        "cider",
+        "consistency",
+        "exact-match",
+        "recall",
+        "rouge-l",
+        "vqa-accuracy",
+    ]
 
 
 @pytest.mark.parametrize("name", METRICS)

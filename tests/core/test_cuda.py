@@ -10,9 +10,9 @@ from multigraft.core.model.build import allocate
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.run.run_folder import saved_graft
 from multigraft.core.run.run_setup import open_run
+from multigraft.core.training import step_data
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer
-from multigraft.core.types.rank import Rank
 
 pytestmark = pytest.mark.cuda
 
@@ -54,14 +54,14 @@ def trainer(recipe_file, registry, tmp_path):
         recipe = load_recipe(recipe_file, (f"device={DEVICE}", "train.steps=99", *overrides), registry)
         with open_run(recipe, registry, tmp_path) as run:
             made = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
-            yield from ((made, step, handed) for step, handed in enumerate(run.data.stream(Rank()).batches(0, steps)))
+            yield from ((made, step, handed) for step, handed in enumerate(step_data.steps(run, 0, steps)))
 
     return make
 
 
 def loss_sums(model, batch):
     found = model.losses(batch.to(torch.device(DEVICE)), training=True)
-    return {task: loss.sum.item() for task, loss in found.items()}
+    return {task: loss.sum.item() for task, (loss,) in found.items()}
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -77,7 +77,7 @@ def test_a_mixed_batch_equals_its_samples_one_by_one(rule, backbone, tiny, gpu_m
 @pytest.mark.parametrize("rule", RULES)
 def test_the_loss_is_that_of_the_cpu(rule, tiny, gpu_model, tiny_model, samples, batch_of):
     here, there = gpu_model(tiny.SHARING[rule]), tiny_model(tiny.SHARING[rule])
-    plain = {task: loss.sum.item() for task, loss in there.losses(batch_of(there, samples), training=True).items()}
+    plain = {task: loss.sum.item() for task, (loss,) in there.losses(batch_of(there, samples), training=True).items()}
     assert loss_sums(here, batch_of(here, samples)) == pytest.approx(plain, rel=1e-3, abs=1e-3)
 
 

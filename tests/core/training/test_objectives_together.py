@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from multigraft.core.data.seeding import seeded
 from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.interfaces.objective import TaskBatch
-from multigraft.core.model.model import evaluator_outputs
+from multigraft.core.model.model import evaluator_outputs, task_rows
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.recipe.problems import RecipeError
 from multigraft.core.run.run_setup import open_run
@@ -149,6 +149,20 @@ def test_pairs_and_their_number_rest_on_the_same_rows():
     assert mean.item() == pytest.approx(0.6931 / 2, abs=1e-4)
     both = tuple(replace(row, sample=replace(row.sample, example=TextPair("", "", 1.0))) for row in rows)
     assert matching.denominator(both) == 6
+
+
+@pytest.mark.parametrize("negatives", ["even", "alike"])
+def test_rows_about_the_same_media_are_no_negatives_of_each_other(opened, negatives):
+    model, batch = opened(tasks(QUEUE, f"{{kind: matching, negatives: {negatives}}}"), "train.batch=12")
+    own = next(each for each in model.objectives["pairs"] if each.name == "matching")
+    (segment,) = (each for each in batch.segments if each.task == "pairs")
+    outputs = evaluator_outputs(model, model.passes(batch, False, {"pairs": model.needs_of("pairs")}), segment)
+    rows = task_rows(batch)["pairs"]
+    keys = torch.arange(len(rows.rows)) // 2
+    for _ in range(20):
+        media, texts = own.objective.negatives(replace(rows, media_keys=keys), outputs)
+        assert (keys[media] != keys).all()
+        assert (keys[texts] != keys).all()
 
 
 def test_a_saved_run_is_scored_with_its_queue_and_its_teacher(train, registry, tmp_path):

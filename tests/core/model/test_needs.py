@@ -4,6 +4,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from multigraft.core.model.model import evaluator_outputs
+from multigraft.core.types.need import Need, View
+
 CLASSIFIED = {"kind": "classification", "labels": ["true", "false"]}
 
 
@@ -42,3 +45,16 @@ def test_the_decoder_reads_each_row_once(model, samples, batch_of):
     batch = batch_of(model, samples)
     model.losses(batch, training=True)
     assert sorted(counted) == [(4, 1), (4, batch.texts["target"].ids.shape[1])]
+
+
+def test_media_of_tasks_behind_one_that_reads_none(model, samples, batch_of):
+    batch = batch_of(model, samples)
+    first, *others = batch.segments
+    needs = {segment.task: [Need("media"), Need("summary")] for segment in others}
+    needs[first.task] = [Need("summary", View(media=False))]
+    with torch.no_grad():
+        some, every = model.passes(batch, False, needs), model.passes(batch, False)
+        for segment in others:
+            ours, theirs = (evaluator_outputs(model, passes, segment) for passes in (some, every))
+            assert_close(ours.media().states, theirs.media().states)
+            assert_close(ours.summary(), theirs.summary(), atol=1e-5, rtol=1e-5)

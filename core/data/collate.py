@@ -91,21 +91,21 @@ def _items(group: Group, placed: Sequence[_Placed]) -> MediaItems:
     kind, modality, stored = group
     numbers = sorted({each.row for each in placed})
     slots = {row: slot for slot, row in enumerate(numbers)}
-    lengths = torch.tensor([len(each.media.times) for each in placed])
-    slot = torch.tensor([slots[each.row] for each in placed]).repeat_interleave(lengths)
+    lengths = [len(each.media.times) for each in placed]
+    slot = np.repeat([slots[each.row] for each in placed], lengths)  # torch's own would start a pool in this thread
     arrays = [each.media.features if stored else each.media.arrays for each in placed]
     values, mask = padded([array for array in arrays if array is not None])
     values = values.view(torch.bfloat16) if values.dtype == torch.uint16 else values
     return MediaItems(
         kind=kind,
         rows=torch.tensor(numbers),
-        slot=slot,
+        slot=torch.from_numpy(slot),
         order=torch.cat([torch.arange(len(each.media.times)) + each.order for each in placed]),
         times=torch.from_numpy(np.concatenate([each.media.times for each in placed])),
         arrays=None if stored else values,
         features=values if stored else None,
         numbers=tuple(numbers),
-        counts=tuple(torch.bincount(slot, minlength=len(numbers)).tolist()),
+        counts=tuple(np.bincount(slot, minlength=len(numbers)).tolist()),
         modality=modality,
         mask=mask,
     )

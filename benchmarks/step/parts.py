@@ -13,8 +13,6 @@ from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 
-import torch
-
 PARTS = {
     "waiting for data": ("multigraft.core.training.session", "_timed"),
     "collating": ("multigraft.core.training.loop", "collated"),
@@ -85,7 +83,8 @@ def main(recipe_file, folder, data, steps):
 
     clock = Clock()
     watch(clock)
-    overrides = [f"data.root={data}", f"train.steps={steps}", "eval.split=none", "eval.controls=[]"]
+    unscored = ["eval.split=none", "eval.final_split=none", "eval.controls=[]"]
+    overrides = [f"data.root={data}", f"train.steps={steps}", *unscored]
     recipe = load_recipe(Path(recipe_file), overrides, load_registry())
     session.train(recipe, load_registry(), Path(folder))
     parts = {part: clock.seconds[part] for part in PARTS if part in clock.seconds}
@@ -95,5 +94,4 @@ def main(recipe_file, folder, data, steps):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
     main(*sys.argv[1:])

@@ -19,7 +19,9 @@ from statistics import median
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PAIRS = HERE / "pairs.json"
-STEPS, WANTED = 50, 7
+STEPS, WANTED = 30, 4
+THREADS = ("1", "2")
+"""Of each training: with one, a core is left for its data."""
 
 
 def metadata(tree, folder):
@@ -35,7 +37,7 @@ def metadata(tree, folder):
     return folder
 
 
-def parts(tree, data):
+def parts(tree, data, threads):
     """Seconds of each part of a step."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "names").mkdir()
@@ -44,7 +46,7 @@ def parts(tree, data):
         words = [HERE / "parts.py", Path(tree) / "configs" / "quickstart.yaml", f"{folder}/run", data, STEPS]
         done = subprocess.run(
             [sys.executable, *map(str, words)],
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "2"},
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": threads},
             cwd=folder,
             capture_output=True,
             text=True,
@@ -55,13 +57,12 @@ def parts(tree, data):
 
 
 def pairs():
-    return json.loads(PAIRS.read_text()) if PAIRS.exists() else []
+    return json.loads(PAIRS.read_text()) if PAIRS.exists() else {threads: [] for threads in THREADS}
 
 
-def table():
-    found = pairs()
+def table(threads, found):
     names = dict.fromkeys(name for pair in found for each in pair for name in each)
-    print(f"{len(found)} pairs of {STEPS} steps, milliseconds of a step (median)\n")
+    print(f"\n{len(found)} pairs of {STEPS} steps, {threads} threads; milliseconds of a step (median)\n")
     print("| part | earlier | now |\n|---|---|---|")
     for name in names:
         shown = [median(pair[side].get(name, 0.0) for pair in found) * 1000 for side in (0, 1)]
@@ -73,8 +74,11 @@ def table():
 if __name__ == "__main__":
     if sys.argv[1:] != ["--table"]:
         earlier, data = sys.argv[1:]
-        while len(pairs()) < WANTED:
-            trees = (earlier, ROOT) if len(pairs()) % 2 == 0 else (ROOT, earlier)
-            took = {str(tree): parts(tree, data) for tree in trees}
-            PAIRS.write_text(json.dumps([*pairs(), [took[str(earlier)], took[str(ROOT)]]], indent=1) + "\n")
-    table()
+        for threads in THREADS:
+            while len((found := pairs())[threads]) < WANTED:
+                trees = (earlier, str(ROOT)) if len(found[threads]) % 2 == 0 else (str(ROOT), earlier)
+                took = {tree: parts(tree, data, threads) for tree in trees}
+                found[threads].append([took[earlier], took[str(ROOT)]])
+                PAIRS.write_text(json.dumps(found, indent=1) + "\n")
+    for threads, found in pairs().items():
+        table(threads, found)

@@ -61,10 +61,7 @@ class Trainer:
         for learned in (True, False):
             for batch in data.batches[learned]:
                 self.run.registry.hooks.batch_loaded(run=self.run, step=step, batch=batch)
-                total = self._forward(step, batch.to(self.run.accelerator.device), learned, tally, exchange)
-                data.go_on()
-                if total.requires_grad:
-                    total.backward()  # type: ignore[no-untyped-call]
+                self._backward(step, batch.to(self.run.accelerator.device), learned, tally, exchange)
             if self.lockstep:
                 self.lockstep.idle(missing[learned], learned)
             if not data.batches[learned]:
@@ -99,8 +96,7 @@ class Trainer:
         self.cuts.add(cuts)
         return losses
 
-    def _forward(self, step: int, batch: Batch, learned: bool, tally: Tally, exchange: StepExchange) -> Tensor:
-        """What a micro-batch is trained on."""
+    def _backward(self, step: int, batch: Batch, learned: bool, tally: Tally, exchange: StepExchange) -> None:
         losses = self.run.model.losses(batch, True, self.lockstep, exchange.sharing(learned), learned)
         exchange.keep(losses, batch)
         means = tally.add(losses)
@@ -108,7 +104,10 @@ class Trainer:
         total = self._weighted(step, means) if chosen is None else chosen
         tally.add_total(total)
         total = tied(total, exchange.shared())
-        return self.lockstep.tied(total) if self.lockstep else total
+        if self.lockstep:
+            total = self.lockstep.tied(total)
+        if total.requires_grad:
+            total.backward()  # type: ignore[no-untyped-call]
 
     def _missing(self, data: StepData) -> dict[bool, int]:
         """How many micro-batches fewer than another process this one has, of tasks that are learned and of others;

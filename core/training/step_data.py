@@ -1,12 +1,12 @@
 """The data of a step: prepared, counted and collated on the host, before the training thread sees them."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from multigraft.core.data.collate import collate
-from multigraft.core.data.prefetch import Ahead
+from multigraft.core.data.prefetch import ahead
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model.rows import row_maker
 from multigraft.core.training.micro_batches import micro_batches
@@ -38,9 +38,6 @@ class StepData:
     tasks: tuple[str, ...] = ()
     """Tasks of the global batch, whichever process has their rows."""
     drawn: "Drawn | None" = field(default=None, compare=False)
-    go_on: Callable[[], None] = field(default=lambda: None, compare=False)
-    """Lets the thread that makes the data of steps make further ones: when the training thread leaves the interpreter
-    free, as in a backward pass."""
 
 
 class StepMaker:
@@ -112,11 +109,11 @@ def steps(run: "OpenRun", first: int, stop: int) -> Generator[StepData]:
     """
     stream, maker = run.data.stream(run.rank), StepMaker(run)
     made = (_made(maker, drawn) for drawn in stream.drawn(first, stop))
-    with closing(Ahead(made, _STEPS_AHEAD)) as prepared:
+    with closing(ahead(made, _STEPS_AHEAD)) as prepared:
         for data in prepared:
             if data.drawn is not None:
                 stream.take(data.drawn)
-            yield replace(data, go_on=prepared.go_on)
+            yield data
 
 
 def _made(maker: StepMaker, drawn: "Drawn") -> StepData:

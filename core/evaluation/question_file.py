@@ -59,7 +59,7 @@ class QuestionFile:
     def __init__(self, questions: Path, output: Path) -> None:
         self._folder, self._output = questions.parent, output
         try:
-            self._lines = questions.read_text(encoding="utf-8").splitlines()
+            self._lines = questions.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise MultigraftError(f"{questions} cannot be read: {error}") from None
         self.total = sum(bool(line.strip()) for line in self._lines)
@@ -125,7 +125,7 @@ def _answered(output: Path) -> Iterator[str]:
     try:
         written = output.read_bytes()
         whole = written[: written.rfind(b"\n") + 1]
-        found = [json.loads(line) for line in whole.decode("utf-8").splitlines()]
+        found = [json.loads(line) for line in whole.splitlines()]
         names = [str(row["id"]) for row in found if isinstance(row["output"], str)]
         if whole != written:
             with output.open("r+b") as file:

@@ -90,6 +90,16 @@ def test_a_killed_call_goes_on_where_it_was(straight, command, trained, question
     assert output.read_bytes().startswith(whole[: whole.rfind(b"\n") + 1])
 
 
+def test_a_line_ends_where_json_says(run, trained, questions, tmp_path):
+    picture, output = str(questions.parent / "red.png"), tmp_path / "answers.jsonl"
+    line = {"id": "one\u2028two\x85", "task": "vqa", "text": "what\u2028colour?", "media": [picture]}
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text(json.dumps(line, ensure_ascii=False) + "\r\n", encoding="utf-8", newline="")
+    first, again = (run("predict", trained.folder, "--input", asked, "--output", output) for _ in range(2))
+    assert first.stdout == f"1 answered, 0 were answered before, 0 bad lines: {output}\n"
+    assert again.stdout == f"0 answered, 1 were answered before, 0 bad lines: {output}\n"
+
+
 def test_what_is_no_file_of_answers_is_refused(run, trained, questions, tmp_path):
     output = tmp_path / "notes.txt"
     output.write_text("notes\n")

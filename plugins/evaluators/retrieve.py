@@ -1,7 +1,7 @@
 """`retrieve`: every text of a split against every medium, by the vectors that an objective trains for both.
 
-A text ranks the media and a medium ranks the texts, by the inner product of their vectors. A medium that several
-annotations are about is one medium, and each of these annotations is right for it.
+A text ranks the media and a medium ranks the texts, by the inner product of their vectors. A medium, or a stretch of
+one, that several annotations are about counts once, and each of these annotations is right for it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ class Retrieve(Evaluator):
         """A row for each text, then one for each distinct medium."""
         if not rows:
             return
-        names = [" + ".join(row.media) for row in rows]
+        names = [_shown(row) for row in rows]
         first = dict(zip(reversed(names), reversed(rows), strict=True))
         media = list(dict.fromkeys(names))
         ids = [row.annotation.id for row in rows]
@@ -73,6 +73,12 @@ class Retrieve(Evaluator):
             order = np.argsort(-scores, axis=1, kind="stable")[:, : self.keep]
             for row, best in zip(scores, order, strict=True):
                 yield tuple((names[number], float(row[number])) for number in best)
+
+
+def _shown(row: SaidRow) -> str:
+    """What a row is about: its media, and the stretch of them where it is about no more."""
+    span = row.annotation.span
+    return " + ".join(row.media) + (f" {span[0]:g}-{span[1]:g} s" if span else "")
 
 
 def _ranked(

@@ -128,6 +128,28 @@ def test_a_medium_of_several_annotations_counts_once(registry):
     assert made[3].ranked == (("1", 1.0), ("2", 1.0), ("3", 0.0))
 
 
+def test_stretches_of_one_video_are_media_of_their_own(registry):
+    task = registry.build("tasks", registry.options("tasks", "image-captioning").model_validate(
+        {"kind": "image-captioning", "data": ["a.tar"]}, context={"registry": registry}))  # fmt: skip
+    given = [
+        SaidRow(
+            Annotation(id=name, task="captions", media=("mp4",), span=span),
+            Said(features={"text": np.array(vector), "media": np.array(vector)}),
+            ("shard#a.mp4",),
+        )
+        for name, span, vector in (("1", (0.0, 2.5), [1.0, 0.0]), ("2", (2.5, 4.0), [0.0, 1.0]))
+    ]
+
+    class Both:
+        embeds, needs = ("text", "media"), ()
+
+    made = list(build(RetrieveOptions(kind="retrieve"), [Both()]).predictions(task, given))
+    assert [row.id for row in made] == ["1", "2", "shard#a.mp4 0-2.5 s", "shard#a.mp4 2.5-4 s"]
+    assert [row.relevant for row in made[2:]] == [("1",), ("2",)]
+    assert [[name for name, _ in row.ranked] for row in made[2:]] == [["1", "2"], ["2", "1"]]
+    assert {row.media for row in made[2:]} == {("shard#a.mp4",)}
+
+
 def test_scores_can_be_computed_again_and_too_short_a_ranking_is_refused(retrieved, registry):
     scores, rows = retrieved
 

@@ -129,12 +129,18 @@ def score_control(run: OpenRun, control: str, split: str) -> tuple[dict[str, Any
 def _under_control(run: OpenRun, name: str, split: str, control: str) -> tuple[dict[str, Any] | None, LeftOutSamples]:
     """Scores of a task, None where the control changes no sample of it; and the samples that it leaves out."""
     if CONTROLS[control].frames is not None and not run.data.has_kind(name, split, "video"):
-        return None, {"no video": {"n": run.data.source(name, split).size, "annotations": []}}
+        return None, _whole_split(run, name, split, "no video")
+    if CONTROLS[control].media == "none" and run.model.evaluators[name].says == "features":
+        return None, _whole_split(run, name, split, "its evaluator holds texts against media")
     loss = HeldOutLoss()
     rows, left = _controlled_rows(run, name, split, control, loss if _says_nothing(run, name) else None)
     if left and not rows and not loss.rows:
         return None, left
     return _measured(run, name, rows, loss), left
+
+
+def _whole_split(run: OpenRun, name: str, split: str, reason: str) -> LeftOutSamples:
+    return {reason: {"n": run.data.source(name, split).size, "annotations": []}}
 
 
 def _controlled_rows(

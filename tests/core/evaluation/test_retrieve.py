@@ -168,6 +168,16 @@ def test_scores_can_be_computed_again_and_too_short_a_ranking_is_refused(retriev
         again([1, 5])
 
 
+def test_without_media_there_is_nothing_to_retrieve(train, tmp_path):
+    pairs = TASK.replace("captions:", "pairs:").replace("image-captioning", "image-text-pairs, annotations: captions")
+    contrast = pairs.replace("colours", "{kind: contrastive, width: 8}").replace("EVALUATOR", "retrieve")
+    results = train(tmp_path, contrast, "eval.controls=[no-media, shuffled-media]")
+    left = {"its evaluator holds texts against media": {"n": 10, "annotations": []}}
+    assert results["left_out"]["no-media"] == {"pairs": left}
+    assert results["controls"]["no-media"] == {}
+    assert results["controls"]["shuffled-media"]["pairs"]["n"] == 20
+
+
 def test_an_objective_without_vectors_is_refused(recipe_file, registry, train, tmp_path):
     with pytest.raises(OptionError, match="none of the task's objectives trains vectors of texts and media"):
         train(tmp_path, "tasks.vqa.evaluator=retrieve")

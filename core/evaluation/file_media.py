@@ -1,7 +1,7 @@
 """Media of files: decoded once, and encoded once where no graft acts in the encoder; the latest are kept."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multigraft.core.data.isolated import IsolatedDecoders, Job
+from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import input_of
 from multigraft.core.interfaces.encoder import Encoder
@@ -30,8 +30,7 @@ class MediaReader:
     """How a graft reads files."""
 
     inputs: Sequence[Input]
-    decoders: IsolatedDecoders
-    encoders: Mapping[str, Encoder]
+    decoder: MediaDecoder
     own_tokens: bool
     """Whether the graft acts in the encoder, so that a medium's tokens are its own."""
 
@@ -48,15 +47,14 @@ class FileMedia:
         Raises:
             MultigraftError: no input reads it, or it cannot be read or decoded.
         """
-        number = input_of(path, reader.inputs)
+        read_by = reader.inputs[input_of(path, reader.inputs)].fingerprint()
         try:
             data = path.read_bytes()
         except OSError as error:
             raise MultigraftError(f"{path} cannot be read: {error.strerror}") from None
-        read_by = reader.inputs[number].fingerprint()
         key = f"{blake2b(data, digest_size=16).hexdigest()} {read_by} {reader.own_tokens}"
         if key not in self._kept:
-            self._kept[key] = _decode(path, data, number, reader)
+            self._kept[key] = _decode(path, data, key, reader)
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
@@ -77,15 +75,9 @@ class FileMedia:
         return known
 
 
-def _decode(path: Path, data: bytes, number: int, reader: MediaReader) -> Media:
-    modality = reader.inputs[number].modality
-    if modality not in reader.encoders:
-        raise MultigraftError(f"{path}: the trunk has no encoder of modality {modality!r}")
-    preparation = reader.encoders[modality].preparation()
+def _decode(path: Path, data: bytes, key: str, reader: MediaReader) -> Media:
     try:
-        if reader.inputs[number].isolated:
-            return reader.decoders.decode(Job(number, None, str(path)), data)
-        return reader.inputs[number].decode(data, preparation, None)
+        return reader.decoder.decode(path.name.lower(), data, None, key)
     except BadSample as error:
         raise MultigraftError(f"{path} cannot be decoded: {error}") from None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from multigraft.core.data.isolated import IsolatedDecoders
+from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.file_media import MediaReader
 from multigraft.core.graft.saving import load_graft
@@ -81,15 +81,10 @@ def _load(saved: Artifact, trunk: Trunk, registry: "Registry") -> Loaded:
     allocate(model, device_of(recipe.device))
     load_graft(saved.graft, model.graft.bank, trunk.fingerprints)
     inputs: list[Input] = [registry.build("inputs", each) for each in recipe.inputs]
-    isolated = {
-        number: (each, trunk.preparations[each.modality])
-        for number, each in enumerate(inputs)
-        if each.isolated and each.modality in trunk.preparations
-    }
+    decoder = MediaDecoder(inputs, trunk.preparations, DecodeWorkers(deadline=recipe.data.deadline))
     tasks: dict[str, Task] = {name: registry.build("tasks", recipe.tasks[name]) for name in saved.tasks}
-    decoders = IsolatedDecoders(isolated, 1, recipe.data.deadline)
     own_tokens = any(s.name in model.graft.sites for each in trunk.encoders.values() for s in each.sites())
-    return Loaded(saved, model, tasks, MediaReader(inputs, decoders, trunk.encoders, own_tokens))
+    return Loaded(saved, model, tasks, MediaReader(inputs, decoder, own_tokens))
 
 
 def _refuse_other_trunk(saved: Artifact, first: Artifact, count: int) -> None:

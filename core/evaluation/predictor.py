@@ -88,7 +88,7 @@ class Predictor:
     def close(self) -> None:
         """End the processes that decode."""
         for graft in self._grafts.values():
-            graft.reader.decoders.close()
+            graft.reader.decoder.close()
 
     def answer(self, questions: Sequence[Question]) -> list[Reply]:
         """The answers, in the order of the questions.

@@ -5,12 +5,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from multigraft.core.atomic import write_json, write_text, writing
 from multigraft.core.data.evaluation_samples import EvaluationSamples
 from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.data.reader import SampleReader
+from multigraft.core.data.seeding import seeded
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines, without
@@ -26,6 +29,11 @@ from multigraft.core.run.run_start import take_start
 from multigraft.core.suggest import did_you_mean
 from multigraft.core.trunk.sharding import whole_layers
 from multigraft.core.types.prediction import Prediction
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_SEED_BITS = 63
 
 
 def evaluate_run(run: OpenRun, split: str, limit: int | None, step: int) -> dict[str, Any]:
@@ -184,6 +192,8 @@ def task_predictions(
 ) -> list[Prediction]:
     """All predictions of a task, from all processes, with a bar that names task and control.
 
+    What objectives draw for a loss, such as negatives, is the same whenever and under whatever control it is scored.
+
     Args:
         loss: filled with the task's loss over the samples of all processes.
     """
@@ -198,6 +208,7 @@ def task_predictions(
     )
     own: list[SaidRow] = []
     evaluator, task = run.model.evaluators[name], run.data.tasks[name]
+    torch.manual_seed(seeded("score", run.recipe.train.seed, name) % 2**_SEED_BITS)
     label = f"scoring {name}, {control}" if control else f"scoring {name}"
     with ProgressBar(label, shown=run.is_main) as bar, whole_layers(run.model.backbone):
         for row in ask_all(run.model, options, samples, run.recipe.eval.batch, accelerator.device, loss):
@@ -205,13 +216,17 @@ def task_predictions(
             bar.update(len(own) + samples.left_out, samples.total)
         bar.finish(samples.total)
     run.data.log.exchange()
+    return list(evaluator.predictions(task, _of_all(accelerator, own, loss)))
+
+
+def _of_all(accelerator: "Accelerator", own: list[SaidRow], loss: HeldOutLoss | None) -> list[SaidRow]:
+    """The rows of all processes in the order of their ids; those of a single one as they are."""
     if accelerator.num_processes == 1:
-        return list(evaluator.predictions(task, own))
+        return own
     if loss is not None:
         whole = sum(gather_rows(accelerator, [loss]), HeldOutLoss())
         loss.sums, loss.rows, loss.missing = whole.sums, whole.rows, whole.missing
-    rows = sorted(gather_rows(accelerator, own), key=lambda row: row.annotation.id)
-    return list(evaluator.predictions(task, rows))
+    return sorted(gather_rows(accelerator, own), key=lambda row: row.annotation.id)
 
 
 def check_controls(names: Iterable[str]) -> None:

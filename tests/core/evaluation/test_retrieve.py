@@ -13,6 +13,7 @@ from multigraft.core.interfaces.evaluator import Said, SaidRow
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.registry.registry import load_registry
 from multigraft.core.training import session
+from multigraft.core.training.evaluate_saved import evaluate_saved
 from multigraft.core.types.annotation import Annotation
 from multigraft.plugins.evaluators.options import RetrieveOptions
 from multigraft.plugins.evaluators.retrieve import build
@@ -193,6 +194,13 @@ def test_the_loss_alone(train, tmp_path):
     lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("scored", "loss")]
     assert all('"eval/vqa/loss"' in text for text in lines)
     assert '"eval/vqa/vqa-accuracy"' not in lines[1]
+
+
+def test_a_loss_with_drawn_negatives_is_the_same_whenever_it_is_scored(train, registry, tmp_path):
+    pairs = TASK.replace("captions:", "pairs:").replace("image-captioning", "image-text-pairs, annotations: captions")
+    results = train(tmp_path, pairs.replace("colours", "{kind: matching}").replace("EVALUATOR", "loss"))
+    again = [evaluate_saved(tmp_path, registry, None, [])["tasks"] for _ in range(2)]
+    assert again == [results["tasks"]] * 2
 
 
 def test_the_likeliest_of_many_answers(tiny, tiny_model, samples, batch_of, tmp_path):

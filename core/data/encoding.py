@@ -212,7 +212,7 @@ def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: "Encoder
 
 def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: "Encoder") -> Iterator[_Encoded]:
     arrays = [media.arrays for _, media in waiting if isinstance(media, Media) and media.arrays is not None]
-    tokens = _run(encoder, arrays) if arrays else iter(())
+    tokens = encode_each(encoder, arrays, _ITEMS_A_PASS, torch.bfloat16)
     for wanted, media in waiting:
         if isinstance(media, BadSample):
             yield _Encoded(wanted, None, torch.zeros(0), media)
@@ -220,16 +220,26 @@ def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: "Enc
             yield _Encoded(wanted, next(tokens).contiguous(), torch.from_numpy(media.times))
 
 
-def _run(encoder: "Encoder", arrays: Sequence[NDArray[Any]]) -> Iterator[Tensor]:
-    """The tokens of each medium: bfloat16 `(items, tokens, width)` on the processor, without padding."""
+def encode_each(
+    encoder: "Encoder", arrays: Sequence[NDArray[Any]], at_once: int, dtype: torch.dtype | None = None
+) -> Iterator[Tensor]:
+    """The tokens of each medium, `(items, tokens, width)` on the processor, without padding and without a graft.
+
+    Args:
+        arrays: `(items, length, ...)` of each medium, all for this encoder.
+        at_once: items of a pass.
+        dtype: of the tokens; as the encoder gives them if left out.
+    """
+    if not arrays:
+        return
     device, (items, mask) = next(encoder.parameters()).device, padded(arrays)
-    masks = repeat(None) if mask is None else torch.split(mask.to(device), _ITEMS_A_PASS)
+    masks = repeat(None) if mask is None else torch.split(mask.to(device), at_once)
     with torch.no_grad():
         passes = [
             encoder.encode(some.to(device), real, NoGraft())
-            for some, real in zip(torch.split(items, _ITEMS_A_PASS), masks, strict=False)
+            for some, real in zip(torch.split(items, at_once), masks, strict=False)
         ]
-    states = (item for each in passes for item in each.states.to("cpu", torch.bfloat16))
+    states = (item for each in passes for item in each.states.to("cpu", dtype))
     real = (item for each in passes for item in each.real.cpu())
     for count in map(len, arrays):
         yield torch.stack([own[kept] for own, kept in zip(islice(states, count), islice(real, count), strict=True)])

@@ -1,7 +1,7 @@
 """Media of files: decoded once, and encoded once where no graft acts in the encoder; the latest are kept."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multigraft.core.data.decode import MediaDecoder
+from multigraft.core.data.encoding import encode_each
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import input_of
 from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.input import Input
-from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.types.media import Media
 
 _KEPT = 256
 """Media that are kept."""
-_PICTURES_A_PASS = 64
+_ITEMS_A_PASS = 64
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,17 @@ class FileMedia:
         return key, self._kept[key]
 
     def encoded(
-        self, media: dict[str, Media], encoder: Encoder, computing: AbstractContextManager[object]
+        self, media: Mapping[str, Media], encoders: Mapping[str, Encoder], computing: AbstractContextManager[object]
     ) -> dict[str, Media]:
-        """The media with the encoder's tokens in place of their pictures; none is encoded twice."""
+        """The media with their encoders' tokens in place of their arrays; none is encoded twice."""
         known = {key: self._kept.get(key, one) for key, one in media.items()}
-        lacking = {key: one for key, one in known.items() if one.arrays is not None and one.modality == "visual"}
-        with torch.no_grad(), computing:
-            tokens = _encode(list(lacking.values()), encoder)
-        for (key, one), own in zip(lacking.items(), tokens, strict=True):
-            known[key] = replace(one, arrays=None, features=_as_stored(own))
-            if key in self._kept:
-                self._kept[key] = known[key]
+        with computing:
+            for modality, encoder in encoders.items():
+                own = {key: one.arrays for key, one in known.items() if one.modality == modality}
+                lacking = {key: arrays for key, arrays in own.items() if arrays is not None}
+                for key, tokens in zip(lacking, encode_each(encoder, [*lacking.values()], _ITEMS_A_PASS), strict=True):
+                    known[key] = replace(known[key], arrays=None, features=_as_stored(tokens))
+        self._kept.update((key, one) for key, one in known.items() if key in self._kept)
         return known
 
 
@@ -80,17 +80,6 @@ def _decode(path: Path, data: bytes, key: str, reader: MediaReader) -> Media:
         return reader.decoder.decode(path.name.lower(), data, None, key)
     except BadSample as error:
         raise MultigraftError(f"{path} cannot be decoded: {error}") from None
-
-
-def _encode(media: Sequence[Media], encoder: Encoder) -> list[Tensor]:
-    """Tokens `(pictures, tokens, width)` of each medium."""
-    frames = [one.arrays for one in media if one.arrays is not None]
-    if not frames:
-        return []
-    pixels, device = torch.from_numpy(np.concatenate(frames)), next(encoder.parameters()).device
-    parts = torch.split(pixels, _PICTURES_A_PASS)
-    tokens = torch.cat([encoder.encode(part.to(device), None, NoGraft()).states.cpu() for part in parts])
-    return list(torch.split(tokens, [len(each) for each in frames]))
 
 
 def _as_stored(tokens: Tensor) -> NDArray[np.float32] | NDArray[np.uint16]:

@@ -214,14 +214,12 @@ class Predictor:
         return maker.rows([sample for sample in samples if sample.graft == name])
 
     def _with_tokens(self, questions: Sequence[Prepared]) -> list[Sample]:
-        """The samples, with the encoder's tokens of each distinct medium where these are the same for all grafts."""
+        """The samples, with the encoders' tokens of each distinct medium where these are the same for all grafts."""
         model = self._first.model
         plain = [not self._grafts[each.sample.graft].reader.own_tokens for each in questions]
         shared = [each for each, is_plain in zip(questions, plain, strict=True) if is_plain]
         media = {key: one for each in shared for key, one in zip(each.media, each.sample.media, strict=True)}
-        if "visual" not in model.encoders or not media:
-            return [each.sample for each in questions]
-        known = self._media.encoded(media, model.encoders["visual"], model.computing(self._device))
+        known = self._media.encoded(media, model.encoders, model.computing(self._device))
         return [
             replace(each.sample, media=tuple(known[key] for key in each.media)) if is_plain else each.sample
             for each, is_plain in zip(questions, plain, strict=True)

@@ -92,6 +92,7 @@ def test_a_mixed_batch_says_what_each_question_alone_gets(predictor, folders, re
         if reply.score is not None:
             assert reply.score == pytest.approx(alone.score, abs=1e-4)
     assert together[0].output in LABELS
+    assert len(together[0].others) == 4 < len(LABELS) - 1
     assert {together[1].output, together[1].others[0].text} == {"true", "false"}
 
 
@@ -119,3 +120,7 @@ def test_what_cannot_be_asked_together_is_refused(predictor, folders, registry, 
     silent = "task 'vqa' has the evaluator `loss`, which answers no questions"
     with Predictor.load(tmp_path / "alone", registry) as alone, pytest.raises(MultigraftError, match=silent):
         alone.answer([Question("vqa", "what?", questions[0].media)])
+    train(tmp_path / "choosing", *WIDE, "tasks.vqa.evaluator=choices", "eval.split=none")
+    lacking = "task 'vqa': its evaluator needs choices, and the question has none"
+    with Predictor.load(tmp_path / "choosing", registry) as choosing, pytest.raises(MultigraftError, match=lacking):
+        choosing.answer([Question("vqa", "what?", questions[0].media)])

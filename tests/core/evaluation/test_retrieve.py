@@ -15,8 +15,9 @@ from multigraft.core.registry.registry import load_registry
 from multigraft.core.training import session
 from multigraft.core.training.evaluate_saved import evaluate_saved
 from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.need import Need, View
 from multigraft.plugins.evaluators.options import RetrieveOptions
-from multigraft.plugins.evaluators.retrieve import build
+from multigraft.plugins.evaluators.retrieve import _AT_ONCE, build
 
 PLUGIN = """
 import torch
@@ -106,23 +107,44 @@ def test_recall_is_that_of_colours_that_are_told_apart(retrieved):
         assert scores[f"recall@1/{direction}"] < scores[f"recall@5/{direction}"] == 1.0
 
 
-def test_a_medium_of_several_annotations_counts_once(registry):
-    task = registry.build("tasks", registry.options("tasks", "image-captioning").model_validate(
-        {"kind": "image-captioning", "data": ["a.tar"]}, context={"registry": registry}))  # fmt: skip
+class Both:
+    """Trains vectors of texts and media, and learns from a teacher's texts."""
+
+    embeds, needs = ("text", "media"), (Need("media"), Need("summary", View(values="teacher")))
+
+
+@pytest.fixture
+def task(registry):
+    options = {"kind": "image-captioning", "data": ["a.tar"]}
+    context = {"registry": registry}
+    return registry.build("tasks", registry.options("tasks", options["kind"]).model_validate(options, context=context))
+
+
+def said_of(name, vector, shown):
+    features = {"text": np.array(vector), "media": np.array(vector)}
+    return SaidRow(
+        Annotation(id=name, task="captions", media=("png",)), Said(features=features), (f"shard#{shown}.png",)
+    )
+
+
+def test_no_teacher_is_read():
+    """A graft that was exported has none."""
+    assert build(RetrieveOptions(kind="retrieve"), [Both()]).needs == [Need("media")]
+
+
+def test_more_texts_than_are_compared_at_once_are_all_ranked(task):
+    turns = np.linspace(0, np.pi, _AT_ONCE + 3)
+    given = [said_of(str(number), [np.cos(turn), np.sin(turn)], number) for number, turn in enumerate(turns)]
+    made = list(build(RetrieveOptions(kind="retrieve", keep=1), [Both()]).predictions(task, given))
+    assert [row.ranked[0][0] for row in made[: len(given)]] == [row.media[0] for row in given]
+    assert [row.ranked[0][0] for row in made[len(given) :]] == [row.annotation.id for row in given]
+
+
+def test_a_medium_of_several_annotations_counts_once(task):
     vectors = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
-    given = [
-        SaidRow(
-            Annotation(id=name, task="captions", media=("png",)),
-            Said(features={"text": np.array(vectors[shown]), "media": np.array(vectors[shown])}),
-            (f"shard#{shown}.png",),
-        )
-        for name, shown in (("1", "a"), ("2", "a"), ("3", "b"))
-    ]
-
-    class Both:
-        embeds, needs = ("text", "media"), ()
-
+    given = [said_of(name, vectors[shown], shown) for name, shown in (("1", "a"), ("2", "a"), ("3", "b"))]
     made = list(build(RetrieveOptions(kind="retrieve"), [Both()]).predictions(task, given))
+    assert [row.facts["candidates"] for row in made] == [2, 2, 2, 3, 3]
     assert [row.id for row in made] == ["1", "2", "3", "shard#a.png", "shard#b.png"]
     assert [row.relevant for row in made[3:]] == [("1", "2"), ("3",)]
     assert made[0].ranked == (("shard#a.png", 1.0), ("shard#b.png", 0.0))

@@ -62,12 +62,25 @@ def test_rows_are_sorted_by_task_and_stay_in_order_within_it(batch):
     assert batch.weights.tolist() == [0.5, 1.0, 1.0, 1.0]
 
 
+def test_rows_about_the_same_media_have_equal_keys():
+    def asked(task, text, span=None, fields=("png",), origin="a.tar#k"):
+        annotation = Annotation(id=text, task=task, media=fields, span=span)
+        return Sample(task, annotation, TextPair(text, "no"), (), origin)
+
+    same = [asked("a", "what?"), asked("a", "where?"), asked("b", "what?")]
+    others = [asked("b", "1", (0.0, 1.0)), asked("b", "2", fields=("1.png",)), asked("b", "3", origin="a.tar#l")]
+    keys = collated(same + others, {"a": TextLimits(9, 9), "b": TextLimits(9, 9)}).media_keys.tolist()
+    assert len(set(keys[:3])) == 1
+    assert len(set(keys)) == 4
+
+
 def test_texts_are_cut_by_task_and_padded_over_all(batch):
     assert batch.texts["text"].ids.tolist()[0] == [*b"twel", 1]
     assert batch.texts["text"].mask.sum(1).tolist() == [5, 3, 4, 2]
     assert batch.texts["text"].mask.dtype == torch.bool
     assert batch.texts["target"].ids.tolist()[0] == [*b"no", 1, IGNORED, IGNORED, IGNORED]
     assert batch.texts["target"].ids.tolist()[3] == [*b"maybe", 1]
+    assert batch.texts["target"].counts == (3, 3, 3, 6)
 
 
 def test_pictures_of_a_kind_lie_end_to_end(batch):
@@ -75,11 +88,27 @@ def test_pictures_of_a_kind_lie_end_to_end(batch):
     assert (images.kind, images.rows.tolist()) == ("image", [0, 3])
     assert (images.slot.tolist(), images.order.tolist()) == ([0, 0, 1], [0, 1, 0])
     assert images.arrays[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert (images.numbers, images.counts, images.mask) == ((0, 3), (2, 1), None)
     assert (videos.kind, videos.rows.tolist()) == ("video", [2, 3])
     assert (videos.slot.tolist(), videos.order.tolist()) == ([0, 0, 1, 1, 1], [0, 1, 0, 1, 2])
     assert videos.arrays[:, 0, 0, 0].tolist() == [5, 6, 7, 8, 9]
     assert videos.times.tolist() == [0.0, 0.5, 0.0, 0.5, 1.0]
+    assert (videos.numbers, videos.counts) == ((2, 3), (2, 3))
     assert videos.arrays.dtype == torch.uint8
+
+
+def test_media_of_one_kind_and_two_modalities_are_apart_and_longer_ones_have_a_mask():
+    def clip_of(modality, windows):
+        return Media("audio", modality, np.ones((1, windows, 3), np.float32), np.zeros(1, np.float32))
+
+    batch = collated(
+        [sample("a", "x", clip_of("audio", 2), clip_of("speech", 4)), sample("a", "", clip_of("audio", 1))]
+    )
+    heard, spoken = batch.media
+    assert [(each.kind, each.modality) for each in batch.media] == [("audio", "audio"), ("audio", "speech")]
+    assert heard.arrays.shape == (2, 2, 3)
+    assert heard.mask.tolist() == [[True, True], [True, False]]
+    assert (spoken.arrays.shape, spoken.mask) == ((1, 4, 3), None)
 
 
 def test_two_clips_of_a_row_are_numbered_on():

@@ -69,5 +69,14 @@ def test_each_modality_has_a_limit_of_its_own(registry):
     assert (limit.kinds["png"], limit.kinds["mp4"], limit.kinds["flac"]) == ("image", "video", "audio")
 
 
+def test_the_first_input_of_an_ending_says_its_kind(registry):
+    class Drawing:
+        kind, modality, extensions = "drawing", "visual", ("png", "svg")
+
+    pictures = registry.build("inputs", registry.options("inputs", "image")(kind="image"))
+    endings = MediaLimit.of([Drawing(), pictures], {}).kinds
+    assert (endings["png"], endings["svg"], endings["jpg"]) == ("drawing", "drawing", "image")
+
+
 def test_the_prompts_tell_their_most_images(tiny_model):
     assert tiny_model().most_images == {"visual": 2}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -106,7 +107,7 @@ def test_losses_of_objectives_are_told_beside_that_of_their_task(straight):
         assert own["contrastive"] == pytest.approx(both / 2, rel=1e-5)
 
 
-def test_queue_and_teacher_are_saved_and_move(straight):
+def test_the_queue_is_saved_and_moves(straight):
     before, after = (load_file(files(straight, step)["state/objectives.safetensors"]) for step in (2, 4))
     assert after["state/pairs/contrastive/next"] == 4 * 3 % 20
     assert (before["state/pairs/contrastive/key"] != -1).sum() == 6
@@ -114,13 +115,29 @@ def test_queue_and_teacher_are_saved_and_move(straight):
     held = after["state/pairs/contrastive/media"][:12]
     assert_close(held.norm(dim=1), torch.ones(12))
     assert_close(held[:6], before["state/pairs/contrastive/media"][:6])
-    trained = {}
-    for name, path in files(straight).items():
-        if name.startswith("graft/"):
-            trained |= load_file(path)
-    teacher = {name.removeprefix("teacher/"): value for name, value in after.items() if name.startswith("teacher/")}
-    assert teacher
-    assert any(not torch.equal(value, before[f"teacher/{name}"]) for name, value in teacher.items())
+
+
+def test_the_teacher_follows_by_the_momentum_of_the_recipe(train, tmp_path):
+    words = ("train.steps=2", "train.checkpoint_every=1", "train.teacher.momentum=0.8")
+    train(tmp_path / "run", *recipe("queue"), *words)
+    first, second = (
+        {
+            name.removeprefix("teacher/"): value
+            for name, value in load_file(files(tmp_path / "run", step)["state/objectives.safetensors"]).items()
+            if name.startswith("teacher/")
+        }
+        for step in (1, 2)
+    )
+    student = {
+        f"{Path(name).stem.replace('-', ':', 1)}/{part}": value
+        for name, path in files(tmp_path / "run", 2).items()
+        if name.startswith("graft/")
+        for part, value in load_file(path).items()
+    }
+    assert first.keys() == second.keys() <= student.keys()
+    assert any(not torch.equal(student[name], value) for name, value in first.items())
+    for name, value in first.items():
+        assert_close(second[name], 0.8 * value + 0.2 * student[name], atol=1e-7, rtol=1e-5, msg=name)
 
 
 def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(train, straight, tmp_path):

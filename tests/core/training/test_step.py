@@ -129,6 +129,24 @@ def test_a_task_of_weight_zero_in_the_sampler_never_moves(steps):
         assert (value in trainer.optimizer.state) != absent, key.text
 
 
+def test_weights_of_objectives_scale_their_losses_and_gradients(gradients):
+    """Of one and one: half of what the first adds when it weighs two more, and a third of what the second adds."""
+
+    def of(first, second):
+        sorting = f"{{kind: classification, labels: ['true', 'false'], weight: {second}}}"
+        own = f"tasks.statements.objective=[{{kind: generation, weight: {first}}}, {sorting}]"
+        losses, found = gradients("graft.sharing=per-task", own)
+        return losses["statements"], {name: value for name, value in found.items() if "task:statements" in name}
+
+    (loss, plain), (more, first), (most, second) = of(1, 1), of(3, 1), of(1, 4)
+    assert loss == pytest.approx((more - loss) / 2 + (most - loss) / 3, rel=1e-4)
+    assert min(more, most) > loss > 0
+    for name, gradient in plain.items():
+        added = (first[name] - gradient) / 2 + (second[name] - gradient) / 3
+        assert_close(added, gradient, atol=1e-5, rtol=1e-3, msg=name)
+    assert any((value != 0).any() for value in plain.values())
+
+
 def test_weights_of_tasks_scale_their_gradients(gradients):
     rule = "graft.sharing=per-task"
     _, plain = gradients(rule)

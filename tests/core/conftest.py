@@ -273,13 +273,22 @@ def recipe_file(shards, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def train(registry, recipe_file):
-    """Train in this process; returns what results.json holds."""
+def training_of(registry):
+    """What trains a recipe in this process and returns what results.json holds."""
 
-    def run(folder, *overrides, resume=False):
-        return session.train(load_recipe(recipe_file, overrides, registry), registry, folder, resume)
+    def make(path):
+        def run(folder, *overrides, resume=False):
+            return session.train(load_recipe(path, overrides, registry), registry, folder, resume)
 
-    return run
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def train(training_of, recipe_file):
+    """Train the recipe."""
+    return training_of(recipe_file)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ import pytest
 import soundfile
 
 from multigraft.core.data.shard_writer import ShardWriter
-from multigraft.core.recipe.loading import load_recipe
-from multigraft.core.training import session
 from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 
 PITCHES = {"low": 300.0, "middle": 900.0, "high": 2700.0}
@@ -102,13 +100,9 @@ def hearing(sounds, shards, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def train_hearing(registry, hearing):
-    """Train the recipe in this process; returns what results.json holds."""
-
-    def run(folder, *overrides, resume=False):
-        return session.train(load_recipe(hearing, overrides, registry), registry, folder, resume)
-
-    return run
+def train_hearing(training_of, hearing):
+    """Train the recipe."""
+    return training_of(hearing)
 
 
 @pytest.fixture(scope="session")

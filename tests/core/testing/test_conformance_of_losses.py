@@ -1,13 +1,12 @@
-"""Objectives and evaluators that keep their contracts, and what is said of others."""
+"""Objectives that keep their contract, and what is said of others."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from multigraft import Answer, Evaluator, EvaluatorOptions, Head, Loss, Need, Objective, Said, TextRow, View
+from multigraft import Head, Loss, Need, Objective, TextRow, View
 from multigraft.core.options.options import ObjectiveOptions
 from multigraft.core.testing.conformance import check_built
 from multigraft.init import normal
@@ -88,6 +87,12 @@ class Aside(Kind):
 class Moody(Kind):
     def prepare(self, row, draw, vocabulary):
         return row.with_text("kind", TextRow(torch.randint(0, 2, (9,))))
+
+
+class Swapping(Kind):
+    def prepare(self, row, draw, vocabulary):
+        made = super().prepare(row, draw, vocabulary)
+        return replace(made, sample=replace(row.sample))
 
 
 class Short(Kind):
@@ -208,6 +213,7 @@ def test_objectives_that_keep_it(objective):
         (Idle, "its module 'unused' is never called by its loss"),
         (Aside, "no gradient reaches any of its modules"),
         (Moody, "`prepare` gives another row when called again with the same draw"),
+        (Swapping, "`prepare` gives no row of the same sample"),
         (Short, "`prepare` gives the text 'kind' 3 ids and labels (2,)"),
         (Endless, "its denominator of 4 rows is inf, no finite number"),
         (Mean, "its denominator of 4 rows is 1, and 4 of each alone, added up"),
@@ -229,75 +235,3 @@ def test_objectives_that_keep_it(objective):
 def test_objectives_that_break_it(objective, line):
     lines = check_built("objectives", lambda options: objective(), ANY)
     assert any(line in each for each in lines), lines
-
-
-class Echo(Evaluator):
-    """Says the text of each row; a well-behaved evaluator."""
-
-    def answer(self, rows, outputs):
-        return [Said(sample.example.text) for sample in rows.samples]
-
-
-class Asking(Echo):
-    needs = (Need("everything"),)
-
-
-class Silent(Echo):
-    def answer(self, rows, outputs):
-        return super().answer(rows, outputs)[1:]
-
-
-class Plain(Echo):
-    def answer(self, rows, outputs):
-        return [sample.example.text for sample in rows.samples]
-
-
-class Crowd(Echo):
-    def answer(self, rows, outputs):
-        return [Said(str(len(rows.samples))) for _ in rows.samples]
-
-
-class Rising(Echo):
-    def answer(self, rows, outputs):
-        return [replace(said, score=-2.0, others=(Answer("else", -1.0),)) for said in super().answer(rows, outputs)]
-
-
-class Telling(Echo):
-    says = "features"
-
-
-class Arrays(Echo):
-    def predictions(self, task, rows):
-        return [replace(each, facts={"vector": np.zeros(2)}) for each in super().predictions(task, rows)]
-
-
-class Nothing(Echo):
-    says = "nothing"
-
-
-class Listing(Echo):
-    def candidates(self, example):
-        return list(example.choices)
-
-
-@pytest.mark.parametrize(
-    ("evaluator", "lines"),
-    [
-        (Echo, []),
-        (Silent, ["of 4 rows it says 3 things, 0 of them no Said"]),
-        (Plain, ["of 4 rows it says 4 things, 4 of them no Said"]),
-        (Crowd, ["what it says of a row depends on the other rows"]),
-        (Rising, ["the others behind an output do not fall in their scores: [-2.0, -1.0]"]),
-        (Telling, ["`says` is 'features', and rows have the features []"]),
-        (Arrays, ["a prediction is no JSON: Object of type ndarray is not JSON serializable"]),
-        (Nothing, ["`says` is 'nothing', and it makes 4 predictions"]),
-        (Listing, ["`candidates` gives ['red', 'blue'], no tuple of texts"] * 4),
-    ],
-)
-def test_evaluators(evaluator, lines):
-    assert check_built("evaluators", lambda options, objectives: evaluator(), EvaluatorOptions(kind="any")) == lines
-
-
-def test_an_evaluator_that_reads_what_there_is_not():
-    [line] = check_built("evaluators", lambda options, objectives: Asking(), EvaluatorOptions(kind="any"))
-    assert line.startswith("its `needs` hold Need(what='everything'")

@@ -1,4 +1,4 @@
-"""Encoders, backbones, prompts, inputs, loggers and tasks that keep their contracts, and what is said of others."""
+"""Encoders and backbones that keep their contracts, and what is said of others; built-in prompt generators."""
 
 from dataclasses import replace
 
@@ -7,27 +7,22 @@ import torch
 from torch import nn
 
 from multigraft import (
-    BadSample,
+    IGNORED,
     Encoder,
-    Input,
-    Logger,
     LogMel,
-    PromptGenerator,
-    Task,
-    TextPair,
+    Preparation,
+    Site,
+    TokenLayout,
     Transform,
     VisualEncoder,
 )
 from multigraft.core.options.base import Options
-from multigraft.core.options.options import PromptOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.testing.conformance import check_built
 from multigraft.core.testing.tiny_trunk import TinyBackbone
-from multigraft.init import normal
 from multigraft.stacks import KeyValues, LayerCache, Tokens
 
 ANY = Options(kind="any")
-PROMPT = PromptOptions(kind="any", sharing={"kind": "single"})
 BERT = {
     "vocab_size": 5000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
 }  # fmt: skip
@@ -116,6 +111,40 @@ class Sums(Encoder):
         return "sums"
 
 
+class Ragged(Sums):
+    """As what is left over has no second window, its token is that of one and of silence."""
+
+    tokens = 31
+
+    def preparation(self):
+        return LogMel(rate=1000, window=10, hop=10, bands=8, seconds=0.62)
+
+    def encode(self, arrays, mask, intercept):
+        return super().encode(nn.functional.pad(arrays, (0, 0, 0, arrays.shape[1] % 2)), mask, intercept)
+
+
+class Thin(Sums):
+    def encode(self, arrays, mask, intercept):
+        made = super().encode(arrays, mask, intercept)
+        return Tokens(made.states[..., 1:], made.mask)
+
+
+class Fresh(Preparation):
+    """No dataclass: equal to itself alone."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+
+class Unequal(Sums):
+    def preparation(self):
+        return Fresh()
+
+
+class Framed(Sums):
+    def layout(self):
+        return TokenLayout(33)
+
+
 class Leaky(Sums):
     def encode(self, arrays, mask, intercept):
         made = super().encode(arrays, mask, intercept)
@@ -140,12 +169,18 @@ class Unprepared(Sums):
     ("encoder", "lines"),
     [
         (Sums, []),
+        (Ragged, []),
+        (Thin, ["of items (2, 64, 8) torch.float32 it gives (2, 32, 7) torch.float32, not float (items, tokens, "
+                "width 8)"] * 2),
+        (Unequal, ["its preparation is another one when it was sent to a process: make it a frozen dataclass of plain "
+                   "values"]),
+        (Framed, ["its layout has 33 tokens, and an item 32"]),
         (Leaky, ["the tokens of an item are others beside a longer one than alone"]),
         (Maskless, ["it is given a mask, and gives none for its tokens (items, tokens)"]),
         (Few, ["of an item it gives 32 tokens, and `tokens` says 31 at most"] * 2),
         (Unprepared, ["its `preparation` is tuple, no Preparation"]),
     ],
-)
+)  # fmt: skip
 def test_encoders_of_another_modality(encoder, lines):
     assert check_built("encoders", lambda options: encoder(), ANY) == lines
 
@@ -171,6 +206,30 @@ def doubled(own):
     return LayerCache(KeyValues(own.key, 2 * own.value))
 
 
+class Endless(TinyBackbone):
+    def tokenize_targets(self, texts, limit=None):
+        made = super().tokenize_targets(texts, limit)
+        return made.masked_fill(made == self.end, IGNORED)
+
+
+class Boundless(TinyBackbone):
+    def tokenize(self, texts, limit=None):
+        return super().tokenize(texts)
+
+
+SITE = Site("text", 0, "self-attention", "attention", "memory", 8, 8, "layers.0")
+
+
+class Twice(TinyBackbone):
+    def sites(self):
+        return SITE, SITE
+
+
+class Lost(TinyBackbone):
+    def sites(self):
+        return SITE, replace(SITE, layer=1, module="layers.2")
+
+
 class Narrow(TinyBackbone):
     def output(self, hidden, intercept):
         return super().output(hidden, intercept)[..., :-1]
@@ -183,148 +242,15 @@ class Narrow(TinyBackbone):
         (lambda: TinyBackbone(predicts=False), []),
         (lambda: Looking(predicts=False), ["what heads read of a row depends on the padding behind its text"]),
         (Misremembering, ["targets that come behind a cache have other states than those that are read at once"]),
+        (lambda: Looking(predicts=True),
+         ["the states that predict a row's target depend on the padding behind its text"]),
+        (lambda: Endless(predicts=True), ["its targets end with [67, 104], not with `end`, 2"]),
+        (lambda: Boundless(predicts=True), ["`tokenize` does not keep the limit"]),
+        (lambda: Twice(predicts=True), ["it has 2 sites of the name text.0.self-attention.memory"]),
+        (lambda: Lost(predicts=True), ["its model has no module 'layers.2', which a site names"]),
         (lambda: Narrow(predicts=True),
          ["`output` gives (2, 12, 259) torch.float32, and its vocabulary has 260 words"]),
     ],
 )  # fmt: skip
 def test_backbones_in_numbers(build, lines):
     assert check_built("backbones", lambda options: build(), ANY) == lines
-
-
-class Mean(PromptGenerator):
-    """One token of each row's media."""
-
-    def __init__(self, shape):
-        super().__init__()
-        self.project = nn.Linear(shape.feature_width, shape.width)
-
-    def forward(self, media, text):
-        return Tokens(self.project(media.tokens.mean((1, 2)))[:, None])
-
-    def most_tokens(self):
-        return 1
-
-    def initial(self, parameter):
-        return normal(0.02)
-
-
-class Crowd(Mean):
-    def forward(self, media, text):
-        made = super().forward(media, text)
-        return Tokens(made.states - made.states.mean(0))
-
-
-class Greedy(Mean):
-    def forward(self, media, text):
-        return Tokens(super().forward(media, text).states.expand(-1, 5, -1))
-
-
-class Detached(Mean):
-    def forward(self, media, text):
-        return Tokens(super().forward(media, text).states.detach())
-
-
-class Blind(Mean):
-    needs = frozenset()
-
-    def forward(self, media, text):
-        return Tokens(self.project.weight.sum(1)[None, None])
-
-
-class Careless(Mean):
-    def initial(self, parameter):
-        return lambda shape, generator: torch.rand(shape)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "lines"),
-    [
-        (Mean, []),
-        (Crowd, ["the prompt of a row depends on the other rows"]),
-        (Greedy, ["it gives 5 tokens, and `most_tokens` says 1"]),
-        (Detached, ["no gradient reaches any of its parameters"]),
-        (Blind, ["its options say `reads_media = True`, and it needs []"]),
-        (Careless, [f"the start value of project.{name} does not come from the generator alone"
-                    for name in ("weight", "bias")]),
-    ],
-)  # fmt: skip
-def test_prompts(prompt, lines):
-    assert check_built("prompt_generators", lambda options, shape: prompt(shape), PROMPT) == lines
-
-
-class Refusing(Input):
-    """Reads nothing."""
-
-    kind, extensions = "image", ("any",)
-
-    def decode(self, data, *how):
-        raise BadSample("no picture")
-
-    def fingerprint(self):
-        return "refusing"
-
-
-class Crashing(Refusing):
-    def decode(self, data, *how):
-        return data[1_000]
-
-
-class Gullible(Refusing):
-    extensions = (".PNG",)
-
-    def decode(self, data, *how):
-        return data
-
-
-@pytest.mark.parametrize(
-    ("made", "lines"),
-    [
-        (Refusing, []),
-        (Crashing, ["bytes that are no media are no BadSample to it: IndexError: index out of range"]),
-        (Gullible, ["its ending '.PNG' must be lower case and without the dot", "it makes media of b''"]),
-    ],
-)
-def test_inputs(made, lines):
-    assert check_built("inputs", lambda options: made(), ANY) == lines
-
-
-class Forgetful(Logger):
-    def log(self, step, scalars):
-        raise OSError("no room")
-
-
-def test_loggers():
-    lines = check_built("loggers", lambda options, folder: Forgetful(), ANY)
-    assert lines == ["it fails when it is used: OSError: no room"]
-
-
-class Echo(Task):
-    """Asks for what it is told."""
-
-    def example(self, annotation, draw):
-        return TextPair(annotation.text, annotation.text)
-
-
-class Telling(Echo):
-    def ask(self, annotation):
-        return self.example(annotation, None)
-
-
-class Changing(Echo):
-    asked = 0
-
-    def example(self, annotation, draw):
-        self.asked += 1
-        return TextPair(str(self.asked), "")
-
-
-@pytest.mark.parametrize(
-    ("task", "line"),
-    [
-        (Telling, "the question that `ask` makes has the target 'which colour has the ball?'"),
-        (Changing, "`example` gives another text when called again with the same draw"),
-    ],
-)
-def test_tasks(task, line):
-    assert check_built("tasks", lambda options: Echo(), ANY) == []
-    assert line in check_built("tasks", lambda options: task(), ANY)

@@ -3,6 +3,7 @@
 import pytest
 
 from multigraft.core.registry.registry import Registry, load_registry
+from multigraft.core.testing.conformance import check_component
 from multigraft.core.testing.doctor import diagnose
 
 
@@ -102,3 +103,48 @@ def test_modules_of_options_that_fail_in_any_way(install, adapter_plugin, findin
     messages = [message for _, message in findings_of("wild")]
     assert len(messages) == (0 if "print" in line else 1)
     assert all("adapter 'scaled': adapter 'wild/scaled' cannot be loaded: " in message for message in messages)
+
+
+BUILT = """
+from multigraft import (
+    Adapter, AdapterOptions, Component, OptionError, Task, TaskOptions, TextPair, hookimpl,
+)
+
+class PickyOptions(AdapterOptions):
+    \"\"\"Its default is nothing that it could be built with.\"\"\"
+
+def picky(options, tasks):
+    raise OptionError((), "say more")
+
+class TellingOptions(TaskOptions):
+    \"\"\"Tells what it should ask.\"\"\"
+
+class Telling(Task):
+    def example(self, annotation, draw):
+        return TextPair(annotation.text, annotation.text)
+
+    def ask(self, annotation):
+        return self.example(annotation, None)
+
+def telling(options):
+    return Telling()
+
+@hookimpl
+def register_adapters():
+    return [Component("picky", "built:PickyOptions", "built:picky")]
+
+@hookimpl
+def register_tasks():
+    return [Component("telling", "built:TellingOptions", "built:telling")]
+"""
+
+
+def test_components_are_tried_with_their_defaults_where_these_suffice(install):
+    install("built", BUILT)
+    registry = load_registry()
+    found = {
+        kind: check_component(registry.find(kind, name), registry)
+        for kind, name in (("adapters", "picky"), ("tasks", "telling"))
+    }
+    assert found["adapters"] == []
+    assert found["tasks"] == ["the question that `ask` makes has the target 'which colour has the ball?'"]

@@ -52,6 +52,15 @@ def test_order_and_every_window_count():
     assert (encoder.encode(last, None, NoGraft()).states - states).abs().amax(2).min() > 1e-6
 
 
+@torch.no_grad()
+def test_energies_are_shifted_and_divided():
+    encoder, seen = encoder_of(), []
+    energies = torch.tensor([-8.0, -4.0, 0.0, 4.0])[None, :, None].expand(1, 4, 8)
+    encoder.stem[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    encoder.encode(energies, None, NoGraft())
+    assert seen[0][0, 0].tolist() == [-1, 0, 1, 2]
+
+
 def test_it_says_what_it_wants_and_gives():
     encoder = encoder_of()
     assert encoder.preparation() == LogMel(rate=8000, window=200, hop=80, bands=8, seconds=1.0)
@@ -120,6 +129,28 @@ class Counting(NoGraft):
     def attention(self, site, call):
         self.calls.append(site)
         return super().attention(site, call)
+
+
+class Embedded(NoGraft):
+    """Keeps what the first norm is given."""
+
+    states = None
+
+    def norm(self, site, module, x):
+        self.states = x if self.states is None else self.states
+        return super().norm(site, module, x)
+
+
+@torch.no_grad()
+def test_places_are_sines_and_cosines():
+    """Of an even sound all tokens but the first and the last differ by their places alone."""
+    seen = Embedded()
+    encoder_of().encode(torch.full((1, 40, 8), -2.0), None, seen)
+    angles = torch.arange(10)[:, None] * 10_000 ** (-torch.arange(8) / 7)
+    places = torch.cat([angles.sin(), angles.cos()], 1)
+    inner = seen.states[0, 1:-1] - seen.states[0, 1]
+    assert torch.allclose(inner, places[1:-1] - places[1], atol=1e-5)
+    assert (inner[1:].abs().amax(1) > 0.5).all()
 
 
 @torch.no_grad()

@@ -93,6 +93,10 @@ def test_a_span_is_that_stretch(form):
     assert np.allclose(second.arrays, alone.arrays, atol=0.1)
 
 
+def test_a_span_of_a_file_of_another_rate_begins_at_its_seconds():
+    assert decode(file_of(tone(300, 2.0, 16_000), 16_000), Span(0.5, 1.0)).times.tolist() == [0.5]
+
+
 def test_a_clip_shorter_than_a_window_is_one():
     assert decode(file_of(tone(300, 0.01))).arrays.shape == (1, 1, 20)
 
@@ -116,6 +120,11 @@ def test_a_streamed_file_is_whole():
     assert np.array_equal(decode(streamed(data)).arrays, decode(data).arrays)
 
 
+def without_length(data):
+    """A FLAC file whose header does not say how many samples there are: 36 bits of its first block."""
+    return data[:21] + bytes([data[21] & 0xF0]) + bytes(4) + data[26:]
+
+
 GOOD = file_of(tone(300, 0.5))
 NOISE = np.random.default_rng(0).normal(0, 0.1, 8 * RATE).astype(np.float32)
 
@@ -134,6 +143,8 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, 8 * RATE).astype(np.float32)
         (file_of(tone(300, 0.0)), None, "no sound"),
         (file_of(np.full(100, np.nan, np.float32), subtype="FLOAT"), None, "broken audio"),
         (file_of(tone(300, 0.5), rate=2_000_000), None, "too large"),
+        (file_of(np.zeros((100, 65), np.float32)), None, "too large: 65 channels"),
+        (without_length(file_of(NOISE, form="FLAC")), None, "broken audio: its header does not say how long it is"),
         (GOOD, Span(2.0, 1.0), "bad span"),
         (GOOD, Span(2.0, 3.0), "empty span: 2 s to 3 s of a clip of 0.5 s"),
     ],

@@ -145,6 +145,19 @@ def test_a_prompt_of_sound_has_places_for_the_tokens_of_a_clip_alone():
     assert list(hearing.unused(["audio"])) == ["frames", "frame_tokens", "class_token"]
 
 
+def test_a_clip_beside_a_longer_one_is_pooled_over_its_own_tokens():
+    """Copied features: the first clip has 4 of 12 tokens, the second all, and 2 are made of each."""
+    hearing = copying(TokenLayout(12), modality="audio", tokens=2, images=1, pool="mean")
+    tokens = torch.arange(24.0).view(1, 12, 2).expand(2, 12, 2)[:, None]
+    mask = torch.arange(12) < torch.tensor([4, 12])[:, None, None]
+    there, start = torch.ones(2, 1).bool(), torch.zeros(2, 1)
+    made = hearing(MediaTokens(tokens, there, start, "audio", modality="audio", token_mask=mask), None)
+    alone = hearing(MediaTokens(tokens[:1, :, :4], there[:1], start[:1], "audio", modality="audio"), None)
+    assert torch.allclose(made.states[:1], alone.states)
+    assert not torch.allclose(made.states[1], made.states[0])
+    assert made.mask.all()
+
+
 @pytest.mark.parametrize(
     ("kinds", "layout", "unused"),
     [

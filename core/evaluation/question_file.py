@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from multigraft.core.evaluation.predictor import Predictor, Prepared
 
 
+_BEGINNING = b'{"id": '
+"""Of a line of answers."""
+
+
 class QuestionLine(Section):
     """A line of a file of questions."""
 
@@ -125,6 +129,8 @@ def _answered(output: Path) -> Iterator[str]:
     try:
         written = output.read_bytes()
         whole = written[: written.rfind(b"\n") + 1]
+        if not _begins_answer(written[len(whole) :]):
+            raise ValueError
         found = [json.loads(line) for line in whole.splitlines()]
         names = [str(row["id"]) for row in found if isinstance(row["output"], str)]
         if whole != written:
@@ -135,6 +141,11 @@ def _answered(output: Path) -> Iterator[str]:
     except (ValueError, KeyError, TypeError):
         raise MultigraftError(f"{output} holds something else than answers; name another file") from None
     yield from names
+
+
+def _begins_answer(half: bytes) -> bool:
+    """Whether half a line may be one that `_append` was writing."""
+    return half[: len(_BEGINNING)] == _BEGINNING[: len(half)]
 
 
 def _append(output: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -100,11 +100,12 @@ def test_a_line_ends_where_json_says(run, trained, questions, tmp_path):
     assert again.stdout == f"0 answered, 1 were answered before, 0 bad lines: {output}\n"
 
 
-def test_what_is_no_file_of_answers_is_refused(run, trained, questions, tmp_path):
+@pytest.mark.parametrize("notes", ["notes\n", "notes", '{"idea": 1}', '{"id": "1", "output": "red"}\nnotes'])
+def test_what_is_no_file_of_answers_is_refused(run, trained, questions, tmp_path, notes):
     output = tmp_path / "notes.txt"
-    output.write_text("notes\n")
+    output.write_text(notes)
     outcome = run("predict", trained.folder, "--input", questions, "--output", output)
     assert outcome.exit_code == 2
     assert "notes.txt holds something else than answers; name another file" in outcome.stderr
-    assert output.read_text() == "notes\n"
+    assert output.read_text() == notes
     assert run("predict", trained.folder, "--input", questions).exit_code == 2

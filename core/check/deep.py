@@ -159,7 +159,7 @@ def tasks(subject: Subject) -> Iterator[Problem]:
     given = subject.recipe, subject.registry, subject.trunk.backbone
     for name in subject.recipe.tasks:
         with tries.at():
-            build_evaluator(*given, name, build_objectives(*given, name))
+            subject.says[name] = build_evaluator(*given, name, build_objectives(*given, name)).says
     yield from tries.problems
 
 
@@ -264,6 +264,8 @@ def controls(subject: Subject) -> Iterator[Problem]:
             message = f"{name} fits no task: none has videos in its split {split!r}"
         elif control.media != "own" and not looking:
             message = f"{name} fits no task: none looks at media"
+        elif control.media == "none" and all(subject.says.get(task) == "features" for task in looking):
+            message = f"{name} fits no task: their evaluators hold texts against media"
         if message:
             yield subject.document.problem(("eval", "controls", number), message, "leave it out")
 

@@ -29,6 +29,8 @@ class Subject:
     """On the meta device, once a deep check has built it."""
     data: "RunData | None" = None
     """Its shards, once a deep check has opened them; none where they will be made."""
+    says: dict[str, str] = field(default_factory=dict)
+    """`Evaluator.says` of each task, once a deep check has built them."""
     summary: "ModelSummary | None" = None
     """What the recipe would build, once a deep check has found it well."""
 

@@ -1,14 +1,16 @@
 """Samples to rows: texts within limits become tokens, and objectives add what they train on."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.tokens import tokenize_inputs, tokenize_targets
+from multigraft.core.errors import MultigraftError
 from multigraft.core.types.row import TARGET, TEXT, Row, TextRow
 from multigraft.core.types.vocabulary import Vocabulary
 
@@ -39,7 +41,11 @@ class RowMaker:
     seed: int = 0
 
     def rows(self, samples: Sequence["Sample"]) -> list[Row]:
-        """A row for each sample, in their order."""
+        """A row for each sample, in their order.
+
+        Raises:
+            MultigraftError: two objectives of a task add a text of one name, with other values.
+        """
         made: list[Row | None] = [None] * len(samples)
         vocabulary = self.backbone.vocabulary
         for task in dict.fromkeys(sample.task for sample in samples):
@@ -62,9 +68,28 @@ class RowMaker:
         sample, draw = row.sample, None
         if sample.epoch is not None:
             draw = random.Random(seeded("prepare", self.seed, sample.epoch, sample.annotation.id))
+        given = row.texts.keys()
         for prepare in self.prepare.get(row.task, ()):
-            row = prepare(row, draw, vocabulary)
+            before, row = row, prepare(row, draw, vocabulary)
+            _refuse_replaced(before, row, given)
         return row
+
+
+def _refuse_replaced(before: Row, after: Row, given: Collection[str]) -> None:
+    """Refuse other values for a text that an objective has added already; texts that were `given` may change."""
+    for name in before.texts.keys() - given:
+        if not _same(before.texts[name], after.texts.get(name)):
+            told = f"two objectives of task {before.task!r} both add the text {name!r} to a row, with other values"
+            raise MultigraftError(f"{told}; a task can have one of them")
+
+
+def _same(first: TextRow, second: TextRow | None) -> bool:
+    if second is None or (first.labels is None) != (second.labels is None):
+        return False
+    pairs = [(first.ids, second.ids)]
+    if first.labels is not None and second.labels is not None:
+        pairs.append((first.labels, second.labels))
+    return all(torch.equal(one, other) for one, other in pairs)
 
 
 def _trimmed(ids: Tensor, mask: Tensor) -> list[Tensor]:

@@ -24,13 +24,17 @@ def by_reason(left_out: Iterable["LeftOut"]) -> LeftOutSamples:
 
 
 def without(rows: Iterable[Prediction], left_out: Iterable["LeftOut"]) -> list[Prediction]:
-    """The rows of samples that were read but not changed taken away; an id may be in use in other records."""
+    """The rows of samples that were read but not changed taken away, and those of media that such samples alone are
+    about; an id may be in use in other records."""
     records: dict[str, set[str]] = {}
     for each in left_out:
         records.setdefault(each.annotation, set()).add(f"{each.shard}#{each.key}.")
-    return [
-        row for row in rows if not any(row.media[0].startswith(one) for one in records.get(row.id, ()) if row.media)
-    ]
+    return [row for row in rows if not _of_these(row, records)]
+
+
+def _of_these(row: Prediction, records: Mapping[str, set[str]]) -> bool:
+    names = (row.id, *row.relevant)
+    return any(row.media[0].startswith(one) for name in names for one in records.get(name, ()) if row.media)
 
 
 def lines(control: str, scores: Mapping[str, Any], tasks: Mapping[str, LeftOutSamples]) -> Iterator[str]:

@@ -207,6 +207,12 @@ def test_controls_that_change_nothing(check):
         "eval.controls.1", "last-frame fits no task: none has videos in its split 'validation'",
     )  # fmt: skip
     assert check("eval.controls=[no-media, last-frame]") == []
+    contrast = (
+        "kind: image-text-pairs, annotations: captions, objective: {kind: contrastive, width: 8}, evaluator: retrieve"
+    )
+    pairs = pictures.replace("captions: {kind: image-captioning", f"pairs: {{{contrast}")
+    ((place, text, _),) = said(check(pairs, "eval.controls=[shuffled-media, no-media]"))
+    assert (place, text) == ("eval.controls.1", "no-media fits no task: their evaluators hold texts against media")
 
 
 def test_the_names_of_controls_are_those_there_are():

@@ -241,3 +241,15 @@ def test_an_id_that_is_in_use_in_two_records_takes_no_other_row_away():
         row("ab"),
         row("b"),
     ]
+
+
+def test_a_picture_that_no_changed_sample_is_about_ranks_no_texts():
+    """Rankings of a split with pictures and videos, under a control of frames."""
+    left = [LeftOut("all-0.tar", "a", name, "no video") for name in ("one", "two")]
+    media = ("all-0.tar#a.0.png",), ("all-0.tar#f.mp4",)
+    texts = [Prediction("one", "", (), media=media[0], relevant=media[0]), Prediction("moves", "", (), media=media[1])]
+    shown = [
+        Prediction(media[0][0], "one", (), media=media[0], relevant=("one", "two")),
+        Prediction(media[1][0], "one", (), media=media[1], relevant=("moves",)),
+    ]
+    assert without([*texts, *shown], left) == [texts[1], shown[1]]

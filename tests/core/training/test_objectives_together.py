@@ -68,6 +68,26 @@ def gradients(model, batch):
     return {name: value.item() for name, value in losses.items()}, dict(zip(trained, found, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "name"),
+    [
+        (COLOURS, COLOURS.replace("red, green", "green, red", 1), "label"),
+        (MASKED, "{kind: masked-words, share: 0.9}", "masked"),
+    ],
+)
+def test_two_that_would_read_one_text_with_other_values_are_refused(opened, first, second, name):
+    own = f"tasks.vqa.objective=[{first}, {second}]", "tasks.vqa.evaluator=loss"
+    with pytest.raises(MultigraftError, match=f"two objectives of task 'vqa' both add the text '{name}' to a row"):
+        opened(tasks(QUEUE), *own)
+
+
+def test_two_that_read_one_text_alike(opened):
+    model, batch = opened(tasks(QUEUE), f"tasks.vqa.objective=[{COLOURS}, {COLOURS}]", "tasks.vqa.evaluator=loss")
+    first, second = model.losses(batch, True)["vqa"]
+    assert (first.name, second.name) == ("classification", "classification-2")
+    assert first.sum.item() == second.sum.item() > 0
+
+
 def test_their_order_changes_nothing(opened):
     """Likeness is measured without gradient, of the same pass that contrast learns from."""
     (sums, first), (again, second) = (gradients(*opened(tasks(*order))) for order in ((QUEUE, MATCH), (MATCH, QUEUE)))

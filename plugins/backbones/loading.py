@@ -1,7 +1,8 @@
 """Transformers models and tokenizers from a hub id, a folder or a config; random weights from a seed."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,9 +59,19 @@ def load_model(options: PretrainedOptions, model_class: Any, config_class: Any, 
         MultigraftError: the weights cannot be found or read, or the model has others that would be random.
     """
     loaded = _load_dense(options, model_class, config_class, spare)
+    if options.extra_tokens:
+        _add_tokens(loaded.model, options)
     if options.quantized is not None:
         quantize_layers(loaded.model, options.quantized)
     return loaded
+
+
+def _add_tokens(model: Any, options: PretrainedOptions) -> None:
+    """Rows behind the word table, as the family starts words, drawn from the seed."""
+    words = model.get_input_embeddings().num_embeddings
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        model.resize_token_embeddings(words + options.extra_tokens, mean_resizing=False)
 
 
 def _load_dense(options: PretrainedOptions, model_class: Any, config_class: Any, spare: Spare) -> Loaded:
@@ -168,21 +179,50 @@ def random_model(model_class: Any, config: Any, seed: int) -> nn.Module:
 def load_tokenizer(options: PretrainedOptions, default: Any) -> Any:
     """The tokenizer of a recipe; `default()` makes the one for random weights.
 
+    Where the model is on the meta device it is only fetched when first asked for: a model can be counted without it.
+
     Raises:
         MultigraftError: it cannot be found.
     """
-    from transformers import AutoTokenizer
-
     wanted = options.tokenizer or (None if options.weights == "random" else options.weights)
     if wanted is None:
         return default()
     place = "tokenizer" if options.tokenizer else "weights"
+    if torch.get_default_device().type == "meta":
+        return Deferred(lambda: _read_tokenizer(wanted, place))
+    return _read_tokenizer(wanted, place)
+
+
+def _read_tokenizer(wanted: str, place: str) -> Any:
+    from transformers import AutoTokenizer
+
     try:
         return AutoTokenizer.from_pretrained(find_folder(wanted).path)
     except (OSError, ValueError) as error:
         raise OptionError((place,), f"tokenizer {wanted} cannot be loaded: {error}") from None
     except MultigraftError as error:
         raise OptionError((place,), str(error)) from None
+
+
+class Deferred:
+    """Stands for something that is made when it is first used."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Any:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """What the other does when called."""
+        return self._made(*arguments, **named)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 def find_folder(weights: str, files: Sequence[str] = ()) -> Folder:

@@ -18,6 +18,9 @@ class PretrainedOptions(BackboneOptions):
     """Bits that the weights of the layers' projections are kept in; if left out, 32. Needs `multigraft[quantized]`."""
     architecture: dict[str, Any] = Field(default_factory=dict)
     """Fields of the model's transformers config; with `random`, over the family's defaults."""
+    extra_tokens: int = Field(0, ge=0, le=65_536)
+    """Rows put behind the word table, frozen random numbers that no text has: VL-T5's places of visual tokens, which
+    `position: words` of a prompt reads from the end of the table."""
     tokenizer: Annotated[str, SourceText()] | None = None
     """`hub:ID` or `path:DIR`; if left out, that of the weights."""
     seed: int = Field(0, ge=0)

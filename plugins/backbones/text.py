@@ -41,7 +41,8 @@ class TextCodec:
         return marked.masked_fill(~mask, self.pad), mask
 
     def decode(self, ids: Tensor) -> list[str]:
-        """Texts without special tokens."""
-        rows = ids.masked_fill(ids == IGNORED, self.pad).tolist()
+        """Texts without special tokens, and without ids that the tokenizer does not have."""
+        known = ids.masked_fill(ids == IGNORED, self.pad)
+        rows = [[each for each in row if each < len(self.tokenizer)] for row in known.tolist()]
         with self._lock:
             return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in rows]

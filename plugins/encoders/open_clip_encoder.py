@@ -54,6 +54,27 @@ class TransformerTrunk(Trunk):
         return grid_of_sequence(states, 1, self.model.grid_size)
 
 
+class ProjectedTrunk(Trunk):
+    """CLIP's picture tower with its pooling and its projection."""
+
+    def forward(self, x: Tensor) -> Grid:
+        """Normalised pictures `(pictures, 3, size, size)` to `(pictures, embedding width, 1, 1)`."""
+        return _one_cell(self.model(x))
+
+    def stack(self) -> PreNormStack | None:
+        """The tower's blocks, where it has any."""
+        return open_clip_stack(self.model, norm=False) if isinstance(self.model, VisionTransformer) else None
+
+    def grid(self, states: Tensor) -> Grid:
+        """Pooled and projected as the tower does it."""
+        pooled, _ = self.model._pool(states)
+        return _one_cell(pooled if self.model.proj is None else pooled @ self.model.proj)
+
+
+def _one_cell(vectors: Tensor) -> Grid:
+    return grid_of_cells(vectors[:, :, None, None])
+
+
 def build(options: OpenClipOptions) -> FrozenEncoder:
     """The encoder of `{kind: open-clip, model: NAME, weights: ...}`.
 
@@ -69,13 +90,16 @@ def build(options: OpenClipOptions) -> FrozenEncoder:
         interpolation="bilinear" if picture["interpolation"] == "bilinear" else "bicubic",
         fit=options.fit or _FITS.get(picture["resize_mode"], "crop"),
     )
-    name = f"open-clip:{options.model},{tower.activation},norm={options.norm}"
+    output = "projected" if options.output == "projected" else f"norm={options.norm}"
+    name = f"open-clip:{options.model},{tower.activation},{output}"
     encoder = FrozenEncoder(name, _trunk(tower.module, options), transform, options.pool, options.class_token)
     encoder.origin = tower.origin
     return encoder
 
 
 def _trunk(tower: nn.Module, options: OpenClipOptions) -> Trunk:
+    if options.output == "projected":
+        return ProjectedTrunk(tower)
     if isinstance(tower, ModifiedResNet):
         return ResNetTrunk(tower)
     if isinstance(tower, VisionTransformer):

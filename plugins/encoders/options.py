@@ -50,6 +50,9 @@ class OpenClipOptions(_GridOptions):
     `random`, which must be said."""
     norm: Literal["before", "after"] = "after"
     """Vision transformers: tokens before or after the final norm."""
+    output: Literal["grid", "projected"] = "grid"
+    """`grid`: tokens before any pooling; `projected`: one token a picture, the pooled and projected vector that CLIP
+    compares with texts."""
     activation: Literal["gelu", "quick-gelu"] | None = None
     """Activation the weights were trained with. If left out: what the tag, the checkpoint, the `open_clip_config.json`
     beside it or the model's name says."""
@@ -59,6 +62,14 @@ class OpenClipOptions(_GridOptions):
     def _known_scheme(cls, weights: str | None) -> str | None:
         weight_source(weights, OPEN_CLIP_SCHEMES)
         return weights
+
+    @model_validator(mode="after")
+    def _one_vector_has_no_grid(self) -> "OpenClipOptions":
+        if self.output == "projected":
+            given = {"pool": self.pool is not None, "norm": self.norm == "before", "class_token": not self.class_token}
+            if strange := next((name for name, other in given.items() if other), None):
+                raise ValueError(f"`{strange}` is for the tokens of a grid; leave it out with `output: projected`")
+        return self
 
 
 class AudioTransformerOptions(EncoderOptions):

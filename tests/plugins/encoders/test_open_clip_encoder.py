@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.types.token_layout import TokenLayout
 from multigraft.plugins.encoders.options import OpenClipOptions
 
@@ -88,6 +89,29 @@ def test_resnet_grid_is_the_last_stage_before_attention_pooling(build_open_clip,
     with torch.no_grad():
         pooled = theirs.visual.attnpool(encoder.trunk(normalised).cells)
         torch.testing.assert_close(pooled, theirs.encode_image(normalised), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("model", "size"), [("tiny-vit", 32), ("tiny-resnet", 64)])
+def test_projected_is_what_clip_compares_with_texts(build_open_clip, model: str, size: int, tmp_path: Path):
+    torch.manual_seed(0)
+    theirs = open_clip.create_model(model).eval()
+    save_file(theirs.state_dict(), tmp_path / "tiny.safetensors")
+    encoder = build_open_clip(model, f"path:{tmp_path / 'tiny.safetensors'}", output="projected")
+    assert (encoder.tokens, encoder.width, encoder.layout()) == (1, 32, TokenLayout(1, 0, (1, 1)))
+    assert "projected" in encoder.fingerprint()
+    normalised = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        cells = encoder.trunk(normalised).cells.flatten(1)
+        torch.testing.assert_close(cells, theirs.encode_image(normalised), rtol=1e-4, atol=1e-4)
+        if encoder.stack is not None:
+            own = encoder.trunk.grid(encoder.stack.run(normalised, NoGraft(), False)).cells.flatten(1)
+            torch.testing.assert_close(own, cells, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("option", "value"), [("pool", 2), ("norm", "before"), ("class_token", False)])
+def test_a_single_vector_has_no_grid(option: str, value: object):
+    with pytest.raises(ValidationError, match=f"`{option}` is for the tokens of a grid"):
+        OpenClipOptions(kind="open-clip", model="RN50", weights="random", output="projected", **{option: value})
 
 
 def write_openai_state(weights: dict[str, Tensor], folder: Path) -> Path:

@@ -46,7 +46,7 @@ REFUSED = {
 }  # fmt: skip
 """Of the methods and rules that are known here: one part cannot be halved, and prompts are not generated."""
 KNOWN = ("bottleneck", "compacter", "ia3", "lora", "prefix", "channel-scale", "learned")
-NOISE = {"t5": 0.1, "sapling": 0.02}
+NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "sapling": 0.02}
 """Added to what is trained, so that nothing is trivial; the sapling is twelve times as wide."""
 DECODINGS = [Decoding(beams=beams, max_tokens=6) for beams in (1, 3)]
 PROMPT, SITE = "prompt-1", Site("prompt", None, None, "module", None, 0, 0, "")
@@ -82,7 +82,11 @@ METHODS = [
 SHARING = sorted({*INSTALLED.names("sharing"), *sample_names("register_sharing")})
 CASES = [
     *(pytest.param("t5", method, rule, id=f"t5 {method.name} {rule}") for method in METHODS for rule in SHARING),
-    *(pytest.param("sapling", method, "per-task", id=f"sapling {method.name} per-task") for method in METHODS),
+    *(
+        pytest.param(backbone, method, "per-task", id=f"{backbone} {method.name} per-task")
+        for backbone in ("bart", "decoder", "sapling")
+        for method in METHODS
+    ),
 ]
 
 
@@ -102,6 +106,7 @@ class Bench:
     def __init__(self, registry, shards, tiny, folder):
         self.registry, self.shards, self.tiny, self.folder = registry, shards, tiny, folder
         self.runs, self.batches, self._parts = {}, {}, {}
+        self.trunks = {"t5": tiny.T5, "bart": tiny.BART, "decoder": tiny.DECODER, "sapling": {"kind": "sapling"}}
 
     def open(self, stack):
         for backbone in NOISE:
@@ -121,7 +126,7 @@ class Bench:
         recipe = {
             "trunk": {
                 "encoder": {"kind": "timm", "model": "test_efficientnet", "weights": "random", "size": 64},
-                "backbone": {"t5": self.tiny.T5, "sapling": {"kind": "sapling"}}[backbone],
+                "backbone": self.trunks[backbone],
                 "prompt": prompts,
             },
             "tasks": {name: self.tiny.TASKS[name] | {"data": data} for name in weights},

@@ -46,8 +46,23 @@ REFUSED = {
 }  # fmt: skip
 """Of the methods and rules that are known here: one part cannot be halved, and prompts are not generated."""
 KNOWN = ("bottleneck", "compacter", "ia3", "lora", "prefix", "channel-scale", "learned")
-NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "sapling": 0.02}
+NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "bert": 0.1, "sapling": 0.02}
 """Added to what is trained, so that nothing is trivial; the sapling is twelve times as wide."""
+BERT = {
+    "kind": "bert",
+    "weights": "random",
+    "architecture": {
+        "vocab_size": 4000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 24, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+    },
+}  # fmt: skip
+COLOURS = ["a box", *(f"{shade}{colour}" for shade in ("", "dark ") for colour in ("red", "green", "blue"))]
+UNPREDICTED = {
+    "vqa": {"objective": {"kind": "classification", "labels": COLOURS}, "evaluator": "classify"},
+    ABSENT: {"objective": {"kind": "classification", "labels": ["true", "false"]}, "evaluator": "classify"},
+    "captions": {"objective": {"kind": "masked-words", "share": 0.5}, "evaluator": "loss"},
+}
+"""What tasks say over a backbone that predicts no targets."""
 DECODINGS = [Decoding(beams=beams, max_tokens=6) for beams in (1, 3)]
 PROMPT, SITE = "prompt-1", Site("prompt", None, None, "module", None, 0, 0, "")
 
@@ -84,7 +99,7 @@ CASES = [
     *(pytest.param("t5", method, rule, id=f"t5 {method.name} {rule}") for method in METHODS for rule in SHARING),
     *(
         pytest.param(backbone, method, "per-task", id=f"{backbone} {method.name} per-task")
-        for backbone in ("bart", "decoder", "sapling")
+        for backbone in ("bart", "decoder", "bert", "sapling")
         for method in METHODS
     ),
 ]
@@ -106,7 +121,9 @@ class Bench:
     def __init__(self, registry, shards, tiny, folder):
         self.registry, self.shards, self.tiny, self.folder = registry, shards, tiny, folder
         self.runs, self.batches, self._parts = {}, {}, {}
-        self.trunks = {"t5": tiny.T5, "bart": tiny.BART, "decoder": tiny.DECODER, "sapling": {"kind": "sapling"}}
+        self.trunks = {
+            "t5": tiny.T5, "bart": tiny.BART, "decoder": tiny.DECODER, "bert": BERT, "sapling": {"kind": "sapling"},
+        }  # fmt: skip
 
     def open(self, stack):
         for backbone in NOISE:
@@ -129,7 +146,10 @@ class Bench:
                 "backbone": self.trunks[backbone],
                 "prompt": prompts,
             },
-            "tasks": {name: self.tiny.TASKS[name] | {"data": data} for name in weights},
+            "tasks": {
+                name: self.tiny.TASKS[name] | {"data": data} | (UNPREDICTED[name] if backbone == "bert" else {})
+                for name in weights
+            },
             "graft": {"adapters": adapters, "sharing": rule if adapters else "single"},
             "train": {"steps": 3, "batch": 4, "sampler": {"kind": "weights", "weights": weights}},
             "data": {"root": str(self.shards)},
@@ -195,7 +215,9 @@ def sums_and_gradients(model, batch):
 
 
 def texts_of(model, batch):
-    """Greedy, then with beams."""
+    """Greedy, then with beams; labels where no text is predicted."""
+    if model.backbone.predicts is None:
+        return [[said.text for said in model.answers(batch)]]
     outputs = model.run(batch, training=False).values()
     return [[text for each in outputs for text in each.generate(decoding)] for decoding in DECODINGS]
 

@@ -1,8 +1,9 @@
 """`hypernetwork`: parts generated from task, layer and block (Hyperformer, Mahabadi et al. 2021, section 2.2).
 
 A task embedding and a layer embedding are joined and projected by two linear layers with a ReLU and a LayerNorm; from
-that vector one linear generator for each block and part makes the part, its numbers in row-major order. A generator's
-bias starts as the part itself would, where nothing of that is random: generated scales start around one.
+that vector one linear generator for each block and part makes the part, its numbers in row-major order. With block
+embeddings (Hyperformer++) an embedding of the block is joined too, and one generator makes a part for all blocks. A
+generator's bias starts as the part itself would, where nothing of that is random: generated scales start around one.
 """
 
 import math
@@ -17,6 +18,8 @@ from multigraft.plugins.sharing.options import HypernetworkOptions
 
 _START = 0.02
 """Scale of generated weights at the start, that of a stored adapter."""
+_BLOCKS = ("feed-forward", "self-attention", "cross-attention")
+"""Rows of the block embeddings, in VL-Adapter's order; each stack has all of them, and others behind them."""
 
 
 class LayerwiseGenerator(PartGenerator):
@@ -24,32 +27,48 @@ class LayerwiseGenerator(PartGenerator):
 
     def __init__(self, options: HypernetworkOptions, tasks: Sequence[str], wanted: Sequence[tuple[Site, Part]]) -> None:
         super().__init__()
-        self.wanted = tuple(wanted)
-        self.parts_of = _by_generator(wanted)
+        self.by_block = options.block_embeddings
+        self.uses = _by_generator(wanted, self.by_block)
         self.makes = [(site.name, part.name) for site, part in wanted]
         self.layers = sorted({site.layer for site, _ in wanted}, key=lambda layer: -1 if layer is None else layer)
+        self.blocks = [*dict.fromkeys([*_BLOCKS, *(site.block or "" for site, _ in wanted)])] if self.by_block else [""]
         self.task_embeddings = nn.ParameterDict({task: nn.Parameter(torch.empty(options.embedding)) for task in tasks})
         self.layer_embeddings = nn.Parameter(torch.empty(len(self.layers), options.embedding))
+        if self.by_block:
+            self.block_embeddings = nn.Parameter(torch.empty(len(self.blocks), options.embedding))
+        joined = (3 if self.by_block else 2) * options.embedding
         self.project = nn.Sequential(
-            nn.Linear(2 * options.embedding, options.hidden), nn.ReLU(), nn.Linear(options.hidden, options.projected)
+            nn.Linear(joined, options.hidden), nn.ReLU(), nn.Linear(options.hidden, options.projected)
         )
         self.norm = nn.LayerNorm(options.projected, eps=1e-6)
         self.generators = nn.ModuleDict(
-            {name: nn.Linear(options.projected, math.prod(parts[0].shape)) for name, parts in self.parts_of.items()}
+            {name: nn.Linear(options.projected, math.prod(uses[0][1].shape)) for name, uses in self.uses.items()}
         )
 
     def forward(self, tasks: Sequence[str]) -> dict[tuple[str, str], Tensor]:
         """All parts of some tasks, by (site name, part name): `(tasks, *shape)`."""
-        of_tasks = torch.stack([self.task_embeddings[task] for task in tasks])[:, None].expand(-1, len(self.layers), -1)
-        of_layers = self.layer_embeddings.expand(len(tasks), -1, -1)
-        vectors = self.norm(self.project(torch.cat([of_tasks, of_layers], dim=-1)))
-        made = {name: generator(vectors).unbind(1) for name, generator in self.generators.items()}
-        return {
-            (site.name, part.name): made[generator_name(site, part)][self.layers.index(site.layer)].view(
-                -1, *part.shape
-            )
-            for site, part in self.wanted
-        }
+        vectors = self.norm(self.project(self._joined_embeddings(tasks)))
+        found = {}
+        for name, uses in self.uses.items():
+            places = sorted({self._place(site) for site, _ in uses})
+            made = self.generators[name](vectors[:, places]).unbind(1)
+            for site, part in uses:
+                found[site.name, part.name] = made[places.index(self._place(site))].view(-1, *part.shape)
+        return found
+
+    def _joined_embeddings(self, tasks: Sequence[str]) -> Tensor:
+        """`(tasks, layers * blocks, width)`."""
+        of_tasks = torch.stack([self.task_embeddings[task] for task in tasks])
+        shape = len(tasks), len(self.layers), len(self.blocks), -1
+        joined = [of_tasks[:, None, None].expand(shape), self.layer_embeddings[None, :, None].expand(shape)]
+        if self.by_block:
+            joined.append(self.block_embeddings.expand(shape))
+        return torch.cat(joined, dim=-1).flatten(1, 2)
+
+    def _place(self, site: Site) -> int:
+        """Which of the vectors is that of a site."""
+        block = self.blocks.index(site.block or "") if self.by_block else 0
+        return self.layers.index(site.layer) * len(self.blocks) + block
 
     def task_of(self, parameter: str) -> str | None:
         """A task embedding belongs to its task."""
@@ -72,7 +91,7 @@ class LayerwiseGenerator(PartGenerator):
         """What the parts of a generator start around, as its bias: see `_fixed_start`."""
 
         def centre(shape: tuple[int, ...], generator: Generator) -> Tensor:
-            fixed = _fixed_start(self.parts_of[name])
+            fixed = _fixed_start([part for _, part in self.uses[name]])
             return zeros(shape, generator) if fixed is None else fixed.reshape(shape)
 
         return centre
@@ -93,16 +112,25 @@ class HypernetworkSharing(Sharing):
         return LayerwiseGenerator(self.options, self.tasks, wanted)
 
 
-def _by_generator(wanted: Sequence[tuple[Site, Part]]) -> Mapping[str, Sequence[Part]]:
-    """The parts that each generator makes, one a layer."""
-    found: dict[str, list[Part]] = {}
+_Uses = Sequence[tuple[Site, Part]]
+
+
+def _by_generator(wanted: _Uses, by_block: bool) -> Mapping[str, _Uses]:
+    """What each generator makes, one shape in all layers, and in all blocks if `by_block`.
+
+    Raises:
+        MultigraftError: there are two shapes.
+    """
+    found: dict[str, list[tuple[Site, Part]]] = {}
     for site, part in wanted:
-        parts = found.setdefault(generator_name(site, part), [])
-        parts.append(part)
-        if part.shape != parts[0].shape:
+        uses = found.setdefault(_generator_name(site, part, by_block), [])
+        uses.append((site, part))
+        if part.shape != (first := uses[0][1]).shape:
+            places = "layers and blocks" if by_block else "layers"
             raise MultigraftError(
-                f"a hypernetwork makes a part of all layers with one generator, and {part.name} has the shapes "
-                f"{parts[0].shape} and {part.shape} in the layers of {site.stack}; take another sharing rule there"
+                f"a hypernetwork makes a part of all {places} with one generator, and {part.name} has the shapes "
+                f"{first.shape} and {part.shape} in the {places} of {site.stack}; take another sharing rule there"
+                + (", or leave out `block_embeddings`" if by_block else "")
             )
     return found
 
@@ -113,9 +141,10 @@ def _fixed_start(parts: Sequence[Part]) -> Tensor | None:
     return starts[0] if all(torch.equal(starts[0], each) for each in starts) else None
 
 
-def generator_name(site: Site, part: Part) -> str:
-    """Layers share a generator; blocks and parts do not."""
-    return "-".join((site.block or "", site.inner or "", part.name)).replace(".", "_")
+def _generator_name(site: Site, part: Part, by_block: bool) -> str:
+    """Layers share a generator, parts do not; blocks do where they are told apart by an embedding."""
+    block = () if by_block else (site.block or "",)
+    return "-".join((*block, site.inner or "", part.name)).replace(".", "_")
 
 
 def build(options: HypernetworkOptions, tasks: tuple[str, ...]) -> HypernetworkSharing:

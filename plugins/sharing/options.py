@@ -33,7 +33,10 @@ class HypernetworkOptions(Options):
     """Every part is generated from embeddings of the task, the layer and the block."""
 
     embedding: int = Field(64, ge=1, le=65_536)
-    """Width of the task and layer embeddings."""
+    """Width of the task, layer and block embeddings."""
+    block_embeddings: bool = False
+    """Whether one generator makes a part for all blocks of a stack, told by an embedding which it is (Hyperformer++);
+    otherwise each block has generators of its own."""
     hidden: int = Field(64, ge=1, le=65_536)
     """Width of the layer between the embeddings and their projection."""
     projected: int = Field(8, ge=1, le=65_536)

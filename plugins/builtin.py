@@ -187,6 +187,7 @@ def register_samplers() -> Iterable[Component]:
             "equal": ("EqualOptions", "weighted:build_equal"),
             "weights": ("WeightsOptions", "weighted:build_weights"),
             "round-robin": ("RoundRobinOptions", "round_robin:build"),
+            "one-task": ("OneTaskOptions", "one_task:build"),
         },
     )
 

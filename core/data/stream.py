@@ -63,7 +63,7 @@ class Stream:
         rank: Rank = Rank(),  # noqa: B008 - frozen
     ) -> None:
         if batch < rank.world:
-            raise MultigraftError(f"`train.batch: {batch}` gives some of the {rank.world} processes no sample")
+            raise MultigraftError(f"a batch of {batch} gives some of the {rank.world} processes no sample")
         self._sources, self._sampler, self._reader, self._log = sources, sampler, reader, log
         self._seed, self._batch, self._threads, self._rank = seed, batch, threads, rank
         self._orders = {name: Order(source.counts, seed, name, window) for name, source in sources.items()}

@@ -13,6 +13,7 @@ from multigraft.core.interfaces.projection import quantized_modules
 from multigraft.core.model.build import build_model, count
 from multigraft.core.model.trunk import Trunk, build_trunk
 from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.spans import largest_batch
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.site import Site
 
@@ -100,7 +101,7 @@ def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images:
     """
     text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
     prompts = sum(encoder.tokens for encoder in trunk.encoders.values())
-    rows = recipe.train.micro_batch or recipe.train.batch
+    rows = recipe.train.micro_batch or largest_batch(recipe)
     wide = 1 if recipe.train.precision == "bf16" else 2
     kept = (text + prompts) * trunk.backbone.width * _layers(trunk.backbone.sites())
     for modality, encoder in trunk.encoders.items():

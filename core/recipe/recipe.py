@@ -21,6 +21,7 @@ from multigraft.core.options.options import (
     BackboneOptions,
     EncoderOptions,
     PromptOptions,
+    SamplerOptions,
     TaskOptions,
 )
 from multigraft.core.recipe.stages import Schedule, Stage
@@ -163,10 +164,10 @@ class TrainSection(Section):
     steps: int = Field(default_factory=_steps_of_stages, ge=1)
     """Optimizer steps; those of all stages together where there are any."""
     batch: int = Field(32, ge=1, le=LARGEST_BATCH)
-    """Samples in a global batch, all tasks together."""
+    """Samples in a global batch, all tasks together; a sampler may have batches of its own sizes."""
     micro_batch: int | None = Field(None, ge=1, le=LARGEST_BATCH)
     """Samples in one pass, at most; a batch is cut where least is padded. The result does not change."""
-    sampler: Annotated[Options, Registered("samplers")] = as_written({"kind": "proportional"})
+    sampler: Annotated[SamplerOptions, Registered("samplers")] = as_written({"kind": "proportional"})
     """How the tasks share the batch."""
     optimizer: Optimizer = as_written({})
     """AdamW and its schedule."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from multigraft.core.options.base import Options
-from multigraft.core.recipe.recipe import TrainSection
+from multigraft.core.options.options import SamplerOptions
+from multigraft.core.recipe.recipe import Recipe, TrainSection
 from multigraft.core.recipe.stages import Schedule, Stage
 
 
@@ -19,7 +19,7 @@ class StageSpan:
     steps: int
     tasks: tuple[str, ...] | None
     """None for all of the recipe."""
-    sampler: Options
+    sampler: SamplerOptions
     rate: float
     warmup: float
     schedule: Schedule
@@ -61,3 +61,9 @@ def spans(train: TrainSection) -> list[StageSpan]:
 def span_at(step: int, among: Sequence[StageSpan]) -> StageSpan:
     """The stage that step `step` (counted from 0) belongs to; the last one goes on behind its end."""
     return next((span for span in among if step < span.stop), among[-1])
+
+
+def largest_batch(recipe: Recipe) -> int:
+    """Most samples that the global batch of a step may have, in any stage."""
+    train, tasks = recipe.train, recipe.tasks
+    return max(span.sampler.largest_batch(span.of(tasks), train.batch) for span in spans(train))

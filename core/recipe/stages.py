@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from multigraft.core.options.base import Options, Section
+from multigraft.core.options.base import Section
 from multigraft.core.options.component_field import Registered
 from multigraft.core.options.names import Refers
+from multigraft.core.options.options import SamplerOptions
 
 Schedule = Literal["linear", "cosine", "constant"]
 
@@ -18,7 +19,7 @@ class Stage(Section):
     """Optimizer steps of this stage."""
     tasks: list[Annotated[str, Refers("task")]] | None = Field(None, min_length=1)
     """Tasks that are drawn; all if left out."""
-    sampler: Annotated[Options, Registered("samplers")] | None = None
+    sampler: Annotated[SamplerOptions, Registered("samplers")] | None = None
     """How these tasks share the batch; `train.sampler` if left out."""
     rate: float | None = Field(None, gt=0)
     """Peak learning rate; `train.optimizer.rate` if left out."""

@@ -9,7 +9,7 @@ from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import spans
 from multigraft.core.run.open_run import OpenRun
 
-_STEPS_OF_A_STAGE = 1000
+_STEPS_OF_A_STAGE = 10_000
 """How many are looked at."""
 _MORE = "raise `train.batch`, or let `train.sampler` draw the task more often, or whole batches of it (`round-robin`)"
 
@@ -19,7 +19,7 @@ def rows_lacking(
 ) -> Iterator[OptionError]:
     """An error for each objective whose task has rows in a batch and fewer than it needs, at the objective's place.
 
-    The first 1,000 steps of each stage are looked at. A batch is dealt out row by row, so that each process has the
+    The first 10,000 steps of each stage are looked at. A batch is dealt out row by row, so that each process has the
     rows of a task divided by their number, rounded down or up.
     """
     needing = {task: own for task, own in objectives.items() if any(each.least_rows > 1 for each in own)}

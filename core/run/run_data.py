@@ -24,7 +24,7 @@ from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.task import Task
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.spans import StageSpan, spans
+from multigraft.core.recipe.spans import StageSpan, largest_batch, spans
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.rank import Rank
@@ -119,7 +119,7 @@ class RunData:
             self.reader,
             self.log,
             seed=train.seed,
-            batch=train.batch,
+            batch=largest_batch(self.recipe),
             window=self.recipe.data.window,
             threads=self.threads,
             rank=rank,

@@ -133,7 +133,7 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
             losses = trainer.step(step, data)
             if step == trainer.first_move:
                 _check_graft_acts(run, data)
-            _after_step(run, step + 1, losses, trainer.details, progress, lines)
+            _after_step(run, step + 1, losses, trainer.details, data.samples, progress, lines)
             if (step + 1) % recipe.train.checkpoint_steps == 0 or step + 1 == recipe.train.steps or stop.asked:
                 _save(run, step + 1, optimizer, lines, beginning)
             if stop.asked:
@@ -170,13 +170,14 @@ def _after_step(
     step: int,
     losses: dict[str, float],
     details: dict[str, float],
+    samples: int,
     progress: Progress,
     lines: TrainLines,
 ) -> None:
     recipe = run.recipe
     run.registry.hooks.step_ended(run=run, step=step, losses=losses)
-    progress.step(step, losses, rate_at(step - 1, recipe.train), recipe.train.batch)
-    lines.step(step, {**losses, **details})
+    progress.step(step, losses, rate_at(step - 1, recipe.train), samples)
+    lines.step(step, {**losses, **details}, samples)
     if recipe.eval.every is not None and step % recipe.eval.every == 0 and step < recipe.train.steps:
         with progress.away():
             values = _evaluate(run, step)

@@ -9,6 +9,7 @@ from multigraft.core.data.collate import collate
 from multigraft.core.data.prefetch import ahead
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model.rows import row_maker
+from multigraft.core.recipe.spans import largest_batch
 from multigraft.core.training.micro_batches import micro_batches
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class StepData:
     """Tasks of the global batch, whichever process has their rows."""
     drawn: "Drawn | None" = field(default=None, compare=False)
 
+    @property
+    def samples(self) -> int:
+        """Samples of the global batch; of this process where nothing was drawn."""
+        return len(self.rows) if self.drawn is None else self.drawn.total
+
 
 class StepMaker:
     """Makes the data of steps."""
@@ -50,7 +56,7 @@ class StepMaker:
         self._size, self._shapes = recipe.train.micro_batch, model.shapes
         self._unlearned = {name for name, task in recipe.tasks.items() if task.weight == 0}
         self._pinned = run.accelerator.device.type == "cuda"
-        self._refuse_pieces(-(-recipe.train.batch // run.rank.world))
+        self._refuse_pieces(-(-largest_batch(recipe) // run.rank.world))
 
     def of(self, samples: Sequence["Sample"], tasks: Sequence[str] = (), drawn: "Drawn | None" = None) -> StepData:
         """The data of a step that has these samples.

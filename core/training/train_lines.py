@@ -21,11 +21,11 @@ class TrainLines:
         self._last: dict[str, Any] = {}
         """The line before: its `step` and its `scalars`."""
 
-    def step(self, step: int, losses: Mapping[str, float]) -> None:
+    def step(self, step: int, losses: Mapping[str, float], samples: int) -> None:
         """Step `step` is done, counted from 1; `losses` holds the mean loss of each task of its batch, and
-        of objectives beside each other."""
+        of objectives beside each other, `samples` how many the batch has."""
         train = self._run.recipe.train
-        self._window.add(losses, train.batch)
+        self._window.add(losses, samples)
         if step % train.log_every == 0 or step in (1, train.steps):
             pace = self._window.pace()
             self._last = {"step": step, "scalars": self._scalars(step)}

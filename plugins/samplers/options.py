@@ -1,5 +1,6 @@
 """Options of the samplers."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -38,3 +39,17 @@ class WeightsOptions(SamplerOptions):
 
 class RoundRobinOptions(SamplerOptions):
     """The whole batch of a step is of one task; the tasks take turns in the recipe's order."""
+
+
+class OneTaskOptions(SamplerOptions):
+    """The whole batch of a step is of one task, drawn in proportion to its batches without replacement.
+
+    In an epoch every annotation of every task is seen once; the last batch of a task in an epoch has what is left.
+    """
+
+    batches: dict[Annotated[str, Refers("task")], Annotated[int, Field(ge=1, le=65_536)]] = Field({})
+    """Samples in a batch of a task; `train.batch` for a task that is left out."""
+
+    def largest_batch(self, tasks: Sequence[str], batch: int) -> int:
+        """The largest of the tasks' batches."""
+        return max(self.batches.get(task, batch) for task in tasks)

@@ -135,7 +135,7 @@ def test_counts_are_those_of_the_batches_handed_out_whatever_was_read_ahead(
 
 
 def test_a_batch_smaller_than_the_ranks_is_refused(sources, make_stream):
-    with pytest.raises(MultigraftError, match=r"`train.batch: 2` gives some of the 3 processes no sample"):
+    with pytest.raises(MultigraftError, match=r"a batch of 2 gives some of the 3 processes no sample"):
         make_stream(sources, batch=2, world=3)
 
 

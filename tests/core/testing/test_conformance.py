@@ -10,7 +10,7 @@ from multigraft.core.interfaces.metric import Metric
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.options.base import Options
-from multigraft.core.options.options import AdapterOptions
+from multigraft.core.options.options import AdapterOptions, SamplerOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.hookspecs import KINDS
 from multigraft.core.registry.registry import load_registry
@@ -219,20 +219,33 @@ class TooFew(Turns):
         return {task: number // 2 for task, number in super().consumed(step).items()}
 
 
+class Doubled(Turns):
+    def consumed(self, step):
+        return {task: number * 2 for task, number in super().consumed(step).items()}
+
+
+class Endless(Turns):
+    def epoch_steps(self, sizes, batch):
+        return 0
+
+
 @pytest.mark.parametrize(
     ("sampler", "line"),
     [
         (Remembering, "`consumed` depends on what was asked before"),
         (Falling, "`consumed` falls at step 4"),
-        (TooFew, "do not sum to the batch of 1"),
+        (TooFew, "do not sum to 1 to 1, the largest batch"),
+        (Doubled, "do not sum to 1 to 1, the largest batch"),
+        (Endless, "an epoch has 0 steps"),
     ],
 )
 def test_samplers(sampler, line):
     def build(kind):
         return lambda options, sizes, batch, seed: kind(sizes, batch)
 
-    assert check_built("samplers", build(Turns), ANY) == []
-    assert any(line in each for each in check_built("samplers", build(sampler), ANY))
+    options = SamplerOptions(kind="any")
+    assert check_built("samplers", build(Turns), options) == []
+    assert any(line in each for each in check_built("samplers", build(sampler), options))
 
 
 class LastSeen(Metric):

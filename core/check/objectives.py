@@ -21,10 +21,10 @@ def least_rows(subject: Subject) -> Iterator[Problem]:
     if subject.data is None or built is None:
         return
     try:
-        sampler = subject.data.sampler()
+        recipe, sampler = subject.data.with_steps(), subject.data.sampler()
     except MultigraftError:  # told by `deep.components`
         return
-    for error in rows_lacking(subject.recipe, sampler, built):
+    for error in rows_lacking(recipe, sampler, built):
         yield subject.problem(error)
 
 

@@ -123,7 +123,7 @@ def unused(subject: Subject) -> Iterator[Problem]:
     steps, every = recipe.train.steps, recipe.eval.every
     no_effect = {
         "`data.features` has no effect without `trunk.encoder`": recipe.data.features and not recipe.trunk.modalities,
-        f"`eval.every: {every}` is more than the {steps} steps: only the end is scored": every and every > steps,
+        f"`eval.every: {every}` is more than the {steps} steps: only the end is scored": every and 0 < steps < every,
         "`eval.limit` has no effect without `eval.every`: the final scores use all": recipe.eval.limit and not every,
     }
     subject.notes += [note for note, holds in no_effect.items() if holds]

@@ -106,21 +106,22 @@ def _train(subject: "Subject", folder: Path, resume: bool, name: str) -> tuple[d
 
     processes = join_processes(subject.recipe.device)
     results = finished(subject.recipe, subject.registry, folder) if resume else None
-    hint = f"Next: multigraft report {folder}" if results is None else _told_of_finished(subject, folder)
     if results is None:
-        results = train_checked(subject, folder, resume, name)
+        results, hint = train_checked(subject, folder, resume, name), f"Next: multigraft report {folder}"
+    else:
+        hint = _told_of_finished(subject, folder, results["step"])
     if processes.is_main_process:
         console(sys.stderr).print(score_table(results))
         click.echo(hint, err=True)
     return {"run": str(folder), **results}, str(folder)
 
 
-def _told_of_finished(subject: "Subject", folder: Path) -> str:
+def _told_of_finished(subject: "Subject", folder: Path, steps: int) -> str:
     train = subject.recipe.train
-    more = f"train.steps={2 * train.steps}"
+    more = f"train.steps={2 * steps}" if train.epochs is None else f"train.epochs={2 * train.epochs}"
     if train.stages:
-        more = f"'train.stages.{len(train.stages)}={{steps: {train.steps}}}'"
+        more = f"'train.stages.{len(train.stages)}={{steps: {steps}}}'"
     return (
-        f"{folder} is finished: its {train.steps:,} steps are made and scored, and nothing was changed. "
+        f"{folder} is finished: its {steps:,} steps are made and scored, and nothing was changed. "
         f"Train longer by `multigraft train --resume {folder} --set {more}`"
     )

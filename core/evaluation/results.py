@@ -49,16 +49,20 @@ def evaluate_run(run: OpenRun, split: str, limit: int | None, step: int) -> dict
     return scores
 
 
-def final_results(run: OpenRun, split: str, controls: Sequence[str], losses: bool = False) -> dict[str, Any]:
+def final_results(
+    run: OpenRun, split: str, controls: Sequence[str], losses: bool = False, step: int | None = None
+) -> dict[str, Any]:
     """Score everything at the end: `run.results`, and `predictions/TASK.jsonl`.
 
     Args:
         losses: compute the tasks' losses too.
+        step: how many steps were made; all of the recipe if left out.
 
     Returns:
         What `evaluate_run` gives.
     """
     check_controls(controls)
+    made = run.recipe.train.steps if step is None else step
     tasks: dict[str, Any] = {}
     told: dict[str, Any] = {}
     for name, options in run.recipe.tasks.items():
@@ -70,7 +74,7 @@ def final_results(run: OpenRun, split: str, controls: Sequence[str], losses: boo
             rows = Scorer(options, run.registry).with_scores(found)
             tasks[name] = _measured(run, name, rows, loss)
         told[name] = tasks[name] | (_loss(name, loss) if losses else {})
-        run.registry.hooks.evaluated(run=run, step=run.recipe.train.steps, task=name, scores=told[name])
+        run.registry.hooks.evaluated(run=run, step=made, task=name, scores=told[name])
         if run.is_main:
             write_predictions(run.folder / "predictions" / f"{name}.jsonl", rows)
     run.results["tasks"] = run.results.get("tasks", {}) | tasks

@@ -24,7 +24,7 @@ from multigraft.core.options.options import (
     SamplerOptions,
     TaskOptions,
 )
-from multigraft.core.recipe.stages import Schedule, Stage
+from multigraft.core.recipe.stages import BOTH_LENGTHS, Schedule, Stage
 from multigraft.core.types.preparation import VISUAL
 
 LARGEST_BATCH = 65_536
@@ -146,7 +146,9 @@ class Optimizer(Section):
 
 
 def _steps_of_stages(given: dict[str, Any]) -> int:
-    return sum(stage.steps for stage in given.get("stages") or ()) or 1000
+    stages = given.get("stages") or ()
+    in_epochs = given.get("epochs") is not None or any(stage.epochs is not None for stage in stages)
+    return 0 if in_epochs else sum(stage.steps for stage in stages) or 1000
 
 
 class Teacher(Section):
@@ -157,11 +159,16 @@ class Teacher(Section):
 
 
 class TrainSection(Section):
-    """How long and how."""
+    """How long and how.
+
+    The steps of epochs are known once the data are opened (`RunData.with_steps`), and are 0 before.
+    """
 
     stages: list[Stage] = Field([])
     """Stages one after another, each with its own tasks, sampler and rate; one for all steps if left out."""
-    steps: int = Field(default_factory=_steps_of_stages, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    """Epochs, in the place of `steps`: one has as many samples as all tasks have together, or what the sampler says."""
+    steps: int = Field(default_factory=_steps_of_stages, ge=1, validate_default=False)
     """Optimizer steps; those of all stages together where there are any."""
     batch: int = Field(32, ge=1, le=LARGEST_BATCH)
     """Samples in a global batch, all tasks together; a sampler may have batches of its own sizes."""
@@ -190,9 +197,24 @@ class TrainSection(Section):
     log_every: int = Field(10, ge=1)
     """Steps between lines of metrics.jsonl."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, given: Any) -> Any:
+        return {k: v for k, v in given.items() if (k, v) != ("steps", None)} if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "TrainSection":
+        if self.epochs is not None and self.stages:
+            raise ValueError("`epochs` and `stages` both say how long; give the epochs of each stage")
+        if self.epochs is not None and "steps" in self.model_fields_set:
+            raise ValueError(BOTH_LENGTHS)
+        return self
+
     @model_validator(mode="after")
     def _steps_are_those_of_the_stages(self) -> "TrainSection":
-        if self.stages and self.steps != sum(stage.steps for stage in self.stages):
+        if "steps" in self.model_fields_set and any(stage.epochs is not None for stage in self.stages):
+            raise ValueError("`steps` is not known before the epochs of its stages are; leave it out")
+        if self.stages and "steps" in self.model_fields_set and self.steps != sum(stage.steps for stage in self.stages):
             told = " + ".join(str(stage.steps) for stage in self.stages)
             raise ValueError(f"`steps: {self.steps}` is not {told}, the steps of its stages; give those alone")
         return self
@@ -200,7 +222,8 @@ class TrainSection(Section):
     @model_serializer(mode="wrap")
     def _write_steps_once(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        return {name: value for name, value in written.items() if name != "steps" or not self.stages}
+        in_stages_or_epochs = bool(self.stages) or self.epochs is not None
+        return {name: value for name, value in written.items() if name != "steps" or not in_stages_or_epochs}
 
     @property
     def checkpoint_steps(self) -> int:

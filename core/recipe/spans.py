@@ -1,6 +1,6 @@
 """The stages of a training with their defaults filled in, and the steps that each covers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from multigraft.core.options.options import SamplerOptions
@@ -16,7 +16,10 @@ class StageSpan:
     """Counted from 1."""
     start: int
     """Steps before it."""
+    epochs: int | None
+    """How many its steps are, where its length was given so."""
     steps: int
+    """0 where they are not known yet."""
     tasks: tuple[str, ...] | None
     """None for all of the recipe."""
     sampler: SamplerOptions
@@ -42,11 +45,12 @@ def spans(train: TrainSection) -> list[StageSpan]:
     """The stages of a training in their order; one for the whole of it where the recipe has none."""
     found: list[StageSpan] = []
     optimizer = train.optimizer
-    for number, stage in enumerate(train.stages or [Stage(steps=train.steps)], 1):
+    for number, stage in enumerate(train.stages or [_whole(train)], 1):
         found.append(
             StageSpan(
                 number,
                 found[-1].stop if found else 0,
+                stage.epochs,
                 stage.steps,
                 None if stage.tasks is None else tuple(stage.tasks),
                 stage.sampler or train.sampler,
@@ -56,6 +60,24 @@ def spans(train: TrainSection) -> list[StageSpan]:
             )
         )
     return found
+
+
+def _whole(train: TrainSection) -> Stage:
+    """The only stage of a training without any."""
+    length = {"steps": train.steps} if train.epochs is None else {"epochs": train.epochs}
+    return Stage(**length).model_copy(update={"steps": train.steps})
+
+
+def with_steps(recipe: Recipe, epoch_steps: Callable[[StageSpan], int]) -> Recipe:
+    """The recipe with the steps that its epochs are; written, it still says epochs.
+
+    Args:
+        epoch_steps: steps of an epoch of a stage.
+    """
+    train = recipe.train
+    steps = [s.steps if s.epochs is None else s.epochs * epoch_steps(s) for s in spans(train)]
+    stages = [stage.model_copy(update={"steps": own}) for stage, own in zip(train.stages, steps, strict=False)]
+    return recipe.model_copy(update={"train": train.model_copy(update={"steps": sum(steps), "stages": stages})})
 
 
 def span_at(step: int, among: Sequence[StageSpan]) -> StageSpan:

@@ -29,7 +29,8 @@ def write_template(recipe: Recipe, registry: "Registry") -> str:
 
 
 def _section(section: Section, registry: "Registry") -> Iterator[str]:
-    names = list(type(section).model_fields)
+    written = section.model_dump()
+    names = [name for name in type(section).model_fields if name in written]
     if isinstance(section, Options):
         names.sort(key="kind".__ne__)
     for name in names:

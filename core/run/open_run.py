@@ -24,6 +24,7 @@ class OpenRun:
 
     folder: Path
     recipe: Recipe
+    """In training its steps are known, also where it says epochs."""
     registry: Registry
     trunk: "Trunk"
     model: "Model"

@@ -24,7 +24,7 @@ from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.task import Task
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.spans import StageSpan, largest_batch, spans
+from multigraft.core.recipe.spans import StageSpan, largest_batch, spans, with_steps
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.rank import Rank
@@ -107,8 +107,12 @@ class RunData:
 
     def sampler(self) -> Sampler:
         """What says how many samples of each task the batch of a step of training holds."""
-        sizes = {name: source.size for name, source in self.training_sources().items()}
-        return StagedSampler([(s.start, self._sampler(s, sizes)) for s in spans(self.recipe.train)], list(sizes))
+        train = self.with_steps().train
+        return StagedSampler([(s.start, self._sampler(s)) for s in spans(train)], list(self.recipe.tasks))
+
+    def with_steps(self) -> Recipe:
+        """The recipe with the steps that its epochs are; nothing is opened where it has none."""
+        return with_steps(self.recipe, self._epoch_steps)
 
     def stream(self, rank: Rank) -> Stream:
         """The stream of training for one process."""
@@ -125,10 +129,17 @@ class RunData:
             rank=rank,
         )
 
-    def _sampler(self, span: StageSpan, sizes: Mapping[str, int]) -> Sampler:
-        train, own = self.recipe.train, {name: sizes[name] for name in span.of(sizes)}
-        sampler: Sampler = self.registry.build("samplers", span.sampler, sizes=own, batch=train.batch, seed=train.seed)
-        return sampler
+    def _sizes(self, span: StageSpan) -> dict[str, int]:
+        """Annotations of the tasks that a stage draws."""
+        return {name: self.source(name, "train").size for name in span.of(self.recipe.tasks)}
+
+    def _sampler(self, span: StageSpan) -> Sampler:
+        train, sizes = self.recipe.train, self._sizes(span)
+        built: Sampler = self.registry.build("samplers", span.sampler, sizes=sizes, batch=train.batch, seed=train.seed)
+        return built
+
+    def _epoch_steps(self, span: StageSpan) -> int:
+        return self._sampler(span).epoch_steps(self._sizes(span), self.recipe.train.batch)
 
     @property
     def threads(self) -> int:

@@ -45,7 +45,7 @@ def evaluate_saved(folder: Path, registry: Registry, split: str | None, controls
             print(line, file=sys.stderr)
         earlier = run.results.get("seconds", {})
         with run.times.spending("score"):
-            final_results(run, wanted, controls)
+            final_results(run, wanted, controls, step=saved.step)
         run.times.go_on(earlier)
         run.results["seconds"] = run.times.of_all_sessions()
         run.results["data"] = {**run.data.log.facts(), **_drawn(run.results)}

@@ -28,12 +28,20 @@ def finished(recipe: Recipe, registry: Registry, folder: Path) -> dict[str, Any]
             f"{folder} is an exported graft without the state of a run, so training cannot go on from it; "
             "resume the run that it was exported from. `multigraft predict` answers with it"
         )
-    if not found or int(found[-1].name) != recipe.train.steps:
+    if not found:
         return None
-    check_recipe_goes_on(recipe_of(found[-1] / "graft", registry), recipe.train.steps, recipe)
-    results = earlier_results(folder)
+    saved, results, made = recipe_of(found[-1] / "graft", registry), earlier_results(folder), int(found[-1].name)
+    as_long = _length(saved) == _length(recipe) and results.get("step") == made
+    if made != recipe.train.steps and not (recipe.train.steps == 0 and as_long):
+        return None
+    check_recipe_goes_on(saved, made, recipe)
     as_before = load_recipe(folder / "recipe.yaml", (), registry) == recipe
-    return results if as_before and _is_scored(results, recipe) else None
+    return results if as_before and _is_scored(results, made, recipe) else None
+
+
+def _length(recipe: Recipe) -> tuple[object, ...]:
+    """How long the training is, as the recipe says it."""
+    return recipe.train.epochs, [(stage.epochs, stage.steps) for stage in recipe.train.stages]
 
 
 def earlier_results(folder: Path) -> dict[str, Any]:
@@ -55,10 +63,10 @@ def earlier_results(folder: Path) -> dict[str, Any]:
     raise MultigraftError(f"{path} is damaged: {reason}; move it away to score anew")
 
 
-def _is_scored(results: Mapping[str, Any], recipe: Recipe) -> bool:
+def _is_scored(results: Mapping[str, Any], made: int, recipe: Recipe) -> bool:
     """Whether the last step's graft was scored; `eval --split` may have scored another split since."""
     final = final_split(recipe)
-    if results.get("step") != recipe.train.steps:
+    if results.get("step") != made:
         return False
     if results.get("split") != final:
         return True

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from multigraft.core.run.run_data import RunData
 
 FREE = (
-    "train.steps", "train.micro_batch", "train.shard", "train.checkpoint_every", "train.keep", "train.log_every",
-    "eval.*", "loggers", "plugins.*",
+    "train.steps", "train.epochs", "train.micro_batch", "train.shard", "train.checkpoint_every", "train.keep",
+    "train.log_every", "eval.*", "loggers", "plugins.*",
     "trunk.encoder.weights", "trunk.encoders.*.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
     "tasks.*.metrics", "tasks.*.evaluator", "tasks.*.evaluator.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
@@ -91,9 +91,10 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]
 
 
 def _stages_go_on(saved: Recipe, made: int, recipe: Recipe) -> bool:
-    """Whether a run has stages, and those that have begun are as they were."""
-    begun = sum(span.start < made for span in spans(saved.train)) if saved.train.stages else 0
-    return begun > 0 and saved.train.stages[:begun] == recipe.train.stages[:begun]
+    """Whether a run has stages, and those that have begun are there and as they were."""
+    begun = sum(span.start < made for span in spans(recipe.train)) if saved.train.stages else 0
+    before, now = ([stage.model_dump() for stage in each.train.stages[:begun]] for each in (saved, recipe))
+    return begun > 0 and made <= recipe.train.steps and before == now
 
 
 def _is_free(name: str, free: Sequence[str]) -> bool:

@@ -58,11 +58,12 @@ def train(
     join_processes(recipe.device)
     with only_run(folder, new=not resume), open_run(recipe, registry, folder, True, times) as run:
         earlier = earlier_results(folder) if resume else {}
+        run.recipe = run.data.with_steps()
         with _ending(run):
             _train(run, resume, earlier, name)
             with run.times.spending("score"):
                 _score(run, earlier)
-            run.results["step"] = recipe.train.steps
+            run.results["step"] = run.recipe.train.steps
             run.results["data"] = run.data.log.facts()
             run.results["seconds"] = run.times.of_all_sessions()
         if run.is_main:
@@ -74,6 +75,7 @@ def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, fl
     """Real steps that write nothing: media are decoded, not read from stored features; the losses of the last."""
     bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
     with unsaved_indices(), TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
+        run.recipe = run.data.with_steps()
         require_rows(run)
         take_start(run)
         trainer = Trainer(run, make_optimizer(run.model.graft.bank, recipe.train.optimizer))
@@ -122,6 +124,9 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
     stop = StopRequest(gentle=accelerator.num_processes == 1)
     steps = step_data.steps(run, first, recipe.train.steps)
     with closing(steps), times.spending("step"), progress, stop:
+        for span in trainer.spans:
+            if span.epochs is not None:
+                progress.message(f"{span.epochs:,} epochs are {span.steps:,} steps")
         for line in start.lines() if start else ():
             progress.message(f"{recipe.graft.start}: {line}")
         for line in (*unscored(recipe), *run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])):

@@ -28,7 +28,7 @@ def write_sapling(run: Path, to: Path, registry: Registry) -> Path:
     def fill(folder: Path) -> None:
         save_file({name: value.to(torch.float16) for name, value in tensors.items()}, folder / "model.safetensors")
         results = json.loads((run / "results.json").read_text())
-        facts = {"recipe": "configs/sapling.yaml", "steps": saved.recipe.train.steps, "tasks": results["tasks"]}
+        facts = {"recipe": "configs/sapling.yaml", "steps": results["step"], "tasks": results["tasks"]}
         (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
 
     with writing(to):

@@ -64,11 +64,11 @@ from .core.options.options import EncoderOptions as EncoderOptions
 from .core.options.options import EvaluatorOptions as EvaluatorOptions
 from .core.options.options import ObjectiveOptions as ObjectiveOptions
 from .core.options.options import PromptOptions as PromptOptions
-from .core.options.options import SamplerOptions as SamplerOptions
 from .core.options.options import SiteSelector as SiteSelector
 from .core.options.options import TaskOptions as TaskOptions
 from .core.options.options import WeightSource as WeightSource
 from .core.options.options import weight_source as weight_source
+from .core.options.sampler_options import SamplerOptions as SamplerOptions
 from .core.recipe.loading import load_recipe as load_recipe
 from .core.recipe.problems import RecipeError as RecipeError
 from .core.recipe.recipe import Recipe as Recipe

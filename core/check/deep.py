@@ -131,8 +131,6 @@ def components(subject: Subject) -> Iterator[Problem]:
             staged = bool(recipe.train.stages) and recipe.train.stages[span.number - 1].sampler is not None
             with tries.at("train", *(("stages", span.number - 1) if staged else ()), "sampler"):
                 registry.build("samplers", span.sampler, sizes=own, batch=recipe.train.batch, seed=0)
-        if not tries.problems and recipe.train.steps == 0:
-            subject.notes.append(f"its epochs are {subject.data.with_steps().train.steps:,} steps")
     yield from tries.problems
 
 

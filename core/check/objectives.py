@@ -1,6 +1,7 @@
-"""The checks of objectives: batches have the rows that they need, and what is said for them has an effect."""
+"""The checks of objectives and batches: they have the rows that they need, and what is said has an effect."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import torch
 
@@ -11,7 +12,7 @@ from multigraft.core.model.objectives import build_objectives
 from multigraft.core.model.task_objective import shapes_of
 from multigraft.core.options.options import ObjectiveOptions
 from multigraft.core.recipe.problems import Problem
-from multigraft.core.recipe.recipe import Teacher
+from multigraft.core.recipe.train_section import Teacher
 from multigraft.core.run.least_rows import rows_lacking
 
 
@@ -26,6 +27,14 @@ def least_rows(subject: Subject) -> Iterator[Problem]:
         return
     for error in rows_lacking(recipe, sampler, built):
         yield subject.problem(error)
+
+
+def epochs(subject: Subject) -> Iterator[Problem]:
+    """Note how many steps epochs are."""
+    if subject.data is not None and subject.recipe.train.steps == 0:
+        with suppress(MultigraftError):  # told by `deep.components`
+            subject.notes.append(f"its epochs are {subject.data.with_steps().train.steps:,} steps")
+    return iter(())
 
 
 def unused_sharing(subject: Subject) -> Iterator[Problem]:

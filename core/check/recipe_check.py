@@ -27,7 +27,7 @@ CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 _ANNOTATIONS = "multigraft.core.check.annotations"
 _ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "unused_inputs")
 _OBJECTIVES = "multigraft.core.check.objectives"
-_OBJECTIVE_CHECKS = ("least_rows", "unused_sharing", "unused_teacher")
+_OBJECTIVE_CHECKS = ("epochs", "least_rows", "unused_sharing", "unused_teacher")
 DEEP_CHECKS = (
     *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
     "multigraft.core.check.modalities:inputs",

@@ -1,6 +1,6 @@
 """Options that plugins extend: one base class for each kind of component that a recipe configures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
@@ -65,19 +65,6 @@ class SiteSelector(Section):
 
 
 WiderScope = Literal["layer", "stack", "model"]
-
-
-class SamplerOptions(Options):
-    """Base of the options of a sampler."""
-
-    def largest_batch(self, tasks: Sequence[str], batch: int) -> int:
-        """Most samples that the global batch of a step may have.
-
-        Args:
-            tasks: those that are drawn.
-            batch: `train.batch`.
-        """
-        return batch
 
 
 class AdapterOptions(Options):

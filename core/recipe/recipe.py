@@ -1,14 +1,13 @@
 """The recipe: a YAML file that describes a whole run."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     field_serializer,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
@@ -21,14 +20,11 @@ from multigraft.core.options.options import (
     BackboneOptions,
     EncoderOptions,
     PromptOptions,
-    SamplerOptions,
     TaskOptions,
 )
-from multigraft.core.recipe.stages import BOTH_LENGTHS, Schedule, Stage
+from multigraft.core.recipe.train_section import LARGEST_BATCH, TrainSection
 from multigraft.core.types.preparation import VISUAL
 
-LARGEST_BATCH = 65_536
-"""Samples in a batch, at most."""
 CONTROL_NAMES = ("untrained", "no-media", "shuffled-media", "reversed-frames", "shuffled-frames", "last-frame")
 """Those of core/evaluation/controls.py, which is not imported to look at a recipe's names."""
 
@@ -121,114 +117,6 @@ class GraftSection(Section):
         if start is not None and re.fullmatch(r"run:.+", start) is None:
             raise ValueError(f"{start!r} is no `run:DIR`, the folder of a run or of an exported graft")
         return start
-
-
-_Decay = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Optimizer(Section):
-    """AdamW."""
-
-    rate: float = Field(1e-3, gt=0)
-    """Peak learning rate."""
-    betas: tuple[_Decay, _Decay] = (0.9, 0.999)
-    """Decay of the running moments."""
-    epsilon: float = Field(1e-8, gt=0)
-    """Added to the root of the second moment."""
-    weight_decay: float = Field(0.01, ge=0)
-    """Decoupled weight decay; tensors of one dimension are never decayed."""
-    clip: float | None = Field(1.0, gt=0)
-    """Largest norm of the whole gradient; none for no clipping."""
-    warmup: float = Field(0.05, ge=0, le=1)
-    """Share of the steps in which the rate rises linearly."""
-    schedule: Schedule = "linear"
-    """How the rate falls after the warm-up."""
-
-
-def _steps_of_stages(given: dict[str, Any]) -> int:
-    stages = given.get("stages") or ()
-    in_epochs = given.get("epochs") is not None or any(stage.epochs is not None for stage in stages)
-    return 0 if in_epochs else sum(stage.steps for stage in stages) or 1000
-
-
-class Teacher(Section):
-    """The moving average of what is trained, for objectives that learn from one."""
-
-    momentum: float = Field(0.995, ge=0, lt=1)
-    """How much of the teacher stays at each step: `momentum * teacher + (1 - momentum) * student`."""
-
-
-class TrainSection(Section):
-    """How long and how.
-
-    The steps of epochs are known once the data are opened (`RunData.with_steps`), and are 0 before.
-    """
-
-    stages: list[Stage] = Field([])
-    """Stages one after another, each with its own tasks, sampler and rate; one for all steps if left out."""
-    epochs: int | None = Field(None, ge=1)
-    """Epochs, in the place of `steps`: one has as many samples as all tasks have together, or what the sampler says."""
-    steps: int = Field(default_factory=_steps_of_stages, ge=1, validate_default=False)
-    """Optimizer steps; those of all stages together where there are any."""
-    batch: int = Field(32, ge=1, le=LARGEST_BATCH)
-    """Samples in a global batch, all tasks together; a sampler may have batches of its own sizes."""
-    micro_batch: int | None = Field(None, ge=1, le=LARGEST_BATCH)
-    """Samples in one pass, at most; a batch is cut where least is padded. The result does not change."""
-    sampler: Annotated[SamplerOptions, Registered("samplers")] = as_written({"kind": "proportional"})
-    """How the tasks share the batch."""
-    optimizer: Optimizer = as_written({})
-    """AdamW and its schedule."""
-    teacher: Teacher = as_written({})
-    """Of objectives that read a teacher's states."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 runs the trunk under autocast; the graft and the optimizer stay fp32."""
-    checkpointing: bool = False
-    """Whether layers are computed again in the backward pass instead of keeping what is between: less memory, more
-    time."""
-    shard: bool = False
-    """Whether the backbone's layers lie shared out over the processes, and each is gathered when it runs: less memory,
-    more traffic. Needs several processes."""
-    seed: int = Field(0, ge=0)
-    """Decides order, start values and dropout."""
-    checkpoint_every: int | None = Field(None, ge=1)
-    """Steps between checkpoints; every 10 % of the steps if left out. The last step always has one."""
-    keep: int = Field(2, ge=1)
-    """Checkpoints kept, newest first."""
-    log_every: int = Field(10, ge=1)
-    """Steps between lines of metrics.jsonl."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_left_out(cls, given: Any) -> Any:
-        return {k: v for k, v in given.items() if (k, v) != ("steps", None)} if isinstance(given, dict) else given
-
-    @model_validator(mode="after")
-    def _one_length(self) -> "TrainSection":
-        if self.epochs is not None and self.stages:
-            raise ValueError("`epochs` and `stages` both say how long; give the epochs of each stage")
-        if self.epochs is not None and "steps" in self.model_fields_set:
-            raise ValueError(BOTH_LENGTHS)
-        return self
-
-    @model_validator(mode="after")
-    def _steps_are_those_of_the_stages(self) -> "TrainSection":
-        if "steps" in self.model_fields_set and any(stage.epochs is not None for stage in self.stages):
-            raise ValueError("`steps` is not known before the epochs of its stages are; leave it out")
-        if self.stages and "steps" in self.model_fields_set and self.steps != sum(stage.steps for stage in self.stages):
-            told = " + ".join(str(stage.steps) for stage in self.stages)
-            raise ValueError(f"`steps: {self.steps}` is not {told}, the steps of its stages; give those alone")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _write_steps_once(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = write(self)
-        in_stages_or_epochs = bool(self.stages) or self.epochs is not None
-        return {name: value for name, value in written.items() if name != "steps" or not in_stages_or_epochs}
-
-    @property
-    def checkpoint_steps(self) -> int:
-        """Steps between checkpoints, said or not."""
-        return self.checkpoint_every or max(1, self.steps // 10)
 
 
 class EvalSection(Section):

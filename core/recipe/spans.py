@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from multigraft.core.options.options import SamplerOptions
-from multigraft.core.recipe.recipe import Recipe, TrainSection
-from multigraft.core.recipe.stages import Schedule, Stage
+from multigraft.core.options.sampler_options import SamplerOptions
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.train_section import Schedule, Stage, TrainSection
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from multigraft.core.options.options import (
     EvaluatorOptions,
     ObjectiveOptions,
     PromptOptions,
-    SamplerOptions,
     TaskOptions,
 )
+from multigraft.core.options.sampler_options import SamplerOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.registry import Registration, Registry, missing_requirement
 

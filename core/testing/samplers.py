@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from multigraft.core.interfaces.sampler import Sampler
-from multigraft.core.options.options import SamplerOptions
+from multigraft.core.options.sampler_options import SamplerOptions
 
 SIZES = ({"vqa": 1000, "captions": 37, "videos": 1}, {"alone": 5})
 _STEPS, _BATCHES = 40, (1, 7, 32)

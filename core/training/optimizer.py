@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from multigraft.core.graft.bank import Bank
-from multigraft.core.recipe.recipe import Optimizer, TrainSection
 from multigraft.core.recipe.spans import span_at, spans
+from multigraft.core.recipe.train_section import Optimizer, TrainSection
 
 _STATE = ("exp_avg", "exp_avg_sq", "step")
 

@@ -1,6 +1,6 @@
 """A whole training session: make the steps of a run, checkpoint, score."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from multigraft.core.atomic import write_text
 from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.spans import span_at
+from multigraft.core.recipe.spans import StageSpan, span_at
 from multigraft.core.recipe.splits import TRAIN, final_split, unscored
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.registry.registry import Registry
@@ -124,12 +124,9 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
     stop = StopRequest(gentle=accelerator.num_processes == 1)
     steps = step_data.steps(run, first, recipe.train.steps)
     with closing(steps), times.spending("step"), progress, stop:
-        for span in trainer.spans:
-            if span.epochs is not None:
-                progress.message(f"{span.epochs:,} epochs are {span.steps:,} steps")
         for line in start.lines() if start else ():
             progress.message(f"{recipe.graft.start}: {line}")
-        for line in (*unscored(recipe), *run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])):
+        for line in _beginning(run, trainer.spans):
             progress.message(line)
         for step, data in enumerate(_timed(steps, times), start=first):
             span = span_at(step, trainer.spans)
@@ -144,6 +141,14 @@ def _train(run: OpenRun, resume: bool, earlier: Mapping[str, Any], name: str) ->
             if stop.asked:
                 raise KeyboardInterrupt
     run.data.log.finish()
+
+
+def _beginning(run: OpenRun, stages: Sequence[StageSpan]) -> Iterator[str]:
+    """What is told before the first step: how long epochs are, and what of the data is not used."""
+    recipe = run.recipe
+    yield from (f"{each.epochs:,} epochs are {each.steps:,} steps" for each in stages if each.epochs is not None)
+    yield from unscored(recipe)
+    yield from run.data.problem_lines([TRAIN, recipe.eval.split, final_split(recipe)])
 
 
 def _save(run: OpenRun, step: int, optimizer: Optimizer, lines: TrainLines, beginning: Mapping[str, Any]) -> None:

@@ -20,7 +20,10 @@ def test_the_template_is_valid_and_says_what_each_key_is(load, registry):
         "  # Optimizer steps; those of all stages together where there are any. [whole number, >= 1]\n  steps: 1000\n"
         in text
     )
-    assert "  # How the tasks share the batch. [kind: equal, proportional, round-robin, temperature, weights]\n" in text
+    assert (
+        "  # How the tasks share the batch. [kind: equal, one-task, proportional, round-robin, temperature, weights]\n"
+        in text
+    )
     assert (
         "    # How the rate falls after the warm-up. [one of linear, cosine, constant]\n    schedule: linear\n" in text
     )

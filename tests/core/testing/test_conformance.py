@@ -10,7 +10,8 @@ from multigraft.core.interfaces.metric import Metric
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.options.base import Options
-from multigraft.core.options.options import AdapterOptions, SamplerOptions
+from multigraft.core.options.options import AdapterOptions
+from multigraft.core.options.sampler_options import SamplerOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.hookspecs import KINDS
 from multigraft.core.registry.registry import load_registry

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 import torch
 
 from multigraft.core.errors import OptionError, below
-from multigraft.core.graft.attach import Method, ModuleParts, Overlay, add_method, add_module, add_overlays, adopt
+from multigraft.core.graft.attach import Method, ModuleParts, add_method, add_module
 from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.count import ParameterTable, count_parameters
 from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.evaluator import Evaluator
 from multigraft.core.interfaces.objective import Objective
-from multigraft.core.interfaces.projection import quantized_modules
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
 from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model
 from multigraft.core.model.objectives import add_objectives, allocate_objectives
 from multigraft.core.model.prompting import PlacedPrompt
+from multigraft.core.model.trained_trunk import train_trunk
 from multigraft.core.model.trunk import Trunk
 from multigraft.core.options.options import PromptOptions
 from multigraft.core.recipe.recipe import Recipe
@@ -29,7 +29,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
     """Plan the graft of a recipe over a trunk, for some or all of its tasks. Its tensors exist after `allocate`."""
     _refuse_sharding(recipe)
     graft = Graft(tuple(tasks or recipe.tasks), Bank(recipe.train.seed))
-    _add_overlays(graft, recipe, registry, trunk.backbone)
+    train_trunk(graft, recipe, registry, trunk.backbone)
     for number, method in enumerate(_methods(recipe, registry, trunk)):
         with below("graft", "adapters", number):
             add_method(graft, method)
@@ -89,44 +89,6 @@ def allocate(model: Model, device: torch.device) -> None:
 def count(model: Model) -> ParameterTable:
     """Parameters of a planned or allocated model."""
     return count_parameters(model.graft.bank, model.backbone, model.encoders.values())
-
-
-def _add_overlays(graft: Graft, recipe: Recipe, registry: Registry, backbone: Backbone) -> None:
-    train = recipe.graft.train
-    if train.backbone:
-        _refuse_quantized(backbone)
-        adopt(graft, "backbone", backbone.model)
-        return
-    found, overlays = dict.fromkeys(_OVERLAYS, False), []
-    for site in backbone.sites():
-        module = backbone.model.get_submodule(site.module)
-        method = next((name for name, kinds in _OVERLAYS.items() if getattr(train, name) and site.kind in kinds), None)
-        if method:
-            names = ["weight", "bias"] if method == "norms" else ["bias"]
-            overlays.append(Overlay.of(method, site, module, names))
-        for name, kinds in _OVERLAYS.items():
-            found[name] |= site.kind in kinds and (name == "norms" or getattr(module, "bias", None) is not None)
-    for name in _OVERLAYS:
-        if getattr(train, name) and not found[name]:
-            raise OptionError(("graft", "train", name), f"this backbone has no {name} to train")
-    with below("graft", "train", "sharing"):
-        add_overlays(graft, overlays, sharing_rule(registry, train.sharing, recipe))
-
-
-def _refuse_quantized(backbone: Backbone) -> None:
-    """Weights in a few bits have no gradients.
-
-    Raises:
-        OptionError: the backbone has some.
-    """
-    forms = sorted({each.form for each in quantized_modules(backbone)})
-    if forms:
-        message = f"the weights of this backbone are quantised ({', '.join(forms)}), and cannot be trained"
-        raise OptionError(("graft", "train", "backbone"), message, "leave out `trunk.backbone.quantized`")
-
-
-_OVERLAYS = {"norms": ("norm",), "biases": ("norm", "projection")}
-"""Kinds of sites whose own tensors are trained, by the key of `graft.train`."""
 
 
 def _methods(recipe: Recipe, registry: Registry, trunk: Trunk) -> list[Method]:

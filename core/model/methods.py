@@ -34,7 +34,7 @@ def build_method(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number:
     own = ("graft", "adapters", number, "sharing")
     with below(*(own if options.sharing else ("graft", "sharing"))):
         sharing = sharing_rule(registry, options.sharing or recipe.graft.sharing, recipe)
-    chosen = tuple(select(_candidates(trunk, adapter, options.sites), _wanted(options.sites)))
+    chosen = tuple(select(_candidates(trunk, adapter, options.sites), wanted_fields(options.sites)))
     return Method(method_name(options), adapter, chosen, sharing, options.scope)
 
 
@@ -49,11 +49,13 @@ def method_errors(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number
         yield error
         return
     candidates = _candidates(trunk, adapter, options.sites)
-    for location, message, hint in _unmatched(candidates, options.sites):
-        yield OptionError((*place, *location), message, hint)
+    for location, message, hint in unmatched(candidates, options.sites, "sites"):
+        yield OptionError((*place, "sites", *location), message, hint)
     try:
         with below(*place):
-            declared = [part for site in select(candidates, _wanted(options.sites)) for part in adapter.parts(site)]
+            declared = [
+                part for site in select(candidates, wanted_fields(options.sites)) for part in adapter.parts(site)
+            ]
             for part in declared:
                 widened(part, options.scope)
     except OptionError as error:
@@ -76,26 +78,31 @@ def _candidates(trunk: "Trunk", adapter: Adapter | Prefix, wanted: "SiteSelector
     return [site for site in sites if site.kind in kinds]
 
 
-def _unmatched(
-    candidates: Sequence["Site"], wanted: "SiteSelector"
+def unmatched(
+    candidates: Sequence["Site"], wanted: "SiteSelector", key: str
 ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """Each value that no chosen site has: an adapter would be missing there unseen."""
-    chosen = select(candidates, _wanted(wanted))
-    for field, values in _wanted(wanted).items():
+    """Each value of a selection that no chosen site has: something would be missing there unseen.
+
+    Args:
+        key: what the selection is called in the recipe.
+    """
+    chosen = select(candidates, wanted_fields(wanted))
+    for field, values in wanted_fields(wanted).items():
         known = {getattr(site, field) for site in candidates} - {None}
         for number, value in enumerate(values):
             if any(getattr(site, field) == value for site in chosen):
                 continue
             if value in known:
-                message, hint = f"{field} {value!r} has no site that the other keys of `sites` allow", "leave it out"
+                message, hint = f"{field} {value!r} has no site that the other keys of `{key}` allow", "leave it out"
             else:
-                message = f"no site of this adapter has the {field} {value!r}"
+                message = f"no site of {'this adapter' if key == 'sites' else f'the {key}'} has the {field} {value!r}"
                 hint = did_you_mean(str(value), map(str, known))
 
-            yield ("sites", field, number), message, hint
+            yield (field, number), message, hint
 
 
-def _wanted(sites: "SiteSelector") -> dict[str, list[str | int]]:
+def wanted_fields(sites: "SiteSelector") -> dict[str, list[str | int]]:
+    """What a selection says, by field of a site."""
     return {field: values for field, values in sites if values is not None}
 
 

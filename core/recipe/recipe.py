@@ -20,6 +20,7 @@ from multigraft.core.options.options import (
     BackboneOptions,
     EncoderOptions,
     PromptOptions,
+    SiteSelector,
     TaskOptions,
 )
 from multigraft.core.recipe.train_section import LARGEST_BATCH, TrainSection
@@ -89,10 +90,10 @@ class Trunk(Section):
 class TrainedTrunk(Section):
     """Which trunk tensors are trained, as overlays: the trunk itself is never written to."""
 
-    norms: bool = False
-    """Gains and shifts of all normalisations of the backbone."""
-    biases: bool = False
-    """Biases of the backbone's projections."""
+    norms: bool | SiteSelector = False
+    """Gains and shifts of the backbone's normalisations: all with `true`, else of the stacks, layers, blocks named."""
+    biases: bool | SiteSelector = False
+    """Biases of the backbone's projections and shifts of its normalisations: all with `true`, else of those named."""
     backbone: bool = False
     """The whole backbone, moved in place and saved whole."""
     sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})

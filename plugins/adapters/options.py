@@ -90,3 +90,12 @@ class PrefixOptions(AdapterOptions):
     """Keys and values at each attention."""
     reparametrised: Reparametrisation | None = None
     """A table and a two-layer network that make them, as in the paper; if left out they are trained themselves."""
+
+
+class VlPetOptions(AdapterOptions):
+    """A bottleneck whose result a gate scales (Hu et al. 2023); in the paper at the blocks of the encoder."""
+
+    width: int = Field(96, ge=1, le=_WIDEST)
+    """Width of the bottleneck, and of the one in a large gate."""
+    gate: Literal["large", "middle-x", "middle-y", "small"] = "large"
+    """What has a number of its own: each channel of each token, each token, each channel, or each text."""

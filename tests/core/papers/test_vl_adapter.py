@@ -67,9 +67,7 @@ suite's T5 trains beside its own projection of 1,581,312."""
 OURS = {
     "image_t5_multiple_lora": 1_581_312 + 768 + 4 * 16_588_800,
     "image_t5_single_adapter_norms": 19_333_632 + 62 * 768,
-} | {
-    f"video_t5_{method}": trained for method, trained in PIECES.items()
-}
+} | {f"video_t5_{method}": trained for method, trained in PIECES.items()}
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 

@@ -75,6 +75,7 @@ def register_adapters() -> Iterable[Component]:
         {
             "bottleneck": ("BottleneckOptions", "bottleneck:build"),
             "compacter": ("CompacterOptions", "compacter:build"),
+            "low-rank": ("LowRankOptions", "low_rank:build"),
             "lora": ("LoraOptions", "lora:build"),
             "ia3": ("Ia3Options", "ia3:build"),
             "vl-pet": ("VlPetOptions", "vl_pet:build"),

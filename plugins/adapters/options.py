@@ -1,54 +1,73 @@
 """Options of the built-in adapters."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from multigraft import AdapterOptions, Section, SiteSelector
 
 _WIDEST = 2**20
+_DEFAULT_REDUCTION = 8
 Inner = Literal["query", "key", "value", "output", "up", "gate", "down"]
 """Projections within a block."""
 
 
-class BottleneckOptions(AdapterOptions):
-    """Down, nonlinearity, up, with a skip of its own; serial after blocks."""
+class _Narrowing(AdapterOptions):
+    """Options of adapters that make a narrow state and widen it again."""
 
     reduction: int | None = Field(None, ge=1, le=_WIDEST)
-    """Width of the block divided by the width of the bottleneck; 8 if neither this nor `width` is given."""
+    """Width of what is read divided by the width of the bottleneck; 8 if neither this nor `width` is given."""
     width: int | None = Field(None, ge=1, le=_WIDEST)
     """Width of the bottleneck."""
-    activation: Literal["gelu-tanh", "relu", "silu"] = "gelu-tanh"
-    """What is between the two matrices; `gelu-tanh` is GELU by its tanh formula, as in VL-Adapter."""
-    start: Literal["normal", "identity"] = "normal"
-    """`normal`: both matrices N(0, 0.02), as in VL-Adapter; `identity`: the up matrix is zero."""
 
     @model_validator(mode="after")
-    def _one_width(self) -> "BottleneckOptions":
+    def _one_width(self) -> Self:
         if self.reduction and self.width:
             raise ValueError("give `reduction` or `width`, not both")
         return self
 
+    def bottleneck(self, width: int, least: int = 1) -> int:
+        """Width of the bottleneck where `width` channels are read; from a reduction, `least` or more."""
+        return self.width or max(least, width // (self.reduction or _DEFAULT_REDUCTION))
 
-class CompacterOptions(AdapterOptions):
+
+class BottleneckOptions(_Narrowing):
+    """Down, nonlinearity, up, with a skip of its own; at blocks, or at the projections that `sites.inner` names."""
+
+    placement: Literal["serial", "parallel"] = "serial"
+    """`serial`: it reads the output of the block or projection; `parallel`: it reads the same input as that does (He
+    et al. 2022)."""
+    scale: float = Field(1.0, gt=0)
+    """What it adds is multiplied by it; 4 in He et al. 2022."""
+    activation: Literal["gelu-tanh", "gelu", "relu", "silu"] = "gelu-tanh"
+    """What is between the two matrices; `gelu-tanh` is GELU by its tanh formula, as in VL-Adapter, `gelu` the exact
+    one."""
+    pre_norm: bool = False
+    """Whether what it reads goes through a LayerNorm of its own first; the skip does not."""
+    post_norm: bool = False
+    """Whether what it adds goes through a LayerNorm of its own."""
+    start: Literal["normal", "identity"] = "normal"
+    """`normal`: both matrices N(0, 0.02), as in VL-Adapter; `identity`: the up matrix is zero."""
+
+
+class CompacterOptions(_Narrowing):
     """A bottleneck whose two matrices are sums of Kronecker products (Mahabadi et al. 2021)."""
 
-    reduction: int | None = Field(None, ge=1, le=_WIDEST)
-    """Width of the block divided by the width of the bottleneck; 8 if neither this nor `width` is given."""
-    width: int | None = Field(None, ge=1, le=_WIDEST)
-    """Width of the bottleneck."""
     hypercomplex_division: int = Field(2, ge=1, le=64)
     """Kronecker products in a sum, `n` in the paper; it divides both widths. 2 as in VL-Adapter, 4 in the paper."""
     rank: int | None = Field(None, ge=1, le=_WIDEST)
     """Rank of the factors, each then made of a left and a right one; full if left out. 1 in the paper."""
+    rule_rank: int | None = Field(None, ge=1, le=64)
+    """Rank of the rule's matrices, each then made of a left and a right one; full if left out, as in the paper."""
     shared_rule: bool = False
     """Whether down and up of all sites have one rule, as in the paper; otherwise each linear has its own."""
 
-    @model_validator(mode="after")
-    def _one_width(self) -> "CompacterOptions":
-        if self.reduction and self.width:
-            raise ValueError("give `reduction` or `width`, not both")
-        return self
+
+class LowRankOptions(_Narrowing):
+    """A bottleneck whose two matrices are each of a low rank (AdapterLowRank in Mahabadi et al. 2021)."""
+
+    rank: int = Field(1, ge=1, le=_WIDEST)
+    """Rank of both matrices; 1 in VL-Adapter."""
 
 
 class LoraOptions(AdapterOptions):

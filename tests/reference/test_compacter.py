@@ -1,10 +1,11 @@
 """Compacter and its linear layers give the reference's numbers, all tasks in one batch."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import linear
 
-from multigraft import ops
 from multigraft.core.graft.attach import Method, add_method
 from multigraft.core.graft.attachment import Graft
 from multigraft.core.graft.bank import Bank
@@ -60,15 +61,29 @@ def test_outputs_of_all_tasks_in_one_batch(filled, close):
     close(output, torch.cat([arrays[f"out/{task}"] for task in TASKS]))
 
 
-@pytest.mark.parametrize("case", ["k2_full", "k4_full", "k4_rank1", "k4_rank2", "k4_rulefac"])
+CASES = {
+    "k2_full": {"hypercomplex_division": 2},
+    "k4_full": {"hypercomplex_division": 4},
+    "k4_rank1": {"hypercomplex_division": 4, "rank": 1},
+    "k4_rank2": {"hypercomplex_division": 4, "rank": 2},
+    "k4_rulefac": {"hypercomplex_division": 4, "rank": 1, "rule_rank": 1},
+}
+LINEAR = {
+    "down.rule": "phm_rule", "down.rule.left": "phm_rule_left", "down.rule.right": "phm_rule_right",
+    "down.factors": "W", "down.left": "W_left", "down.right": "W_right", "down.bias": "b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_linear_layers_of_kronecker_products(case, vectors, close):
-    arrays = vectors("phm_linear")
-
-    def made(name):
-        if f"{case}/param/{name}" in arrays:
-            return arrays[f"{case}/param/{name}"]
-        return arrays[f"{case}/param/{name}_left"] @ arrays[f"{case}/param/{name}_right"]
-
-    weight = ops.phm(made("phm_rule"), made("W"))
-    close(weight, arrays[f"{case}/H"])
-    close(linear(arrays["x"], weight.t(), arrays[f"{case}/param/b"]), arrays[f"{case}/out"])
+    """As the first half of an adapter of width 16 with a bottleneck of 8."""
+    arrays, place = vectors("phm_linear"), replace(SITE, width_in=16, width_out=16)
+    adapter = Compacter(CompacterOptions(kind="compacter", width=8, **CASES[case]))
+    parts = {part.name: torch.zeros(part.shape, dtype=torch.float64) for part in adapter.parts(place)}
+    for ours in (name for name in parts if name.startswith("down.")):
+        theirs = arrays[f"{case}/param/{LINEAR[ours]}"]
+        assert theirs.shape == parts[ours].shape
+        parts[ours] = theirs
+    made = adapter.prepared(place, parts)
+    close(made["down.weight"].t(), arrays[f"{case}/H"])
+    close(linear(arrays["x"], made["down.weight"], made["down.bias"]), arrays[f"{case}/out"])

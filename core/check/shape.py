@@ -124,7 +124,7 @@ def unused(subject: Subject) -> Iterator[Problem]:
     no_effect = {
         "`data.features` has no effect without `trunk.encoder`": recipe.data.features and not recipe.trunk.modalities,
         f"`eval.every: {every}` is more than the {steps} steps: only the end is scored": every and 0 < steps < every,
-        "`eval.limit` has no effect without `eval.every`: the final scores use all": recipe.eval.limit and not every,
+        "`eval.limit` has no effect without `eval.every`: the end has its own": recipe.eval.limit and not every,
     }
     subject.notes += [note for note, holds in no_effect.items() if holds]
     drawn = {name for span in spans(recipe.train) for name in span.of(recipe.tasks)}

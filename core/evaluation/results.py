@@ -70,7 +70,8 @@ def final_results(
             continue
         loss, alone = HeldOutLoss(), _says_nothing(run, name)
         with run.times.spending(f"score/{split}"):
-            found = task_predictions(run, name, split, None, loss=loss if losses or alone else None)
+            limit = run.recipe.eval.final_limit
+            found = task_predictions(run, name, split, limit, loss=loss if losses or alone else None)
             rows = Scorer(options, run.registry).with_scores(found)
             tasks[name] = _measured(run, name, rows, loss)
         told[name] = tasks[name] | (_loss(name, loss) if losses else {})

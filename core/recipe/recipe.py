@@ -130,7 +130,9 @@ class EvalSection(Section):
     final_split: Annotated[str, Refers("split")] | None = None
     """Split scored at the end; `split` if left out."""
     limit: int | None = Field(None, ge=1)
-    """Most annotations of a task scored during training, drawn evenly; the final scores use all."""
+    """Most annotations of a task scored during training, drawn evenly; all if left out."""
+    final_limit: int | None = Field(None, ge=1)
+    """Most annotations of a task scored at the end, drawn evenly; all if left out."""
     batch: int = Field(128, ge=1, le=LARGEST_BATCH)
     """Samples in one pass."""
     controls: list[Annotated[str, Refers("control")]] = Field([])

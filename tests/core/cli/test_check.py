@@ -289,7 +289,7 @@ def test_keys_without_effect_are_noted(run, recipe_file):
     outcome = run("check", recipe_file, "--shape", "--set", "eval.every=3", "--set", "train.steps=2")
     assert "note: `eval.every: 3` is more than the 2 steps: only the end is scored" in outcome.stderr
     outcome = run("check", recipe_file, "--shape", "--set", "eval.limit=3")
-    assert "note: `eval.limit` has no effect without `eval.every`: the final scores use all" in outcome.stderr
+    assert "note: `eval.limit` has no effect without `eval.every`: the end has its own" in outcome.stderr
 
 
 def test_a_device_that_is_not_on_this_machine_is_noted(run, recipe_file):

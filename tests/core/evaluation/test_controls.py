@@ -201,6 +201,17 @@ def test_a_control_may_be_scored_on_some_annotations_drawn_evenly(recipe_file, r
     assert [row.id for row in rows] == [everyone[place] for place in (0, 2, 5, 7)]
 
 
+def test_the_end_may_be_scored_on_some_annotations_drawn_evenly(recipe_file, registry, tmp_path):
+    recipe = load_recipe(recipe_file, ("eval.final_limit=4",), registry)
+    with open_run(recipe, registry, tmp_path) as run:
+        final_results(run, "validation", ["no-media"])
+        everyone = [row.id for row in task_predictions(run, "vqa", "validation", None)]
+    assert {name: report["n"] for name, report in run.results["tasks"].items()} == dict.fromkeys(recipe.tasks, 4)
+    assert run.results["controls"]["no-media"]["vqa"]["n"] == 10
+    rows = read_predictions(tmp_path / "predictions" / "vqa.jsonl")
+    assert [row.id for row in rows] == [everyone[place] for place in (0, 2, 5, 7)]
+
+
 def test_scores_are_kept_for_the_same_split_only(run_folder, registry):
     assert set(evaluate_saved(run_folder, registry, None, ["no-media"])["controls"]) == {"no-media"}
     assert set(evaluate_saved(run_folder, registry, None, ["last-frame"])["controls"]) == {"no-media", "last-frame"}

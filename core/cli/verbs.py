@@ -20,6 +20,7 @@ VERBS = (
 )
 
 GROUPS: dict[tuple[str, ...], str] = {
+    ("bench",): "Compare methods with each other",
     ("data",): "Make and inspect shards",
     ("plugins",): "See which plugins there are, and whether they are well",
 }

@@ -1,4 +1,4 @@
-"""The plugin `quickstart`: commands that make the demonstration's data, and bounds beside its scores."""
+"""The plugin `quickstart`: the demonstration's data, methods compared on them, and bounds beside its scores."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_commands() -> Iterable[Command]:
-    """Commands that make the data of the quickstart and of its language model."""
+    """Commands that make the data of the quickstart and of its language model, and that compare methods on them."""
     helps = {
         "quickstart": "Make the quickstart's shards",
         "sapling": "Make the text shards of configs/sapling.yaml",
@@ -19,12 +19,15 @@ def register_commands() -> Iterable[Command]:
     }
     for name, text in helps.items():
         yield Command(("data", name), f"multigraft.plugins.quickstart.command:{name.replace('-', '_')}", text)
+    bench = "multigraft.plugins.quickstart.bench.command:methods"
+    yield Command(("bench", "methods"), bench, "Train methods with one small budget, and compare them")
 
 
 @hookimpl
 def run_ended(run: "Run", error: BaseException | None) -> None:
-    """Put bounds beside the scores of a run on the quickstart's data."""
-    if error is None and (run.recipe.data.make or "").startswith("data quickstart"):
+    """Put bounds beside the scores of a run on the quickstart's data, if those are of the whole test split."""
+    recipe = run.recipe
+    if error is None and recipe.eval.final_limit is None and (recipe.data.make or "").startswith("data quickstart"):
         from multigraft.plugins.quickstart.run_bounds import add_bounds
 
         add_bounds(run)

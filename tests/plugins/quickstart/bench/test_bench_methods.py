@@ -1,0 +1,153 @@
+"""`multigraft bench methods`, with real trainings of a few steps."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from multigraft import load_registry
+from multigraft.core.graft.saving import load_graft
+from multigraft.core.run.run_setup import open_run
+from multigraft.core.training import session
+from multigraft.plugins.quickstart.bench.method_table import read_methods, written_rows
+from multigraft.plugins.quickstart.bench.piece import Bench, Budget
+
+MADE = ["single-0.json", "untrained-0.json", "search/single-0.001.json", "search/single-0.01.json"]
+TABLES = ["methods.md", "methods.csv", "methods.svg"]
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def made_at(folder):
+    return {name: (folder / name).stat().st_mtime_ns for name in MADE if (folder / name).exists()}
+
+
+def test_rates_are_chosen_on_validation_and_scores_are_of_test(bench, methods_file, tmp_path):
+    outcome = bench(methods_file())
+    folder = tmp_path / "bench"
+    assert outcome.exit_code == 0, outcome.output
+    assert files_in(folder) == {*MADE, *TABLES}
+    kept = {name: json.loads((folder / name).read_text()) for name in MADE}
+    assert {name: (each["split"], each["steps"]) for name, each in kept.items()} == {
+        "single-0.json": ("test", 4),
+        "untrained-0.json": ("test", 0),
+        "search/single-0.001.json": ("validation", 1),
+        "search/single-0.01.json": ("validation", 1),
+    }
+    for each in kept.values():
+        assert each["made_with"]["eval"]["final_split"] == each["split"]
+        assert {task["n"] for task in each["tasks"].values()} == {12 if each["split"] == "test" else 6}
+    trials = [each for each in kept.values() if each["split"] == "validation"]
+    best = max(trials, key=lambda each: sum(task["score"] for task in each["tasks"].values()))
+    assert kept["single-0.json"]["rate"] == best["rate"]
+    assert kept["single-0.json"]["environment"]["libraries"]["torch"]
+    parameters = kept["single-0.json"]["parameters"]
+    assert parameters["projection"] == sum(n for part, n in parameters["by_part"].items() if part.startswith("prompt."))
+    assert 0 < parameters["projection"] < parameters["trainable"]
+
+
+def test_what_is_kept_is_not_trained_again(bench, methods_file, tmp_path):
+    bench(methods_file(), rows="single")
+    before = made_at(tmp_path / "bench")
+    assert len(before) == 3
+    outcome = bench(methods_file())
+    assert {name: made for name, made in made_at(tmp_path / "bench").items() if name in before} == before
+    lines = outcome.stderr.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "[1/4] single, rate 0.001", "[2/4] single, rate 0.01", "[3/4] single, seed 0", "[4/4] untrained, seed 0",
+    ]  # fmt: skip
+    assert [": kept, " in line for line in lines] == [True, True, True, False]
+
+
+def test_a_benchmark_that_was_killed_goes_on(bench, words, methods_file, tmp_path):
+    folder, command = tmp_path / "bench", [sys.executable, "-m", "multigraft", *words(methods_file())]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
+    while not made_at(folder) and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    before = made_at(folder)
+    assert 0 < len(before) < len(MADE)
+    assert bench(methods_file()).exit_code == 0
+    after = made_at(folder)
+    assert list(after) == MADE
+    assert {name: after[name] for name in before} == before
+    assert files_in(folder) == {*MADE, *TABLES}
+
+
+def test_a_failed_training_is_kept_and_the_others_go_on(bench, methods_file, tmp_path):
+    rows = """
+rates: [1.0e+18]
+rows:
+  broken:
+    set: ["graft.adapters=[{kind: bottleneck, width: 4}]", "graft.sharing=single", "train.optimizer.warmup=0"]
+  single: {like: broken, rates: [1.0e-3]}
+"""
+    outcome = bench(methods_file(rows), rows="broken,single")
+    assert outcome.exit_code == 1
+    assert "[1/2] broken, seed 0: failed: " in outcome.stderr
+    assert "[2/2] single, seed 0: 0." in outcome.stderr
+    error = json.loads((tmp_path / "bench" / "broken-0.json").read_text())["error"]
+    assert "loss" in error
+    assert f"- failed: broken, seed 0: {error.splitlines()[0]}" in (tmp_path / "bench" / "methods.md").read_text()
+    assert "remove" in bench(methods_file(rows), rows="broken,single").stderr
+
+
+def test_rows_with_other_budgets_are_not_mixed(bench, methods_file, tmp_path):
+    bench(methods_file(), rows="untrained")
+    outcome = bench(methods_file(), "--samples", 10, rows="untrained")
+    assert outcome.exit_code == 2
+    assert f"{tmp_path}/bench/untrained-0.json was made with another recipe" in outcome.stderr
+    assert "(eval.final_limit)" in outcome.stderr
+
+
+def test_an_adapter_of_a_plugin_file_gets_a_row(bench, methods_file, plugin_file, adapter_plugin, tmp_path):
+    plugin = plugin_file("scale.py", adapter_plugin("scale"))
+    outcome = bench(methods_file(), "--plugin", plugin, rows="scaled-x-single")
+    assert outcome.exit_code == 0, outcome.output
+    assert (tmp_path / "bench" / "scaled-x-single-0.json").is_file()
+    assert "| scaled-x-single | " in (tmp_path / "bench" / "methods.md").read_text()
+
+
+def test_a_row_that_is_not_installed_is_told(bench, methods_file):
+    rows = """
+rates: [1.0e-3]
+rows:
+  vl-pet: {set: ["graft.adapters=[vl-pett]"]}
+  untrained: {trained: false, set: ["graft.adapters=[bottleneck]"]}
+"""
+    outcome = bench(methods_file(rows), rows="vl-pet,untrained")
+    assert outcome.exit_code == 0
+    first, second, *_ = outcome.stderr.splitlines()
+    assert first == "left out: vl-pet: graft.adapters.0: no adapter named 'vl-pett'"
+    assert second == "1 rows left out, 1 to train"
+
+
+def test_the_row_without_training_moves_nothing(recipe_file, methods_file, tmp_path):
+    registry = load_registry()
+    row = next(row for row in written_rows(read_methods(methods_file())) if not row.trained)
+    recipe = Bench(str(recipe_file), (), Budget(4, 12), tmp_path / "bench", registry).final(row, 0.0, 0).recipe()
+    with open_run(recipe, registry, tmp_path / "start") as run:
+        start = {key: value.detach().clone() for key, value in run.model.graft.bank.trained().items()}
+        trained = session.train(recipe, registry, tmp_path / "run")
+    assert trained["step"] == 1
+    with open_run(recipe, registry, tmp_path / "again") as run:
+        saved = next((tmp_path / "run" / "checkpoints").iterdir()) / "graft"
+        load_graft(saved, run.model.graft.bank, run.trunk.fingerprints)
+        for key, value in run.model.graft.bank.trained().items():
+            assert (value - start[key]).abs().max() < 1e-29, key
+
+
+def test_a_recipe_without_a_split_is_refused(bench, methods_file):
+    outcome = bench(methods_file(), "--set", "tasks.vqa.data={train: [easy-vqa/train-*.tar]}")
+    assert "task 'vqa' of" in outcome.stderr
+    assert "has no split 'validation'" in outcome.stderr
+
+
+def test_nothing_to_collect_is_an_error(bench, methods_file, tmp_path):
+    (tmp_path / "bench").mkdir()
+    assert "no training that went well" in bench(methods_file(), "--collect").stderr

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+
+import pytest
 
 from multigraft import load_registry
 from multigraft.core.graft.saving import load_graft
@@ -62,14 +65,18 @@ def test_what_is_kept_is_not_trained_again(bench, methods_file, tmp_path):
     assert [": kept, " in line for line in lines] == [True, True, True, False]
 
 
-def test_a_benchmark_that_was_killed_goes_on(bench, words, methods_file, tmp_path):
+@pytest.mark.parametrize(("how", "code", "said"), [(signal.SIGKILL, -9, ""), (signal.SIGINT, 130, "goes on")])
+def test_a_benchmark_that_was_stopped_goes_on(bench, words, methods_file, tmp_path, how, code, said):
     folder, command = tmp_path / "bench", [sys.executable, "-m", "multigraft", *words(methods_file())]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True)
     while not made_at(folder) and process.poll() is None:
         time.sleep(0.02)
-    process.kill()
-    process.wait()
+    process.send_signal(how)
+    lines = process.communicate()[1]
+    assert process.returncode == code
+    assert said in lines
+    assert "--resume" not in lines
     before = made_at(folder)
     assert 0 < len(before) < len(MADE)
     assert bench(methods_file()).exit_code == 0

@@ -10,6 +10,8 @@ from multigraft.plugins.quickstart.bench.method_table import Row
 
 VALIDATION, TEST = "validation", "test"
 """The splits that rates are chosen on and that scores are of."""
+FACTS = ("row", "seed", "rate", "steps", "split")
+"""Keys that the file of a piece has, whatever became of it."""
 SEARCH = "search"
 """Folder of the trials."""
 _TRIAL_STEPS, _TRIAL_SAMPLES = 4, 2
@@ -122,6 +124,10 @@ class Piece:
                 "eval.controls=[]",
             ]
         )
+
+    def facts(self) -> dict[str, Any]:
+        """What its file says first."""
+        return dict(zip(FACTS, (self.row.name, self.seed, self.rate, self.steps, self.split), strict=True))
 
     def made_with(self) -> dict[str, Any]:
         """The keys of the recipe that are written, but for where the data lie and for the rate, which is searched."""

@@ -1,6 +1,6 @@
 """All pieces of a benchmark, one after the other: rates are searched first; what is kept is not made again."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from multigraft import MultigraftError
@@ -12,7 +12,7 @@ Kept = Mapping[str, Any]
 
 
 def run_all(bench: Bench, rows: Sequence[Row], seeds: Sequence[int], tell: Callable[[str], None]) -> int:
-    """Train and score every row with every seed; returns how many of these failed.
+    """Train and score all rows with the first seed, then with the others; returns how many of these failed.
 
     Args:
         tell: is given a line a piece.
@@ -23,43 +23,46 @@ def run_all(bench: Bench, rows: Sequence[Row], seeds: Sequence[int], tell: Calla
     for row in rows:
         for piece in [*bench.trials(row), *(bench.final(row, row.rates[0], seed) for seed in seeds)]:
             _check_kept(piece)
-    total = sum(len(bench.trials(row)) + len(seeds) for row in rows)
-    counted = (f"[{number}/{total}]" for number in range(1, total + 1))
-    return sum("error" in kept for row in rows for kept in _run_row(bench, row, seeds, counted, tell))
+    runner = _Runner(bench, sum(len(bench.trials(row)) + len(seeds) for row in rows), tell)
+    return sum("error" in runner.final(row, seed) for seed in seeds for row in rows)
 
 
-def _run_row(
-    bench: Bench, row: Row, seeds: Sequence[int], counted: Iterator[str], tell: Callable[[str], None]
-) -> Iterator[Kept]:
-    trials = [_kept(piece, next(counted), tell) for piece in bench.trials(row)]
-    well = [trial for trial in trials if "error" not in trial]
-    rate = max(well, key=_mean)["rate"] if well else row.rates[0]
-    for seed in seeds:
-        piece, number = bench.final(row, rate, seed), next(counted)
-        if trials and not well and not piece.file.exists():
-            yield _failed(piece, f"every trial failed, the last one with: {trials[-1]['error']}")
-            tell(f"{number} {piece}: every trial failed")
-        else:
-            yield _kept(piece, number, tell)
+class _Runner:
+    """Makes pieces, and counts them."""
 
+    def __init__(self, bench: Bench, total: int, tell: Callable[[str], None]) -> None:
+        self._bench, self._tell = bench, tell
+        self._numbers = (f"[{number}/{total}]" for number in range(1, total + 1))
+        self._trials: dict[str, list[Kept]] = {}
 
-def _kept(piece: Piece, number: str, tell: Callable[[str], None]) -> Kept:
-    """What is kept of a piece, made if it is not there."""
-    if piece.file.exists():
-        kept = read_piece(piece.file)
-        again = f"; remove {piece.file} to try again" if "error" in kept else ""
-        tell(f"{number} {piece}: kept, {_outcome(kept)}{again}")
+    def final(self, row: Row, seed: int) -> Kept:
+        """The training of a row that is scored on the test split, with the rate whose trial was best."""
+        if row.name not in self._trials:
+            self._trials[row.name] = [self._kept(piece) for piece in self._bench.trials(row)]
+        trials = self._trials[row.name]
+        well = [trial for trial in trials if "error" not in trial]
+        piece = self._bench.final(row, max(well, key=_mean)["rate"] if well else row.rates[0], seed)
+        if trials and not well:
+            return self._failed(piece, f"every trial failed, the last one with: {trials[-1]['error']}")
+        return self._kept(piece)
+
+    def _kept(self, piece: Piece) -> Kept:
+        """What is kept of a piece, made if it is not there."""
+        label = f"{next(self._numbers)} {piece}"
+        if piece.file.exists():
+            kept = read_piece(piece.file)
+            again = f"; remove {piece.file} to try again" if "error" in kept else ""
+            self._tell(f"{label}: kept, {_outcome(kept)}{again}")
+            return kept
+        kept = make_piece(piece, label)
+        self._tell(f"{label}: {_outcome(kept)}")
         return kept
-    kept = make_piece(piece, f"{number} {piece}")
-    tell(f"{number} {piece}: {_outcome(kept)}")
-    return kept
 
-
-def _failed(piece: Piece, error: str) -> Kept:
-    kept = {"row": piece.row.name, "seed": piece.seed, "rate": piece.rate, "steps": piece.steps, "split": piece.split,
-            "error": error, "made_with": piece.made_with()}  # fmt: skip
-    keep(piece, kept)
-    return kept
+    def _failed(self, piece: Piece, error: str) -> Kept:
+        kept = {**piece.facts(), "error": error, "made_with": piece.made_with()}
+        keep(piece, kept)
+        self._tell(f"{next(self._numbers)} {piece}: {_outcome(kept)}")
+        return kept
 
 
 def _check_kept(piece: Piece) -> None:
@@ -85,8 +88,9 @@ def _differences(before: Any, now: Any, path: str) -> list[str]:
 def _outcome(kept: Kept) -> str:
     if "error" in kept:
         return f"failed: {(kept['error'].splitlines() or [''])[0]}"
-    rate = f", rate {kept['rate']:g}" if kept["rate"] and kept["split"] == TEST else ""
-    return f"{_mean(kept):.3f} on {kept['split']}, {kept['steps']} steps in {kept['seconds']['train/step']:.0f} s{rate}"
+    rate = f", rate {kept['rate']:g}" if kept["split"] == TEST else ""
+    spent = f"{kept['steps']} steps in {kept['seconds']['train/step']:.0f} s{rate}" if kept["steps"] else "untrained"
+    return f"{_mean(kept):.3f} on {kept['split']}, {spent}"
 
 
 def _mean(kept: Kept) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from multigraft import MultigraftError, Prediction, Recipe, train, write_text, writing
 from multigraft.plugins.quickstart.bench.clusters import clustered
 from multigraft.plugins.quickstart.bench.last_line import quietly
-from multigraft.plugins.quickstart.bench.piece import TEST, Piece
+from multigraft.plugins.quickstart.bench.piece import FACTS, TEST, Piece
 
 RUN = ".run"
 """Folder of the run that is being made, within that of the benchmark; what a stopped one left is made anew."""
@@ -24,8 +24,7 @@ def make_piece(piece: Piece, label: str) -> dict[str, Any]:
     Args:
         label: stands before what the training says.
     """
-    kept = {"row": piece.row.name, "seed": piece.seed, "rate": piece.rate, "steps": piece.steps, "split": piece.split}
-    recipe = piece.recipe()
+    kept, recipe = piece.facts(), piece.recipe()
     try:
         kept |= _trained(recipe, piece, label)
     except Exception as error:  # whatever a method does, the others go on
@@ -51,7 +50,7 @@ def read_piece(path: Path) -> dict[str, Any]:
     """
     try:
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if {"row", "seed", "rate", "steps", "split", "made_with"} <= kept.keys():
+        if {*FACTS, "made_with"} <= kept.keys():
             return kept
     except (OSError, ValueError, AttributeError):
         pass

@@ -158,3 +158,34 @@ def test_a_recipe_without_a_split_is_refused(bench, methods_file):
 def test_nothing_to_collect_is_an_error(bench, methods_file, tmp_path):
     (tmp_path / "bench").mkdir()
     assert "no training that went well" in bench(methods_file(), "--collect").stderr
+
+
+def test_every_row_has_one_seed_before_another_has_two(bench, methods_file, tmp_path):
+    rows = """
+rates: [1.0e-3]
+rows:
+  a: {trained: false, set: ["graft.adapters=[bottleneck]"]}
+  b: {like: a, trained: false}
+"""
+    outcome = bench(methods_file(rows), "--seeds", "0,1", rows="a,b")
+    assert [line.split(":")[0] for line in outcome.stderr.splitlines()] == [
+        "[1/4] a, seed 0", "[2/4] b, seed 0", "[3/4] a, seed 1", "[4/4] b, seed 1",
+    ]  # fmt: skip
+    table = (tmp_path / "bench" / "methods.md").read_text()
+    assert table.count("| 0, 1 |") == 2
+    scores = [json.loads((tmp_path / "bench" / f"a-{seed}.json").read_text())["clusters"] for seed in (0, 1)]
+    assert scores[0]["names"] == scores[1]["names"]
+
+
+def test_a_row_whose_trials_all_fail_is_not_trained(bench, methods_file, tmp_path):
+    rows = """
+rates: [1.0e+18, 1.0e+19]
+rows:
+  broken:
+    set: ["graft.adapters=[{kind: bottleneck, width: 4}]", "graft.sharing=single", "train.optimizer.warmup=0"]
+"""
+    outcome = bench(methods_file(rows), "--steps", 16, rows="broken")
+    assert outcome.exit_code == 2  # there is no table to write
+    kept = json.loads((tmp_path / "bench" / "broken-0.json").read_text())
+    assert kept["error"].startswith("every trial failed, the last one with: ")
+    assert "tasks" not in kept

@@ -82,12 +82,13 @@ def _standing(name: str, runs: Sequence[Mapping[str, Any]]) -> Standing:
     low, high = interval(sums, rows)
     parameters = first["parameters"]
     trained, projection = (parameters[key] if first["steps"] else 0 for key in ("trainable", "projection"))
+    percent = parameters["percent"] if first["steps"] else 0.0
     return Standing(
         name,
         tuple(run["seed"] for run in runs),
         trained,
-        100 * trained / parameters["total"],
-        100 * (trained - projection) / parameters["total"],
+        percent,
+        percent * (trained - projection) / max(trained, 1),
         mean_over_tasks(sums, rows),
         low,
         high,

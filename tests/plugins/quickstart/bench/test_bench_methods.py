@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import multigraft
 from multigraft import load_registry
 from multigraft.core.graft.saving import load_graft
 from multigraft.core.run.run_setup import open_run
@@ -50,6 +51,23 @@ def test_rates_are_chosen_on_validation_and_scores_are_of_test(bench, methods_fi
     parameters = kept["single-0.json"]["parameters"]
     assert parameters["projection"] == sum(n for part, n in parameters["by_part"].items() if part.startswith("prompt."))
     assert 0 < parameters["projection"] < parameters["trainable"]
+
+
+def test_a_score_is_what_the_same_recipe_reaches_by_itself(bench, methods_file, recipe_file, tmp_path):
+    bench(methods_file(), "--steps", 30, rows="single")
+    kept = json.loads((tmp_path / "bench" / "single-0.json").read_text())
+    overrides = [
+        "graft.adapters=[{kind: bottleneck, width: 4}]", "graft.sharing=single", "train.steps=30",
+        f"train.optimizer.rate={kept['rate']}", "eval.split=test", "eval.final_limit=12",
+    ]  # fmt: skip
+    results = multigraft.train(multigraft.load_recipe(recipe_file, overrides), tmp_path / "run")
+    assert {name: task["score"] for name, task in kept["tasks"].items()} == pytest.approx(
+        {name: report[kept["tasks"][name]["metric"]] for name, report in results["tasks"].items()}
+    )
+    assert any(task["score"] > 0 for task in kept["tasks"].values())
+    for task in kept["clusters"]["tasks"].values():
+        assert sum(task["rows"]) == 12
+    assert kept["parameters"]["trainable"] == results["parameters"]["trainable"]
 
 
 def test_what_is_kept_is_not_trained_again(bench, methods_file, tmp_path):

@@ -16,7 +16,7 @@ def kept(row, scores, seed=0, steps=20, trainable=300, **more):
     return {
         "row": row, "seed": seed, "rate": 0.01 if steps else 0.0, "steps": steps, "split": "test",
         "tasks": {task: {"metric": "exact-match", "score": sum(sums) / 4, "n": 4} for task, sums in scores.items()},
-        "parameters": {"total": 10_000, "trainable": trainable, "projection": 200},
+        "parameters": {"total": 10_000, "trainable": trainable, "percent": trainable / 100, "projection": 200},
         "seconds": {"train/step": 10.0 + seed},
         "clusters": {"count": 2, "names": "ab", "tasks": tasks},
         "made_with": {},

@@ -1,14 +1,15 @@
 """Every method that is registered, ours or another distribution's, under every sharing rule that makes sense for it.
 
-A method is an adapter, or a prompt generator that needs no media; it has its default options and sites. What anybody
-registers comes in by itself.
+A method is an adapter, or a prompt generator that needs no media; it has its default options and sites, and those of
+VARIANTS beside. What anybody registers comes in by itself.
 """
 
 import importlib.util
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -45,7 +46,7 @@ REFUSED = {
     ("ia3", "half-shared"), ("channel-scale", "half-shared"), ("learned", "half-shared"), ("learned", "hypernetwork"),
 }  # fmt: skip
 """Of the methods and rules that are known here: one part cannot be halved, and prompts are not generated."""
-KNOWN = ("bottleneck", "compacter", "ia3", "lora", "prefix", "channel-scale", "learned")
+KNOWN = ("bottleneck", "compacter", "low-rank", "ia3", "lora", "prefix", "vl-pet", "channel-scale", "learned")
 NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "bert": 0.1, "sapling": 0.02}
 """Added to what is trained, so that nothing is trivial; the sapling is twelve times as wide."""
 BERT = {
@@ -69,10 +70,28 @@ PROMPT, SITE = "prompt-1", Site("prompt", None, None, "module", None, 0, 0, "")
 
 @dataclass(frozen=True)
 class Method:
-    """A registered method by its name in a recipe."""
+    """A registered method by its name in a recipe, and what it is given beside."""
 
     kind: str
     name: str
+    variant: str = ""
+    options: Mapping[str, object] = field(default_factory=dict, compare=False)
+
+    @property
+    def text(self):
+        return f"{self.name}, {self.variant}" if self.variant else self.name
+
+
+VARIANTS = [
+    Method("adapters", "bottleneck", "parallel with norms", {
+        "placement": "parallel", "scale": 4, "pre_norm": True, "post_norm": True, "activation": "gelu", "width": 4,
+    }),
+    Method("adapters", "bottleneck", "parallel at projections", {
+        "placement": "parallel", "width": 4, "sites": {"inner": ["value", "up"]},
+    }),
+    Method("adapters", "compacter", "factorised", {"rank": 1, "rule_rank": 1, "shared_rule": True}),
+]  # fmt: skip
+"""Options by which a method computes something else."""
 
 
 def sample_names(hook):
@@ -93,12 +112,13 @@ ADAPTERS = sorted({*INSTALLED.names("adapters"), *sample_names("register_adapter
 METHODS = [
     *(Method("adapters", name) for name in ADAPTERS),
     *(Method("prompt_generators", name) for name in prompts_without_media(INSTALLED)),
+    *VARIANTS,
 ]
 SHARING = sorted({*INSTALLED.names("sharing"), *sample_names("register_sharing")})
 CASES = [
-    *(pytest.param("t5", method, rule, id=f"t5 {method.name} {rule}") for method in METHODS for rule in SHARING),
+    *(pytest.param("t5", method, rule, id=f"t5 {method.text} {rule}") for method in METHODS for rule in SHARING),
     *(
-        pytest.param(backbone, method, "per-task", id=f"{backbone} {method.name} per-task")
+        pytest.param(backbone, method, "per-task", id=f"{backbone} {method.text} per-task")
         for backbone in ("bart", "decoder", "bert", "sapling")
         for method in METHODS
     ),
@@ -134,7 +154,7 @@ class Bench:
 
     def recipe(self, backbone, method=None, rule="single"):
         """A recipe with a method under a rule, in which a task never comes."""
-        adapters = [{"kind": method.name}] if method and method.kind == "adapters" else []
+        adapters = [{"kind": method.name, **method.options}] if method and method.kind == "adapters" else []
         prompts = [{"kind": "linear", "tokens": 4}]
         if method and not adapters:
             prompts.append({"kind": method.name, "sharing": rule})
@@ -307,7 +327,7 @@ def test_a_method_under_a_rule(backbone, method, rule, bench, samples, batch_of,
 
 def test_every_method_and_rule_that_is_registered_is_among_the_cases(registry):
     names = [*registry.names("adapters"), *prompts_without_media(registry)]
-    assert sorted(method.name for method in METHODS) == sorted(names)
+    assert sorted({method.name for method in METHODS}) == sorted(names)
     assert registry.names("sharing") == SHARING
 
 

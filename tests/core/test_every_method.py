@@ -40,7 +40,10 @@ ABSENT = "statements"
 RULES = {
     "groups": {"groups": {"ends": ["vqa", "captions"], "middle": [ABSENT]}},
     "hypernetwork": {"embedding": 6, "hidden": 6, "projected": 4},
-}
+    "hypernetwork++": {
+        "kind": "hypernetwork", "embedding": 6, "hidden": 6, "projected": 4, "block_embeddings": True,
+    },
+}  # fmt: skip
 """Options of the rules for which the default ones will not do."""
 REFUSED = {
     ("ia3", "half-shared"), ("channel-scale", "half-shared"), ("learned", "half-shared"), ("learned", "hypernetwork"),
@@ -89,6 +92,8 @@ VARIANTS = [
     Method("adapters", "bottleneck", "parallel at projections", {
         "placement": "parallel", "width": 4, "sites": {"inner": ["value", "up"]},
     }),
+    Method("adapters", "vl-pet", "a number a token", {"gate": "middle-x", "width": 4}),
+    Method("adapters", "vl-pet", "a number a channel", {"gate": "middle-y", "width": 4}),
     Method("adapters", "compacter", "factorised", {"rank": 1, "rule_rank": 1, "shared_rule": True}),
 ]  # fmt: skip
 """Options by which a method computes something else."""
@@ -122,6 +127,8 @@ CASES = [
         for backbone in ("bart", "decoder", "bert", "sapling")
         for method in METHODS
     ),
+    pytest.param("t5", Method("adapters", "bottleneck"), "hypernetwork++", id="t5 bottleneck hypernetwork++"),
+    pytest.param("bart", Method("adapters", "compacter"), "hypernetwork++", id="bart compacter hypernetwork++"),
 ]
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from multigraft.core.errors import OptionError
 from multigraft.core.graft.saving import load_graft
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.trunk import build_trunk
@@ -76,6 +77,15 @@ def test_each_method_does_something_of_its_own(model, samples, batch_of):
         assert all(not torch.equal(whole[task], without[task]) for task in whole), method
         for key, value in kept.items():
             model.graft.bank[key].data.copy_(value)
+
+
+def test_projections_that_are_not_there_are_told(tiny_recipe, registry):
+    wrong = PARALLEL | {"sites": {"inner": ["vale"]}}
+    recipe = tiny_recipe(graft=GRAFT | {"adapters": [PREFIX, wrong]})
+    with pytest.raises(OptionError, match="no site of this adapter has the inner 'vale'") as caught:
+        build_model(recipe, registry, build_trunk(recipe, registry))
+    assert caught.value.location == ("graft", "adapters", 1, "sites", "inner", 0)
+    assert "value" in caught.value.hint
 
 
 def numbers(bank):

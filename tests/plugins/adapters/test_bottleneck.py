@@ -10,6 +10,7 @@ from multigraft.core.testing.adapters import wrong_adapter
 from multigraft.core.types.site import Site
 from multigraft.plugins.adapters.bottleneck import build
 from multigraft.plugins.adapters.options import BottleneckOptions
+from multigraft.plugins.sharing.half_shared import HalfShared
 
 BLOCK = Site("encoder", 0, "feed-forward", "block", None, 768, 768, "")
 WIDE = Site("encoder", 0, "feed-forward", "projection", "up", 768, 3072, "")
@@ -95,6 +96,16 @@ def test_it_stands_on_blocks_and_on_projections_where_they_are_named(backbone, s
     named = {"block": ["cross-attention"], "inner": ["value"]}
     values = small.grafted(backbone, *bottleneck(placement="parallel", sites=named))
     assert sorted(values.sites) == [f"decoder.{layer}.cross-attention.value" for layer in range(2)]
+
+
+def test_norms_that_all_tasks_share_beside_the_up_half(backbone, small):
+    adapter, options = bottleneck(width=3, pre_norm=True, post_norm=True)
+    graft = small.grafted(backbone, adapter, options, sharing=HalfShared(["up.*", "*-norm.*"]))
+    for attachment in graft.attachments():
+        first, second = (attachment.keys[task] for task in ("vqa", "captions"))
+        assert [name for name in first if first[name] != second[name]] == ["down.weight", "down.bias"]
+    of_a_site = 2 * (16 * 3 + 3) + 3 * 16 + 16 + 4 * 16
+    assert numbers(graft.bank.trained().values()) == 10 * of_a_site
 
 
 @pytest.mark.parametrize("placement", ["serial", "parallel"])

@@ -34,4 +34,4 @@ def test_the_json_schema_lists_options_of_components():
     names, bottleneck, *others = adapter["anyOf"]
     assert names == {"enum": ["bottleneck", *(other["properties"]["kind"]["enum"][0] for other in others)]}
     assert bottleneck["properties"]["kind"]["enum"] == ["bottleneck", "multigraft/bottleneck"]
-    assert bottleneck["allOf"][0]["properties"]["reduction"]["description"].startswith("Width of the block")
+    assert bottleneck["allOf"][0]["properties"]["reduction"]["description"].startswith("Width of what is read")

@@ -20,6 +20,7 @@ _START = 0.02
 """Scale of generated weights at the start, that of a stored adapter."""
 _BLOCKS = ("feed-forward", "self-attention", "cross-attention")
 """Rows of the block embeddings, in VL-Adapter's order; each stack has all of them, and others behind them."""
+_EVERY_BLOCK = "every-block"
 
 
 class LayerwiseGenerator(PartGenerator):
@@ -125,14 +126,19 @@ def _by_generator(wanted: _Uses, by_block: bool) -> Mapping[str, _Uses]:
     for site, part in wanted:
         uses = found.setdefault(_generator_name(site, part, by_block), [])
         uses.append((site, part))
-        if part.shape != (first := uses[0][1]).shape:
-            places = "layers and blocks" if by_block else "layers"
-            raise MultigraftError(
-                f"a hypernetwork makes a part of all {places} with one generator, and {part.name} has the shapes "
-                f"{first.shape} and {part.shape} in the {places} of {site.stack}; take another sharing rule there"
-                + (", or leave out `block_embeddings`" if by_block else "")
-            )
+        if part.shape != uses[0][1].shape:
+            raise MultigraftError(_other_shape(uses[0], uses[-1], by_block))
     return found
+
+
+def _other_shape(first: tuple[Site, Part], other: tuple[Site, Part], by_block: bool) -> str:
+    where = "layers and blocks" if by_block else "layers"
+    remedy = "leave `block_embeddings` out, " if by_block and first[0].block != other[0].block else ""
+    return (
+        f"a hypernetwork makes a part of all {where} with one generator, and {other[1].name} has the shapes "
+        f"{first[1].shape} and {other[1].shape} in the {where} of {first[0].stack} ({first[0].name}, {other[0].name}); "
+        f"{remedy}choose `sites` of one shape, or take another sharing rule there"
+    )
 
 
 def _fixed_start(parts: Sequence[Part]) -> Tensor | None:
@@ -143,8 +149,8 @@ def _fixed_start(parts: Sequence[Part]) -> Tensor | None:
 
 def _generator_name(site: Site, part: Part, by_block: bool) -> str:
     """Layers share a generator, parts do not; blocks do where they are told apart by an embedding."""
-    block = () if by_block else (site.block or "",)
-    return "-".join((*block, site.inner or "", part.name)).replace(".", "_")
+    block = _EVERY_BLOCK if by_block else site.block or ""
+    return "-".join((block, site.inner or "", part.name)).replace(".", "_")
 
 
 def build(options: HypernetworkOptions, tasks: tuple[str, ...]) -> HypernetworkSharing:

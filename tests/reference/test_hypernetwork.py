@@ -1,10 +1,8 @@
 """Hypernetworks make the reference's parts, and the adapters with them give its outputs."""
 
-import numpy as np
 import pytest
 import torch
 
-from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.adapter import SiteCall
 from multigraft.core.types.initial import zeros
 from multigraft.core.types.part import Part
@@ -92,63 +90,3 @@ def test_tasks_and_layers_differ(made):
     first = f"{stack}.0.self-attention", "up.weight"
     assert not torch.equal(generator(["vqa"])[first], generator(["gqa"])[first])
     assert not torch.equal(generator(["vqa"])[first], generator(["vqa"])[f"{stack}.1.self-attention", "up.weight"])
-
-
-def layer_norm(x, gain=1.0, shift=0.0, eps=1e-6):
-    return (x - x.mean()) / np.sqrt(x.var() + eps) * gain + shift
-
-
-class PlusPlus:
-    """Hyperformer++ by its formulas, in numpy: task, layer and block embedding joined, one generator for all blocks."""
-
-    rows = ("feed-forward", "self-attention", "cross-attention")
-
-    def __init__(self, generator):
-        self.values = {name: value.detach().numpy() for name, value in generator.named_parameters()}
-
-    def linear(self, name, x):
-        return self.values[f"{name}.weight"] @ x + self.values[f"{name}.bias"]
-
-    def vector(self, task, layer, block):
-        embeddings = [self.values["layer_embeddings"][layer], self.values["block_embeddings"][self.rows.index(block)]]
-        hidden = self.linear("project.0", np.concatenate([self.values[f"task_embeddings.{task}"], *embeddings]))
-        projected = self.linear("project.2", np.maximum(hidden, 0))
-        return layer_norm(projected, self.values["norm.weight"], self.values["norm.bias"])
-
-    def part(self, task, layer, block, name, shape):
-        return self.linear(f"generators.-{name.replace('.', '_')}", self.vector(task, layer, block)).reshape(shape)
-
-
-def drawn(stack, shapes, **options):
-    """A generator of some parts whose parameters are all random."""
-    parts = [Part(name, shape, zeros) for name, shape in shapes.items()]
-    wanted = [(site(stack, layer, block), part) for layer in range(3) for block in BLOCKS[stack] for part in parts]
-    given = HypernetworkOptions(kind="hypernetwork", embedding=6, hidden=10, projected=5, **options)
-    made = LayerwiseGenerator(given, TASKS, wanted).double()
-    random = torch.Generator().manual_seed(0)
-    for parameter in made.parameters():
-        parameter.data = 0.3 * torch.randn(parameter.shape, generator=random, dtype=torch.float64)
-    return made
-
-
-@pytest.mark.parametrize("stack", BLOCKS)
-def test_one_generator_for_all_blocks(stack, close):
-    made = drawn(stack, SHAPES, block_embeddings=True)
-    reference, parts = PlusPlus(made), made(["gqa", "caption"])
-    assert len(made.generators) == len(SHAPES)
-    assert made.block_embeddings.shape == (3, 6)
-    for number, task in enumerate(["gqa", "caption"]):
-        for layer in range(3):
-            for block in BLOCKS[stack]:
-                for name, shape in SHAPES.items():
-                    theirs = torch.from_numpy(reference.part(task, layer, block, name, shape))
-                    close(parts[f"{stack}.{layer}.{block}", name][number], theirs)
-
-
-def test_blocks_of_other_shapes_need_generators_of_their_own():
-    parts = [Part("up.weight", (width, 4), zeros) for width in (16, 24)]
-    wanted = [(site("encoder", 0, block), part) for block, part in zip(BLOCKS["encoder"], parts, strict=True)]
-    options = {"kind": "hypernetwork", "embedding": 6, "hidden": 10, "projected": 5}
-    LayerwiseGenerator(HypernetworkOptions(**options), TASKS, wanted)
-    with pytest.raises(MultigraftError, match=r"\(16, 4\) and \(24, 4\) .* leave out `block_embeddings`"):
-        LayerwiseGenerator(HypernetworkOptions(**options, block_embeddings=True), TASKS, wanted)

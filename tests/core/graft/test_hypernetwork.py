@@ -26,21 +26,25 @@ TASKS = ("vqa", "captions")
 OPTIONS = HypernetworkOptions(kind="hypernetwork", embedding=6, hidden=5, projected=3)
 
 
-def graft_over(*sites):
-    rule = hypernetwork.build(OPTIONS, TASKS)
+PLUS_PLUS = OPTIONS.model_copy(update={"block_embeddings": True})
+
+
+def graft_over(*sites, options=OPTIONS):
+    rule = hypernetwork.build(options, TASKS)
     graft = Graft(TASKS, Bank(0))
     add_method(graft, Method("bottleneck", Bottleneck(BottleneckOptions(kind="bottleneck", width=2)), sites, rule))
     graft.bank.allocate(torch.device("cpu"))
     return graft
 
 
-def site(stack, layer, width=8):
-    return Site(stack, layer, "feed-forward", "block", None, width, width, "")
+def site(stack, layer, width=8, block="feed-forward"):
+    return Site(stack, layer, block, "block", None, width, width, "")
 
 
-@pytest.fixture
-def graft():
-    return graft_over(site("encoder", 0), site("encoder", 1), site("decoder", 0), site("decoder", 1))
+@pytest.fixture(params=[OPTIONS, PLUS_PLUS], ids=["hyperformer", "hyperformer++"])
+def graft(request):
+    places = site("encoder", 0), site("encoder", 1), site("decoder", 0), site("decoder", 1)
+    return graft_over(*places, options=request.param)
 
 
 def test_a_task_has_one_embedding_and_each_stack_its_network(graft):
@@ -83,6 +87,22 @@ def test_a_graft_with_an_embedding_for_each_stack_is_refused_with_what_differs(g
 def test_layers_of_other_shapes_are_refused():
     with pytest.raises(MultigraftError, match=r"down\.weight has the shapes \(2, 8\) and \(2, 4\) in the layers of en"):
         graft_over(site("encoder", 0), site("encoder", 1, width=4))
+
+
+def test_blocks_of_other_shapes_are_refused_where_one_generator_serves_all():
+    places = site("encoder", 0), site("encoder", 0, width=4, block="self-attention")
+    graft_over(*places)
+    said = r"\(encoder\.0\.feed-forward, encoder\.0\.self-attention\); leave `block_embeddings` out, choose `sites`"
+    with pytest.raises(MultigraftError, match=said):
+        graft_over(*places, options=PLUS_PLUS)
+
+
+def test_block_types_have_rows_in_the_reference_s_order_in_every_stack_and_other_blocks_come_after():
+    blocks = "mixer", "self-attention", "feed-forward"
+    wanted = [(site("encoder", 3, block=block), Part("scale", (2,), ones)) for block in blocks]
+    generator = hypernetwork.LayerwiseGenerator(PLUS_PLUS, TASKS, wanted)
+    assert generator.block_embeddings.shape == (4, 6)
+    assert generator.blocks == ["feed-forward", "self-attention", "cross-attention", "mixer"]
 
 
 def biases(*starts):

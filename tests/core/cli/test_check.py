@@ -69,7 +69,7 @@ def test_a_name_that_means_nothing(check, override, path, message, hint):
          "no site of this adapter has the stack 'encodr'", "did you mean 'encoder'?"),
         ("graft.adapters.0.sites={layer: [0, 99]}", "graft.adapters.0.sites.layer.1",
          "no site of this adapter has the layer 99", "known:"),
-        ("graft.adapters.0.sites={inner: [query]}", "graft.adapters.0.sites.inner.0",
+        ("graft={adapters: [{kind: compacter, sites: {inner: [query]}}]}", "graft.adapters.0.sites.inner.0",
          "no site of this adapter has the inner 'query'", "there are none"),
         ("graft.adapters.0.sites={stack: [encoder], block: [cross-attention, feed-forward]}",
          "graft.adapters.0.sites.block.0", "block 'cross-attention' has no site that the other keys", "leave it out"),

@@ -133,7 +133,9 @@ class Stack(nn.Module, ABC):
         """Ids `(rows, tokens)` at positions `(rows or 1, tokens)` to states `(rows, tokens, width)`."""
 
     @abstractmethod
-    def shared(self, tokens: "Tokens", memory: "Tokens | None", past: Seen | None) -> LayerInputs:
+    def shared(
+        self, tokens: "Tokens", memory: "Tokens | None", past: Seen | None, intercept: "Interceptor"
+    ) -> LayerInputs:
         """Masks and position biases of tokens that come behind `past`; worked out anew after an insertion."""
 
     def outside_layers(self) -> Iterable[nn.Parameter]:

@@ -1,6 +1,6 @@
 """Tensors of the trunk's own that a recipe trains: overlays of norms and biases, or the whole backbone in place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from multigraft.core.errors import OptionError, below
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from multigraft.core.registry.registry import Registry
     from multigraft.core.types.site import Site
 
-_KINDS = {"norms": ("norm",), "biases": ("norm", "projection")}
-"""Kinds of sites whose own tensors are trained, by the key of `graft.train`."""
-_NAMES = {"norms": ("weight", "bias"), "biases": ("bias",)}
+_TENSORS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "norms": {"norm": ["weight", "bias"]},
+    "biases": {"norm": ["bias"], "projection": ["bias"], "position-biases": ["weight"]},
+}
+"""Names of the tensors that are trained, by key of `graft.train` and kind of site."""
 
 
 def train_trunk(graft: "Graft", recipe: "Recipe", registry: "Registry", backbone: "Backbone") -> None:
@@ -34,32 +36,31 @@ def train_trunk(graft: "Graft", recipe: "Recipe", registry: "Registry", backbone
         adopt(graft, "backbone", backbone.model)
         return
     found: dict[str, Overlay] = {}
-    for key in _KINDS:
+    for key in _TENSORS:
         with below("graft", "train", key):
-            for site in _sites(backbone, key, getattr(train, key)):
-                module = backbone.model.get_submodule(site.module)
-                found.setdefault(site.name, Overlay.of(key, site, module, _NAMES[key]))
+            for overlay in _overlays(backbone, key, getattr(train, key)):
+                found.setdefault(overlay.site.name, overlay)
     with below("graft", "train", "sharing"):
         add_overlays(graft, list(found.values()), sharing_rule(registry, train.sharing, recipe))
 
 
-def _sites(backbone: "Backbone", key: str, said: bool | SiteSelector) -> Sequence["Site"]:
-    """Where the tensors of a key are trained."""
+def _overlays(backbone: "Backbone", key: str, said: bool | SiteSelector) -> Sequence[Overlay]:
+    """Of the sites where the tensors of a key are trained."""
     if said is False:
         return ()
-    having = [site for site in backbone.sites() if site.kind in _KINDS[key] and _has(backbone, site, _NAMES[key])]
+    every = [_overlay(backbone, key, site) for site in backbone.sites() if site.kind in _TENSORS[key]]
+    having = {overlay.site: overlay for overlay in every if overlay.parts}
     if not having:
         raise OptionError((), f"this backbone has no {key} to train")
     if said is True:
-        return having
-    for location, message, hint in unmatched(having, said, key):
+        return list(having.values())
+    for location, message, hint in unmatched(list(having), said, key):
         raise OptionError(location, message, hint)
-    return select(having, wanted_fields(said))
+    return [having[site] for site in select(having, wanted_fields(said))]
 
 
-def _has(backbone: "Backbone", site: "Site", names: Sequence[str]) -> bool:
-    own = dict(backbone.model.get_submodule(site.module).named_parameters(recurse=False))
-    return any(name in own for name in names)
+def _overlay(backbone: "Backbone", key: str, site: "Site") -> Overlay:
+    return Overlay.of(key, site, backbone.model.get_submodule(site.module), _TENSORS[key][site.kind])
 
 
 def _refuse_quantized(backbone: "Backbone") -> None:

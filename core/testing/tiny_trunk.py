@@ -64,7 +64,7 @@ class _Text(Stack):
         words: Tensor = self.words(ids)
         return words + positions.clamp(min=0)[..., None].sin()
 
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """The mask."""
         return LayerInputs(self_attention_mask(tokens, past, causal=self.reads == "text+target"))
 

@@ -157,8 +157,8 @@ class _Way:
             self._past = past
             if past is not None and past.shift is not None and self._given.positions is not None:
                 self.tokens = replace(self.tokens, positions=self._given.positions + past.shift)
-            shared = self.stack.shared(self.tokens, self.memory, past)
-            self._at = shared, self._plain.masked(self.tokens.mask)
+            at = self._plain.masked(self.tokens.mask)
+            self._at = self.stack.shared(self.tokens, self.memory, past, at), at
             self.seen = self._now_seen(past)
         return self._at
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-SiteKind = Literal["block", "projection", "norm", "attention", "embedding", "head", "module"]
+SiteKind = Literal["block", "projection", "norm", "attention", "embedding", "position-biases", "head", "module"]
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class Site:
 
     A block's site is its output, before dropout and residual (`encoder.0.self-attention`); a projection's site is one
     linear layer (`encoder.0.self-attention.query`); a norm's is one normalisation (`encoder.0.self-attention.norm`); an
-    attention's is what its queries read (`encoder.0.self-attention.memory`).
+    attention's is what its queries read (`encoder.0.self-attention.memory`); one of position biases is a table of
+    numbers that a stack's attentions add to their scores (`encoder.relative-biases`).
     """
 
     stack: str

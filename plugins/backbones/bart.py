@@ -101,7 +101,7 @@ class BartStack(Stack):
         x = intercept.norm(f"{self.name}.embedding-norm", self.module.layernorm_embedding, states)
         return dropout(x, self.config.dropout, intercept.training)
 
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """Masks."""
         return LayerInputs(self_attention_mask(tokens, past, self.decodes), memory, memory_mask(memory))
 

@@ -106,7 +106,7 @@ class BertStack(Stack):
         x = intercept.norm("encoder.embedding-norm", own.LayerNorm, x)
         return dropout(x, self.config.hidden_dropout_prob, intercept.training)
 
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """The mask; every token reads all."""
         return LayerInputs(self_attention_mask(tokens, past, causal=False))
 

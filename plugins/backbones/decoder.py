@@ -97,7 +97,7 @@ class DecoderStack(Stack):
         """Words; positions act in attention."""
         return intercept.embedding("words", self.module.embed_tokens, ids)
 
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """The causal mask and the angles of the tokens' positions.
 
         Raises:

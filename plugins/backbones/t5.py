@@ -35,6 +35,8 @@ from multigraft.stacks import (
     self_attention_mask,
 )
 
+_BIASES = "relative-biases"
+"""Table of a stack: a number for each bucket of distances and each head."""
 _MASKED = torch.finfo(torch.float32).min
 
 
@@ -116,10 +118,10 @@ class T5Stack(Stack):
         """Dropout, of inserted tokens too."""
         return dropout(x, self.config.dropout_rate, intercept.training)
 
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """Masks and relative position biases as added numbers."""
         mask = self_attention_mask(tokens, past, self.decodes)
-        bias = self._bias(tokens, past)
+        bias = self._bias(tokens, past, intercept)
         return LayerInputs(bias if mask is None else bias + _added(mask), memory, _added(memory_mask(memory)))
 
     def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
@@ -127,7 +129,7 @@ class T5Stack(Stack):
         x = intercept.norm(f"{self.name}.final-norm", self.module.final_layer_norm, x)
         return dropout(x, self.config.dropout_rate, intercept.training)
 
-    def _bias(self, tokens: Tokens, past: Seen | None) -> Tensor:
+    def _bias(self, tokens: Tokens, past: Seen | None, intercept: Interceptor) -> Tensor:
         """`(rows or 1, heads, queries, keys)`; 0 where one of the two has no position."""
         queries = tokens.positions
         if queries is None:
@@ -142,8 +144,11 @@ class T5Stack(Stack):
             max_distance=self.config.relative_attention_max_distance,
         )
         nowhere = (keys < 0)[:, None, None, :] | (queries < 0)[:, None, :, None]
-        bias: Tensor = self.relative.relative_attention_bias(buckets).permute(0, 3, 1, 2)
-        return bias.masked_fill(nowhere, 0.0)
+        site = f"{self.name}.{_BIASES}"
+        if intercept.acts_at([site]):
+            buckets = buckets.expand(tokens.states.shape[0], -1, -1)
+        bias = intercept.embedding(site, self.relative.relative_attention_bias, buckets)
+        return bias.permute(0, 3, 1, 2).masked_fill(nowhere, 0.0)
 
 
 class T5Backbone(EncoderDecoder):
@@ -170,6 +175,9 @@ class T5Backbone(EncoderDecoder):
     def _sites(self) -> Iterator[Site]:
         yield from word_sites(self.config.vocab_size, self.width, "shared", "lm_head")
         for stack in ("encoder", "decoder"):
+            buckets, heads = self.config.relative_attention_num_buckets, self.config.num_heads
+            table = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias"
+            yield Site(stack, None, None, "position-biases", _BIASES, buckets, heads, table)
             for number, block in enumerate(getattr(self.model, stack).block):
                 yield from self._block_sites(stack, number, f"{stack}.block.{number}", len(block.layer))
             yield norm_site(stack, None, None, "final-norm", self.width, f"{stack}.final_layer_norm")

@@ -126,7 +126,7 @@ class PreNormStack(Stack):
         """Patches with class token and positions, of pictures; the model places them itself."""
         return self._embed(ids)
 
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None) -> LayerInputs:
+    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """The mask of an item's real tokens, each of which reads every other."""
         return LayerInputs(self_attention_mask(tokens, past, causal=False))
 

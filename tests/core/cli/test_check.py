@@ -102,7 +102,10 @@ def test_a_name_that_means_nothing(check, override, path, message, hint):
          "graft.train.norms: a sharing rule that makes its parts by a hypernetwork can do so for adapters alone", ""),
         ("graft.train={norms: true, sharing: {kind: half-shared, shared: [weight]}}", "graft.train.sharing",
          "graft.train.norms: half-shared ['weight'] shares every part of ['weight']", ""),
-        ("graft.train.biases=true", "graft.train.biases", "this backbone has no biases to train", ""),
+        ("graft.train.norms={stack: [encoder, enkoder]}", "graft.train.norms.stack.1",
+         "no site of the norms has the stack 'enkoder'", "did you mean 'encoder'?"),
+        ("graft.train.biases={layer: [1]}", "graft.train.biases.layer.0",
+         "no site of the biases has the layer 1", "there are none"),
     ],
 )  # fmt: skip
 def test_a_name_that_fits_nothing_in_trunk_or_shards(check, override, path, message, hint):

@@ -30,9 +30,9 @@ CASES = [
     for backbone in BACKBONES
     for biases in (False, True)
     for rule in RULES
-    if backbone != "T5" or not (biases or rule == "half-shared")
+    if backbone != "T5" or rule != "half-shared"
 ]
-"""All but those of T5, which has no biases, and whose norms are weights alone."""
+"""All but halves of T5's, whose norms and tables of relative biases are weights alone."""
 
 
 def sections(rule, biases):
@@ -68,6 +68,33 @@ def test_alone_and_in_a_mixed_batch(backbone, biases, rule, backbone_of, tiny_mo
         return [text for each in outputs for text in each.generate(Decoding(beams=3, max_tokens=6))]
 
     assert texts(samples) == [text for each in samples for text in texts([each])]
+
+
+def test_the_biases_of_t5_are_its_tables_of_relative_positions(backbone_of, tiny_model, samples, batch_of):
+    """32 buckets and 2 heads a stack; moved for one task, all its rows attend otherwise, and no other task's."""
+    graft = {"adapters": [], "train": {"biases": True, "sharing": RULES["per-task"]}}
+    model = tiny_model("single", backbone_of("T5"), graft=graft)
+    keys = [key for key in model.graft.bank.trained() if key.part == "biases.weight"]
+    assert sorted({key.owner.site_scope for key in keys}) == ["decoder.relative-biases", "encoder.relative-biases"]
+    assert {tuple(model.graft.bank[key].shape) for key in keys} == {(32, 2)}
+    for stack in ("encoder", "decoder"):
+        before = sums_and_gradients(model, batch_of(model, samples))[0]
+        with torch.no_grad():
+            own = next(key for key in keys if key.text.startswith(f"task:vqa/{stack}.relative-biases/"))
+            model.graft.bank[own].add_(torch.randn(32, 2, generator=torch.Generator().manual_seed(0)))
+        after = sums_and_gradients(model, batch_of(model, samples))[0]
+        assert {task for task in before if before[task].item() != after[task].item()} == {"vqa"}
+
+
+@pytest.mark.parametrize("stack", ["encoder", "decoder"])
+def test_of_chosen_stacks_alone(stack, backbone_of, tiny_model):
+    graft = {"adapters": [], "train": {"norms": {"stack": [stack]}, "biases": {"stack": [stack], "layer": [1]}}}
+    found = tiny_model("single", backbone_of("BART"), graft=graft).graft.sites
+    norms = {"encoder": 1 + 2 * 2, "decoder": 1 + 2 * 3}[stack]
+    projections = {"encoder": 4 + 2, "decoder": 4 + 4 + 2}[stack]
+    assert len([name for name in found if name.endswith("norm")]) == norms
+    assert len(found) == norms + projections
+    assert all(name.startswith(stack) for name in found)
 
 
 @pytest.mark.parametrize("rule", ["per-task", "half-shared"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from multigraft.core.graft.plan import make_interceptor
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.types.tokens import Tokens
 
 RULES = ["single", "half-shared", "per-task", "groups", "hypernetwork"]
@@ -20,7 +21,7 @@ def test_a_layer_is_one_graph(rule, backbone, stack, tiny, tiny_model, samples, 
     rows, positions = len(samples), torch.arange(6)[None]
     memory = Tokens(torch.randn(rows, 7, 16)) if own.memory else None
     x = torch.randn(rows, 6, 16)
-    shared = own.shared(Tokens(x, None, positions), memory, None)
+    shared = own.shared(Tokens(x, None, positions), memory, None, NoGraft())
     trained = list(model.graft.bank.trained().values())
 
     def gradients(layer):

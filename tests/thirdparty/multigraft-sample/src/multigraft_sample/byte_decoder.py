@@ -53,7 +53,9 @@ class ByteStack(st.Stack):
     def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
         return self.words(ids)
 
-    def shared(self, tokens: st.Tokens, memory: st.Tokens | None, past: st.Seen | None) -> st.LayerInputs:
+    def shared(
+        self, tokens: st.Tokens, memory: st.Tokens | None, past: st.Seen | None, intercept: Interceptor
+    ) -> st.LayerInputs:
         return st.LayerInputs(st.self_attention_mask(tokens, past, causal=True))
 
 

@@ -77,6 +77,7 @@ def register_adapters() -> Iterable[Component]:
             "compacter": ("CompacterOptions", "compacter:build"),
             "low-rank": ("LowRankOptions", "low_rank:build"),
             "lora": ("LoraOptions", "lora:build"),
+            "dora": ("DoraOptions", "dora:build"),
             "ia3": ("Ia3Options", "ia3:build"),
             "vl-pet": ("VlPetOptions", "vl_pet:build"),
             "prefix": ("PrefixOptions", "prefix:build"),

@@ -11,6 +11,7 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import Attachment, Graft, GraftModule, Hypernetwork
 from multigraft.core.graft.bank import Key
 from multigraft.core.graft.scope import widened
+from multigraft.core.graft.weight_starts import WeightOf, asked, bound, no_weight, refuse_generated
 from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.interfaces.sharing import PartGenerator, Sharing
 from multigraft.core.types.initial import copy_of
@@ -30,6 +31,8 @@ class Method:
     sharing: Sharing
     scope: Mapping[str, Scope] = field(default_factory=dict)
     """Wider scopes of its parts, by patterns of their names."""
+    weight_of: WeightOf = no_weight
+    """Where parts that start of a site's weight find it."""
 
     def parts(self, site: Site) -> tuple[Part, ...]:
         """What it declares at a site, with the scopes widened.
@@ -55,6 +58,7 @@ def add_method(graft: Graft, method: Method) -> None:
     made = {place for generator in generators.values() for place in generator.makes}
     for site, parts in declared.items():
         generated = tuple(part.name for part in parts if (site.name, part.name) in made)
+        refuse_generated(f"adapter '{method.name}'", (part for part in parts if part.name in generated))
         _attach(graft, method, site, parts, generated)
     for stack, generator in generators.items():
         _add_hypernetwork(graft, method, stack, generator)
@@ -94,6 +98,8 @@ def add_overlays(graft: Graft, overlays: Sequence[Overlay], sharing: Sharing) ->
 
 
 def _attach(graft: Graft, method: Method, site: Site, parts: Sequence[Part], generated: Sequence[str]) -> None:
+    place = f"adapter '{method.name}'"
+    parts = [bound(place, part, site, method.sharing, method.weight_of) for part in parts]
     stored = [part for part in parts if part.name not in generated]
     keys = {
         task: {
@@ -213,11 +219,12 @@ def _generators(method: Method, declared: Mapping[Site, Sequence[Part]]) -> dict
     """The hypernetwork of each stack that has one; a part that several sites have in common is stored."""
     wanted: dict[str, list[tuple[Site, Part]]] = {}
     for site, parts in declared.items():
-        own = [part for part in parts if part.trained and not part.owner and part.scope == "site"]
+        own = [asked(part) for part in parts if part.trained and not part.owner and part.scope == "site"]
         wanted.setdefault(site.stack, []).extend((site, part) for part in own)
     with torch.device("meta"):
         found = {stack: method.sharing.generator(asked) for stack, asked in wanted.items() if asked}
-        idle = [(site, part) for site, parts in declared.items() for part in parts if part.trained] if not found else []
+        every = [(site, asked(part)) for site, parts in declared.items() for part in parts if part.trained]
+        idle = every if not found else []
         if idle and method.sharing.generator(idle) is not None:
             raise MultigraftError(
                 f"adapter '{method.name}': its sharing rule makes parts of single sites by a hypernetwork, and all of "

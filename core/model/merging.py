@@ -13,9 +13,8 @@ from multigraft.core.graft.attachment import Attachment, Graft
 from multigraft.core.graft.operands import Operands, generate
 from multigraft.core.interfaces.adapter import Adapter
 from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.projection import Projection, Quantized
-from multigraft.core.trunk.passes import Passes, Texts
+from multigraft.core.model.site_weights import projections_of
 from multigraft.core.types.batch import Segment
 
 
@@ -54,7 +53,7 @@ def merge(backbone: Backbone, graft: Graft, task: str) -> Merged:
         raise MultigraftError(f"the graft has no task {task!r}; it has {', '.join(graft.tasks)}")
     segments = (Segment(task, 0, 1),)
     operands = Operands(graft, segments, None, generate(graft, segments))
-    projections, tied = _projections(backbone), _tied(backbone.model)
+    projections, tied = projections_of(backbone), _tied(backbone.model)
     new = []
     for site, attachments in graft.sites.items():
         attachment = _only(attachments)
@@ -125,28 +124,6 @@ def _tied(model: nn.Module) -> set[int]:
     """Ids of the parameters that stand in the model in several places."""
     counts = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
     return {identity for identity, count in counts.items() if count > 1}
-
-
-class _Recorder(NoGraft):
-    """Keeps the projections that a trunk runs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.projections: dict[str, Projection] = {}
-
-    def linear(self, site: str, projection: Projection, x: Tensor) -> Tensor:
-        self.projections[site] = projection
-        return super().linear(site, projection, x)
-
-
-def _projections(backbone: Backbone) -> dict[str, Projection]:
-    """Those of all stacks, found by a pass over one token."""
-    recorder = _Recorder()
-    ids = torch.tensor([[backbone.end]], device=backbone.word_table().device)
-    passes = Passes(backbone, Texts(ids, torch.ones_like(ids, dtype=torch.bool), ids), recorder)
-    for stack in backbone.stacks:
-        passes.output(stack)
-    return recorder.projections
 
 
 def _copy(tensor: Tensor | None) -> Tensor | None:

@@ -12,6 +12,7 @@ from multigraft.core.interfaces.adapter import Adapter, Prefix, SiteCall
 from multigraft.core.options.base import Options
 from multigraft.core.testing.prefixes import ATTENTION, wrong_memory
 from multigraft.core.types.grouped import Grouped, Operand
+from multigraft.core.types.initial import OfWeight
 from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
 
@@ -58,12 +59,15 @@ def _wrong_prefix(prefix: Prefix) -> Iterator[str]:
 
 
 def _wrong_at(adapter: Adapter, site: Site) -> Iterator[str]:
-    parts = list(adapter.parts(site))
+    call = _call(site)
+    parts = [_bound(part, call) for part in adapter.parts(site)]
+    if any(isinstance(part.initial, OfWeight) for part in parts):
+        yield "a part starts of the site's weight, and there is none; name other `kinds`"
+        return
     problems = list(_wrong_parts(adapter, site, parts))
     yield from problems
     if problems:
         return
-    call = _call(site)
     values = {part.name: _value(part) for part in parts}
     problems = list(_impure(adapter, call, values))
     yield from problems
@@ -85,6 +89,14 @@ def _wrong_parts(adapter: Adapter | Prefix, site: Site, parts: list[Part]) -> It
             yield f"the start value of {part.name} is not finite numbers of its shape {part.shape}"
         elif not torch.equal(first, again):
             yield f"the start value of {part.name} does not come from the generator alone"
+
+
+def _bound(part: Part, call: SiteCall) -> Part:
+    """A part that starts of the site's weight, with that of the call."""
+    weight = call.own.weight
+    if not isinstance(part.initial, OfWeight) or not isinstance(weight, Tensor):
+        return part
+    return replace(part, initial=part.initial.bound(lambda: weight))
 
 
 def _acted(adapter: Adapter, call: SiteCall, values: Mapping[str, Operand]) -> Tensor:

@@ -85,6 +85,10 @@ class LoraOptions(AdapterOptions):
     """Of what the update reads, in training."""
 
 
+class DoraOptions(LoraOptions):
+    """Low-rank updates of the directions of projections, beside the lengths of their rows (Liu et al. 2024)."""
+
+
 class Ia3Options(AdapterOptions):
     """Vectors that scale activations (Liu et al. 2022)."""
 

@@ -19,6 +19,7 @@ from torch.testing import assert_close
 
 from multigraft.core.errors import OptionError
 from multigraft.core.graft.saving import load_graft
+from multigraft.core.graft.weight_starts import asked
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.methods import sharing_rule
 from multigraft.core.options.options import Decoding
@@ -33,6 +34,7 @@ from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import make_optimizer
 from multigraft.core.training.step_data import StepMaker
 from multigraft.core.training.train_lines import TrainLines
+from multigraft.core.types.initial import OfWeight
 from multigraft.core.types.site import Site
 
 SAMPLE = Path(__file__).parents[1] / "thirdparty" / "multigraft-sample" / "src" / "multigraft_sample"
@@ -47,9 +49,11 @@ RULES = {
 """Options of the rules for which the default ones will not do."""
 REFUSED = {
     ("ia3", "half-shared"), ("channel-scale", "half-shared"), ("learned", "half-shared"), ("learned", "hypernetwork"),
+    ("dora", "hypernetwork"),
 }  # fmt: skip
-"""Of the methods and rules that are known here: one part cannot be halved, and prompts are not generated."""
-KNOWN = ("bottleneck", "compacter", "low-rank", "ia3", "lora", "prefix", "vl-pet", "channel-scale", "learned")
+"""Of the methods and rules that are known here: one part cannot be halved, and neither prompts
+nor what starts of a weight are generated."""
+KNOWN = ("bottleneck", "compacter", "low-rank", "ia3", "lora", "dora", "prefix", "vl-pet", "channel-scale", "learned")
 NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "bert": 0.1, "sapling": 0.02}
 """Added to what is trained, so that nothing is trivial; the sapling is twelve times as wide."""
 BERT = {
@@ -193,7 +197,7 @@ class Bench:
         """The parts of a method by name, at the first of its sites."""
         if method not in self._parts:
             graft = self.model("t5", self.recipe("t5", method)).graft
-            found = {part.name: part for each in [*graft.attachments()][:1] for part in each.parts}
+            found = {part.name: part for each in [*graft.attachments()][:1] for part in each.adapter.parts(each.site)}
             if PROMPT in graft.modules:
                 keys = graft.modules[PROMPT].keys["vqa"]
                 found = {name: graft.bank.entries[key].part for name, key in keys.items()}
@@ -213,8 +217,12 @@ class Bench:
             self.registry, recipe.trunk.prompt[1].sharing if prompt else recipe.graft.sharing, recipe
         )
         with torch.device("meta"):
-            generates = prompt and sharing.generator([(SITE, part) for part in parts.values()]) is not None
-        return "by a hypernetwork can do so for adapters alone" if generates else sharing.refuse(parts)
+            generates = sharing.generator([(SITE, asked(part)) for part in parts.values()]) is not None
+        if generates and prompt:
+            return "by a hypernetwork can do so for adapters alone"
+        if generates and any(isinstance(part.initial, OfWeight) for part in parts.values()):
+            return "which a hypernetwork cannot start from"
+        return sharing.refuse(parts)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """From a recipe to a model: build the trunk, plan the graft, and give its tensors their start values."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -17,6 +18,7 @@ from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model
 from multigraft.core.model.objectives import add_objectives, allocate_objectives
 from multigraft.core.model.prompting import PlacedPrompt
+from multigraft.core.model.site_weights import SiteWeights
 from multigraft.core.model.trained_trunk import train_trunk
 from multigraft.core.model.trunk import Trunk
 from multigraft.core.options.options import PromptOptions
@@ -92,7 +94,8 @@ def count(model: Model) -> ParameterTable:
 
 
 def _methods(recipe: Recipe, registry: Registry, trunk: Trunk) -> list[Method]:
-    methods = [build_method(recipe, registry, trunk, number) for number in range(len(recipe.graft.adapters))]
+    weights, numbers = SiteWeights(trunk), range(len(recipe.graft.adapters))
+    methods = [replace(build_method(recipe, registry, trunk, number), weight_of=weights) for number in numbers]
     names = [method.name for method in methods]
     for number, name in enumerate(names):
         if name in names[:number]:

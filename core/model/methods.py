@@ -8,7 +8,6 @@ from multigraft.core.graft.attach import Method
 from multigraft.core.graft.scope import unknown_patterns, widened
 from multigraft.core.graft.select import select
 from multigraft.core.interfaces.adapter import Adapter, Prefix
-from multigraft.core.model.site_weights import SiteWeights
 from multigraft.core.recipe.method_names import method_name
 from multigraft.core.suggest import did_you_mean
 
@@ -36,7 +35,7 @@ def build_method(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number:
     with below(*(own if options.sharing else ("graft", "sharing"))):
         sharing = sharing_rule(registry, options.sharing or recipe.graft.sharing, recipe)
     chosen = tuple(select(_candidates(trunk, adapter, options.sites), wanted_fields(options.sites)))
-    return Method(method_name(options), adapter, chosen, sharing, options.scope, SiteWeights(trunk))
+    return Method(method_name(options), adapter, chosen, sharing, options.scope)
 
 
 def method_errors(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number: int) -> Iterator[OptionError]:

@@ -46,6 +46,15 @@ class _Writer(yaml.SafeDumper):
         return True
 
 
+_BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")
+"""Characters that YAML reads as the end of a line, or as nothing, unless they are escaped."""
+
+
+def _written(writer: _Writer, text: str) -> ScalarNode:
+    return writer.represent_scalar(f"{_TAG}str", text, style='"' if _BREAKS.search(text) else None)
+
+
+_Writer.add_representer(str, _written)
 for _name, _pattern in _SCALARS.items():
     for _class in (_Reader, _Writer):
         _class.add_implicit_resolver(_TAG + _name, _pattern, None)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from multigraft.core.recipe.yaml_nodes import compose, faults, values, write
@@ -14,6 +14,7 @@ TREES = st.recursive(SCALARS, lambda below: st.lists(below) | st.dictionaries(st
 
 
 @given(TREES)
+@example({"\x85": "one\u2028two\u2029three\ufeff"})
 def test_what_is_written_is_read_back(tree):
     assert values(compose(write(tree), "test")) == tree
 

@@ -50,6 +50,14 @@ DECODER = {
         "num_key_value_heads": 2, "intermediate_size": 24, "max_position_embeddings": 500,
     },
 }  # fmt: skip
+BERT = {
+    "kind": "bert",
+    "weights": "random",
+    "architecture": {
+        "vocab_size": 4000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 24, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+    },
+}  # fmt: skip
 TASKS = {
     "vqa": {"kind": "visual-question-answering", "data": ["none.tar"]},
     "statements": {"kind": "two-image-statements", "data": ["none.tar"]},
@@ -156,7 +164,7 @@ def batch_of():
 @pytest.fixture(scope="session")
 def tiny():
     """The tables above, for tests that choose from them."""
-    return SimpleNamespace(T5=T5, BART=BART, DECODER=DECODER, TASKS=TASKS, SHARING=SHARING)
+    return SimpleNamespace(T5=T5, BART=BART, BERT=BERT, DECODER=DECODER, TASKS=TASKS, SHARING=SHARING)
 
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220)}

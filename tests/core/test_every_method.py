@@ -56,14 +56,6 @@ nor what starts of a weight are generated."""
 KNOWN = ("bottleneck", "compacter", "low-rank", "ia3", "lora", "dora", "prefix", "vl-pet", "channel-scale", "learned")
 NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "bert": 0.1, "sapling": 0.02}
 """Added to what is trained, so that nothing is trivial; the sapling is twelve times as wide."""
-BERT = {
-    "kind": "bert",
-    "weights": "random",
-    "architecture": {
-        "vocab_size": 4000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "intermediate_size": 24, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
-    },
-}  # fmt: skip
 COLOURS = ["a box", *(f"{shade}{colour}" for shade in ("", "dark ") for colour in ("red", "green", "blue"))]
 UNPREDICTED = {
     "vqa": {"objective": {"kind": "classification", "labels": COLOURS}, "evaluator": "classify"},
@@ -153,7 +145,8 @@ class Bench:
         self.registry, self.shards, self.tiny, self.folder = registry, shards, tiny, folder
         self.runs, self.batches, self._parts = {}, {}, {}
         self.trunks = {
-            "t5": tiny.T5, "bart": tiny.BART, "decoder": tiny.DECODER, "bert": BERT, "sapling": {"kind": "sapling"},
+            "t5": tiny.T5, "bart": tiny.BART, "decoder": tiny.DECODER, "bert": tiny.BERT,
+            "sapling": {"kind": "sapling"},
         }  # fmt: skip
 
     def open(self, stack):

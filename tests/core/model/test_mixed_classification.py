@@ -5,14 +5,6 @@ import math
 import pytest
 import torch
 
-BERT = {
-    "kind": "bert",
-    "weights": "random",
-    "architecture": {
-        "vocab_size": 4000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "intermediate_size": 24, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
-    },
-}  # fmt: skip
 LABELS = {
     "vqa": ["a box", "red"],
     "statements": ["true", "false", "unsure"],
@@ -37,7 +29,7 @@ def model(request, tiny, tiny_model):
         }
         for name, labels in LABELS.items()
     }
-    return tiny_model(rules[request.param], BERT, tasks=tasks)
+    return tiny_model(rules[request.param], tiny.BERT, tasks=tasks)
 
 
 def losses_and_gradients(model, batch):

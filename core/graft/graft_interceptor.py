@@ -95,22 +95,15 @@ class GraftInterceptor:
         """An embedding with its overlays and adapters."""
         return self.norm(site, module, ids)
 
-    def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
+    def block(self, site: str, x: Tensor, output: Tensor, residual: Tensor | None = None) -> Tensor:
         """A block's output after its adapters."""
         pieces = self.sites.get(site)
         if pieces is None:
             return output
         self.seen.add(site)
         if len(pieces) == 1 and pieces[0].use is not None:
-            return pieces[0].use.block(x, output, self.mask, self.training)
-        sizes = [piece.stop - piece.start for piece in pieces]
-        apart = zip(pieces, torch.split(x, sizes), torch.split(output, sizes), self._masks(pieces), strict=True)
-        return torch.cat(
-            [
-                piece.use.block(given, came, mask, self.training) if piece.use else came
-                for piece, given, came, mask in apart
-            ]
-        )
+            return pieces[0].use.block(x, output, self.mask, self.training, residual)
+        return torch.cat([self._block_of(piece, x, output, residual) for piece in pieces])
 
     def attention(self, site: str, call: AttentionCall) -> Tensor:
         """Attention with what the grafts put in front of its memory."""
@@ -162,6 +155,13 @@ class GraftInterceptor:
         rows = torch.split(x, [piece.stop - piece.start for piece in pieces])
         masks = self._masks(pieces)
         return torch.cat([run(piece.use, own, mask) for piece, own, mask in zip(pieces, rows, masks, strict=True)])
+
+    def _block_of(self, piece: Piece, x: Tensor, output: Tensor, residual: Tensor | None) -> Tensor:
+        own = slice(piece.start, piece.stop)
+        if piece.use is None:
+            return output[own]
+        mask, stream = (None if each is None else each[own] for each in (self.mask, residual))
+        return piece.use.block(x[own], output[own], mask, self.training, stream)
 
     def _masks(self, pieces: Sequence[Piece]) -> Sequence[Tensor | None]:
         if self.mask is None:

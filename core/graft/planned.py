@@ -78,8 +78,8 @@ class PlannedAdapter:
 
 
 def _of_rows(call: SiteCall, start: int, stop: int, given: Tensor, came: Tensor) -> SiteCall:
-    mask = None if call.mask is None else call.mask[start:stop]
-    return replace(call, input=given, output=came, mask=mask, own=_OwnOfRow(call.own, start))
+    mask, residual = (None if each is None else each[start:stop] for each in (call.mask, call.residual))
+    return replace(call, input=given, output=came, mask=mask, residual=residual, own=_OwnOfRow(call.own, start))
 
 
 class _OwnOfRow:

@@ -55,9 +55,11 @@ class SiteUse:
         call = self._before(SiteCall(self.site, x, x, OwnTensors(module, self.overlay), mask, training))
         return self._after(call, self._overlaid(call.input, module, self._normed))
 
-    def block(self, x: Tensor, output: Tensor, mask: Tensor | None, training: bool) -> Tensor:
+    def block(
+        self, x: Tensor, output: Tensor, mask: Tensor | None, training: bool, residual: Tensor | None = None
+    ) -> Tensor:
         """A block's output after its adapters."""
-        return self._after(SiteCall(self.site, x, output, OwnTensors(None, {}), mask, training), output)
+        return self._after(SiteCall(self.site, x, output, OwnTensors(None, {}), mask, training, residual), output)
 
     def attention(self, call: AttentionCall) -> AttentionCall:
         """The attention with the prefixes in front of its memory."""

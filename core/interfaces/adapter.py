@@ -46,6 +46,14 @@ class SiteCall:
     mask: Tensor | None
     """`(rows, tokens)`, True at real tokens; None where all are."""
     training: bool
+    residual: Tensor | None = None
+    """At blocks, what the output is added to, `(rows, tokens, width)`, where that is not `input`: in front of the norm
+    of a pre-norm trunk."""
+
+    @property
+    def stream(self) -> Tensor:
+        """At blocks, what the output is added to, `(rows, tokens, width)`, in every trunk."""
+        return self.input if self.residual is None else self.residual
 
 
 class Adapter(ABC):

@@ -43,8 +43,9 @@ class Interceptor(Protocol):
         is in no cache."""
         ...
 
-    def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
-        """Let adapters change a block's `output` `(rows, tokens, width)`, given its input `x`."""
+    def block(self, site: str, x: Tensor, output: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Let adapters change a block's `output` `(rows, tokens, width)`, given its input `x` and the `residual` that
+        it is added to, where that is not `x`."""
         ...
 
     def masked(self, mask: Tensor | None) -> Self:

@@ -36,7 +36,7 @@ class NoGraft:
         """Attention to the memory alone."""
         return attend(call)
 
-    def block(self, site: str, x: Tensor, output: Tensor) -> Tensor:
+    def block(self, site: str, x: Tensor, output: Tensor, residual: Tensor | None = None) -> Tensor:
         """The output, unchanged."""
         return output
 

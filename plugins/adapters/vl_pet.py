@@ -19,7 +19,8 @@ from multigraft.plugins.adapters.options import VlPetOptions
 class VlPet(Adapter):
     """`G (h + Up(f(Down(h))))` with `h` what comes out of a block, `f` tanh-GELU.
 
-    The gate `G` reads `x`, what went into the block (in a pre-norm trunk behind its norm), and `y`, what it scales:
+    The gate `G` reads `x`, what the block's result is added to (in a pre-norm trunk in front of the norm), and `y`,
+    what it scales:
 
     - `large`, a number for each token and channel: `sigmoid(Up'(f(Down'(x))))`;
     - `middle-x`, one for each token: `sigmoid(w (x + y) + b)`;
@@ -48,7 +49,7 @@ class VlPet(Adapter):
 
     def after(self, call: SiteCall, parts: Mapping[str, Operand]) -> Tensor:
         """`(rows, tokens, width)` to the same."""
-        x, y = call.input, call.output + _bottleneck(call.output, "", parts)
+        x, y = call.stream, call.output + _bottleneck(call.output, "", parts)
         if self.options.gate == "middle-y":
             return y + scale(y, parts["gate.scale"])
         if self.options.gate == "large":

@@ -68,7 +68,7 @@ class DecoderLayer(Layer):
         new = self._attention.key_values(normed, intercept)
         pair, cache = grown(cache, replace(new, key=rotated(new.key, shared)))
         query = rotated(self._attention.query(normed, intercept), shared)
-        x = x + intercept.block(site, normed, self._attention.mix(query, pair, shared.mask, intercept))
+        x = x + intercept.block(site, normed, self._attention.mix(query, pair, shared.mask, intercept), x)
         return self._feed_forward(x, intercept), cache
 
     def _feed_forward(self, x: Tensor, intercept: Interceptor) -> Tensor:
@@ -76,7 +76,7 @@ class DecoderLayer(Layer):
         normed = intercept.norm(f"{site}.norm", self.block.post_attention_layernorm, x)
         gate, up = (intercept.linear(f"{site}.{name}", self._ways[name], normed) for name in ("gate", "up"))
         output = intercept.linear(f"{site}.down", self._ways["down"], self.block.mlp.act_fn(gate) * up)
-        return x + intercept.block(site, normed, output)
+        return x + intercept.block(site, normed, output, x)
 
 
 class DecoderStack(Stack):

@@ -83,7 +83,7 @@ class T5Layer(Layer):
         return intercept.norm(f"{self.at}.{block}.norm", self.block.layer[place].layer_norm, x)
 
     def _join(self, block: str, x: Tensor, normed: Tensor, output: Tensor, intercept: Interceptor) -> Tensor:
-        output = intercept.block(f"{self.at}.{block}", normed, output)
+        output = intercept.block(f"{self.at}.{block}", normed, output, x)
         return x + dropout(output, self.config.dropout_rate, intercept.training)
 
     def _attention(self, module: Any, block: str) -> Attention:

@@ -70,7 +70,7 @@ class PreNormLayer(Layer):
         for block, run in (("self-attention", self._attention), ("feed-forward", self._feed_forward)):
             site = f"{self._at}.{block}"
             normed = intercept.norm(f"{site}.norm", self._view.norms[block], x)
-            output = intercept.block(site, normed, run(normed, shared.mask, intercept))
+            output = intercept.block(site, normed, run(normed, shared.mask, intercept), x)
             x = x + self._view.scales[block](output)
         return x, cache
 

@@ -21,6 +21,7 @@ from multigraft.plugins.sharing.single import Single
 TASKS = ("vqa", "captions")
 SEGMENTS = (Segment("vqa", 0, 2), Segment("captions", 2, 3))
 QUERY = Site("encoder", 0, "self-attention", "projection", "query", 4, 6, "query")
+BLOCK = Site("encoder", 0, "self-attention", "block", None, 4, 4, "")
 NORM = Site("encoder", 0, "self-attention", "norm", "norm", 4, 4, "norm")
 
 
@@ -38,6 +39,16 @@ class Anew(Adapter):
         return (
             nn.functional.layer_norm(call.input, call.own.weight.shape, call.own.weight, call.own.bias) * parts["scale"]
         )
+
+
+class OfTheStream(Adapter):
+    """What a block's output is added to, times a scale of one."""
+
+    def parts(self, site):
+        return (Part("scale", (1,), ones),)
+
+    def after(self, call, parts):
+        return call.stream * parts["scale"]
 
 
 @pytest.fixture
@@ -96,3 +107,30 @@ def test_gradients_reach_the_bias_through_the_adapter(graft):
     moved(graft).linear(QUERY.name, Projection(module), torch.randn(3, 5, 4)).sum().backward()
     (bias,) = (value for key, value in graft.bank.trained().items() if key.part == "biases.bias")
     assert bias.grad.tolist() == [15.0] * 6
+
+
+@pytest.mark.parametrize("residual", [None, torch.full((3, 2, 4), 7.0)], ids=["post-norm", "pre-norm"])
+def test_an_adapter_sees_what_the_output_of_its_block_is_added_to(residual):
+    x, output = torch.randn(3, 2, 4), torch.zeros(3, 2, 4)
+    made = Graft(TASKS, Bank(0))
+    add_method(made, Method("stream", OfTheStream(), (BLOCK,), PerTask()))
+    scaled = torch.cat([(x if residual is None else residual)[:2] * 2, (x if residual is None else residual)[2:] * 3])
+    torch.testing.assert_close(set_scales(made, 2.0, 3.0).block(BLOCK.name, x, output, residual), scaled)
+
+
+def test_so_it_does_where_the_rows_are_of_several_grafts():
+    x, output, residual = torch.randn(3, 2, 4), torch.zeros(3, 2, 4), torch.randn(3, 2, 4)
+    grafts = {name: Graft(TASKS, Bank(0)) for name in ("plain", "stream")}
+    add_method(grafts["stream"], Method("stream", OfTheStream(), (BLOCK,), PerTask()))
+    set_scales(grafts["stream"], 2.0, 3.0)
+    segments = (Segment("vqa", 0, 1, "plain"), Segment("vqa", 1, 2, "stream"), Segment("captions", 2, 3, "stream"))
+    came = make_interceptor(grafts, segments, training=False).block(BLOCK.name, x, output, residual)
+    torch.testing.assert_close(came, torch.cat([output[:1], residual[1:2] * 2, residual[2:] * 3]))
+
+
+def set_scales(graft, *scales):
+    graft.bank.allocate(torch.device("cpu"))
+    with torch.no_grad():
+        for value, scale in zip(graft.bank.trained().values(), scales, strict=True):
+            value.fill_(scale)
+    return make_interceptor(graft, SEGMENTS, training=False)

@@ -42,7 +42,7 @@ def test_what_comes_out_of_a_block_is_scaled(kind, backbone, small):
     generator = torch.Generator().manual_seed(0)
     x, h = (torch.randn(3, 5, 16, generator=generator, dtype=torch.float64) for _ in range(2))
     mask = torch.arange(5) < torch.tensor([[5], [3], [1]])
-    made = small.intercept(graft).masked(mask).block(NAME, x, h)
+    made = small.intercept(graft).masked(mask).block(NAME, torch.zeros_like(x), h, x)
     for segment in small.segments:
         parts = {name: graft.bank[key] for name, key in attachment.keys[segment.task].items()}
         own = h[segment.rows]

@@ -11,7 +11,7 @@ class Recorder(NoGraft):
     def __init__(self, backbone):
         super().__init__()
         self.model, self.sites = backbone.model, {site.name: site for site in backbone.sites()}
-        self.seen = set()
+        self.seen, self.normed = set(), {}
 
     def linear(self, site, projection, x):
         assert projection.module is self._module(site)
@@ -31,12 +31,14 @@ class Recorder(NoGraft):
 
     def norm(self, site, module, x):
         assert module is self._module(site)
+        self.normed[site] = x
         return super().norm(site, module, x)
 
-    def block(self, site, x, output):
+    def block(self, site, x, output, residual=None):
         self._module(site)
         assert output.shape[-1] == self.sites[site].width_out
-        return super().block(site, x, output)
+        assert residual is self.normed.get(f"{site}.norm")
+        return super().block(site, x, output, residual)
 
     def _module(self, site):
         self.seen.add(site)

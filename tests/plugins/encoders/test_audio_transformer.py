@@ -112,18 +112,20 @@ class Counting(NoGraft):
 
     def __init__(self):
         super().__init__()
-        self.calls = []
+        self.calls, self.normed = [], {}
 
     def linear(self, site, projection, x):
         self.calls.append(site)
         return super().linear(site, projection, x)
 
-    def block(self, site, x, output):
+    def block(self, site, x, output, residual=None):
         self.calls.append(site)
-        return super().block(site, x, output)
+        assert residual is self.normed[f"{site}.norm"]
+        return super().block(site, x, output, residual)
 
     def norm(self, site, module, x):
         self.calls.append(site)
+        self.normed[site] = x
         return super().norm(site, module, x)
 
     def attention(self, site, call):

@@ -37,7 +37,7 @@ def hooks():
 def table(page, head):
     """The rows of the table whose head line starts with `head`, as lists of cells."""
     lines = page.partition(f"\n{head}")[2].splitlines()[2:]
-    rows = lines[: next(number for number, line in enumerate(lines) if not line.startswith("|"))]
+    rows = lines[: next((number for number, line in enumerate(lines) if not line.startswith("|")), len(lines))]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
@@ -131,3 +131,11 @@ def test_constraints_name_a_fitting_version_of_every_requirement():
     for requirement in map(Requirement, wanted):
         if requirement.name != "multigraft":
             assert versions[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_the_tests_that_hold_what_goes_wrong_elsewhere_are_there():
+    rows = table((ROOT / "docs/adapters.md").read_text(), "| what goes wrong elsewhere |")
+    for *_, cell in rows:
+        [(file, name)] = [each.split("::") for each in quoted(cell)]
+        assert f"\ndef {name}(" in (ROOT / "tests/core" / file).read_text(), cell
+    assert len(rows) >= 7

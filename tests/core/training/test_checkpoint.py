@@ -234,6 +234,17 @@ def test_another_trunk_is_told_at_the_command_line(run_folder, command):
     assert len(outcome.stderr.splitlines()) == 1
 
 
+def test_a_mistyped_key_of_a_saved_graft_is_told_at_the_command_line(run_folder, command):
+    """Of an adapter's options, which are in the recipe beside the tensors."""
+    recipe = (run_folder / "recipe.yaml").read_text()
+    assert recipe.count("activation:") == 1
+    (run_folder / "recipe.yaml").write_text(recipe.replace("activation:", "actvation:"))
+    outcome = command("export", run_folder, "--task", "vqa")
+    assert outcome.returncode == 2
+    assert "graft.adapters.0.actvation: unknown key" in outcome.stderr
+    assert "did you mean 'activation'?" in outcome.stderr
+
+
 def test_a_recipe_that_does_not_say_keeps_every_tenth_of_its_steps(train, tmp_path):
     train(tmp_path / "run", "train.steps=20", "train.checkpoint_every=null", "train.batch=4", "eval.split=none")
     assert [path.name for path in sorted((tmp_path / "run/checkpoints").iterdir())] == ["00000018", "00000020"]

@@ -1,7 +1,7 @@
 """Every method that is registered, ours or another distribution's, under every sharing rule that makes sense for it.
 
 A method is an adapter, or a prompt generator that needs no media; it has its default options and sites, and those of
-VARIANTS beside. What anybody registers comes in by itself.
+VARIANTS beside; adapters stand in a visual encoder too. What anybody registers comes in by itself.
 """
 
 import importlib.util
@@ -54,7 +54,7 @@ REFUSED = {
 """Of the methods and rules that are known here: one part cannot be halved, and neither prompts
 nor what starts of a weight are generated."""
 KNOWN = ("bottleneck", "compacter", "low-rank", "ia3", "lora", "dora", "prefix", "vl-pet", "channel-scale", "learned")
-NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "bert": 0.1, "sapling": 0.02}
+NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "bert": 0.1, "vision": 0.1, "sapling": 0.02}
 """Added to what is trained, so that nothing is trivial; the sapling is twelve times as wide."""
 COLOURS = ["a box", *(f"{shade}{colour}" for shade in ("", "dark ") for colour in ("red", "green", "blue"))]
 UNPREDICTED = {
@@ -125,6 +125,12 @@ CASES = [
         for method in METHODS
         if (backbone, method.variant) != ("decoder", "a number a text")
     ),
+    *(
+        pytest.param("vision", method, rule, id=f"in the visual encoder {method.text} {rule}")
+        for method in METHODS
+        if method.kind == "adapters"
+        for rule in ("single", "per-task")
+    ),
     pytest.param("t5", Method("adapters", "bottleneck"), "hypernetwork++", id="t5 bottleneck hypernetwork++"),
     pytest.param("bart", Method("adapters", "compacter"), "hypernetwork++", id="bart compacter hypernetwork++"),
 ]
@@ -148,7 +154,7 @@ class Bench:
         self.runs, self.batches, self._parts = {}, {}, {}
         self.trunks = {
             "t5": tiny.T5, "bart": tiny.BART, "decoder": tiny.DECODER, "bert": tiny.BERT,
-            "sapling": {"kind": "sapling"},
+            "vision": tiny.T5, "sapling": {"kind": "sapling"},
         }  # fmt: skip
 
     def open(self, stack):
@@ -161,6 +167,10 @@ class Bench:
     def recipe(self, backbone, method=None, rule="single"):
         """A recipe with a method under a rule, in which a task never comes."""
         adapters = [{"kind": method.name, **method.options}] if method and method.kind == "adapters" else []
+        encoder = {"kind": "timm", "model": "test_efficientnet", "weights": "random", "size": 64}
+        if backbone == "vision":
+            encoder["model"] = "test_vit"
+            adapters = [{**each, "sites": {**each.get("sites", {}), "stack": ["vision"]}} for each in adapters]
         prompts = [{"kind": "linear", "tokens": 4}]
         if method and not adapters:
             prompts.append({"kind": method.name, "sharing": rule})
@@ -168,7 +178,7 @@ class Bench:
         weights = {"vqa": 1, ABSENT: 0, "captions": 1}
         recipe = {
             "trunk": {
-                "encoder": {"kind": "timm", "model": "test_efficientnet", "weights": "random", "size": 64},
+                "encoder": encoder,
                 "backbone": self.trunks[backbone],
                 "prompt": prompts,
             },

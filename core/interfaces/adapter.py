@@ -81,12 +81,21 @@ class Adapter(ABC):
         """The new output of the site, `(rows, tokens, width_out)`."""
         return call.output
 
+    def delta(self, site: Site, parts: Mapping[str, Tensor]) -> tuple[Tensor, Tensor] | None:
+        """Factors `(width_out, rank)`, `(rank, width_in)` whose product is all that it adds to a projection's weight;
+        None where it does anything else, such as what depends on the weight. `parts` are prepared.
+
+        Deltas of several adapters can be weighted and added up (Ilharco et al. 2023, equation 1).
+        """
+        return None
+
     def merged(
         self, site: Site, weight: Tensor, bias: Tensor | None, parts: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor | None] | None:
         """Weight `(width_out, width_in)` and bias of the projection that acts as it does with this adapter; None where
-        there is no such projection. `parts` are prepared."""
-        return None
+        there is no such projection, and the weight with `delta` where there is one. `parts` are prepared."""
+        factors = self.delta(site, parts)
+        return None if factors is None else (weight + factors[0] @ factors[1], bias)
 
     def unused(self, sites: Sequence[Site]) -> Sequence[str]:
         """Texts of its options that change nothing at these sites, those that it was given. Refused by `check`."""

@@ -1,7 +1,10 @@
-"""Merging: one task's adapters put into the trunk's own projections, and taken out again to the last bit."""
+"""Merging: adapters put into the trunk's own projections, and taken out again to the last bit.
+
+`merge` puts in those of one task, whatever they do to a projection; `merge_sum` the weighted sum of those of many.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,12 +13,11 @@ from torch import Tensor, nn
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import Attachment, Graft
-from multigraft.core.graft.operands import Operands, generate
 from multigraft.core.interfaces.adapter import Adapter
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.projection import Projection, Quantized
+from multigraft.core.model.deltas import WeightedTask, on_projection, prepared_parts, summed, terms_by_site
 from multigraft.core.model.site_weights import projections_of
-from multigraft.core.types.batch import Segment
 
 
 class _Linear(NamedTuple):
@@ -51,41 +53,72 @@ def merge(backbone: Backbone, graft: Graft, task: str) -> Merged:
     """
     if task not in graft.tasks:
         raise MultigraftError(f"the graft has no task {task!r}; it has {', '.join(graft.tasks)}")
-    segments = (Segment(task, 0, 1),)
-    operands = Operands(graft, segments, None, generate(graft, segments))
+    for attachments in graft.sites.values():
+        _refuse_several(attachments)
+    _refuse_overlays(graft)
+    projections, tied = projections_of(backbone), _tied(backbone.model)
+    return _replace(
+        [
+            (attachment.site.name, _merged(attachment, _whole(attachment.site.name, projections, tied), parts))
+            for attachment, parts in prepared_parts(graft, task)
+        ]
+    )
+
+
+@torch.no_grad()
+def merge_sum(backbone: Backbone, sources: Sequence[WeightedTask]) -> Merged:
+    """Add the weighted deltas of tasks, of one graft over the trunk or of several, to its projections: `W + sum of
+    weight * delta`. Nothing is changed where one of them has no delta.
+
+    Prompts and heads stay with the grafts. The trunk is another one until `Merged.restore`.
+
+    Raises:
+        MultigraftError: as `terms_by_site`, or a projection that cannot be written over.
+    """
+    for source in sources:
+        _refuse_overlays(source.graft)
     projections, tied = projections_of(backbone), _tied(backbone.model)
     new = []
-    for site, attachments in graft.sites.items():
-        attachment = _only(attachments)
-        new.append(_merged(attachment, _whole(site, projections, tied), operands))
-    old = tuple(_Linear(each.projection, each.projection.weight.clone(), _copy(each.projection.bias)) for each in new)
-    for each in new:
+    for site, terms in terms_by_site(sources).items():
+        projection = _whole(site, projections, tied)
+        weight = projection.weight.to(_wide(projection.weight.dtype))
+        new.append((site, _Linear(projection, weight + summed(terms, weight.dtype), projection.bias)))
+    return _replace(new)
+
+
+def _replace(new: Sequence[tuple[str, _Linear]]) -> Merged:
+    old = tuple(_Linear(p, p.weight.clone(), _copy(p.bias)) for p in (each.projection for _, each in new))
+    for _, each in new:
         each.projection.replace(each.weight, each.bias)
-    return Merged(tuple(graft.sites), old)
+    return Merged(tuple(site for site, _ in new), old)
 
 
-def _only(attachments: list[Attachment]) -> Attachment:
-    """The attachment of a site, if it can be merged at all."""
-    for each in attachments:
-        where = f"adapter '{each.method}' cannot be merged at {each.site.name}"
+def _refuse_overlays(graft: Graft) -> None:
+    for each in graft.attachments():
         if each.adapter is None:
             raise MultigraftError(f"the {each.method} that were trained at {each.site.name} cannot be merged")
-        if not isinstance(each.adapter, Adapter):
-            raise MultigraftError(f"{where}: a prefix is no part of a projection")
-        if each.site.kind != "projection":
-            raise MultigraftError(f"{where}: it is a {each.site.kind}, and no projection")
+
+
+def _refuse_several(attachments: Sequence[Attachment]) -> None:
+    """Refuse a site with several adapters; one that can be merged at no site is told before."""
+    for each in attachments:
+        if each.adapter is not None:
+            on_projection(each)
     if len(attachments) > 1:
         methods = ", ".join(each.method for each in attachments)
         raise MultigraftError(f"the adapters {methods} at {attachments[0].site.name} cannot be merged together")
-    return attachments[0]
 
 
-def _merged(attachment: Attachment, projection: Projection, operands: Operands) -> _Linear:
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """What weights of a type are added up in."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def _merged(attachment: Attachment, projection: Projection, parts: Mapping[str, Tensor]) -> _Linear:
     site, adapter = attachment.site, attachment.adapter
     assert isinstance(adapter, Adapter)
-    parts = adapter.prepared(site, operands.of(attachment))
-    bias = projection.bias
-    found = adapter.merged(site, projection.weight.float(), None if bias is None else bias.float(), parts)  # type: ignore[arg-type]
+    bias, wide = projection.bias, _wide(projection.weight.dtype)
+    found = adapter.merged(site, projection.weight.to(wide), None if bias is None else bias.to(wide), parts)
     if found is None:
         raise MultigraftError(
             f"adapter '{attachment.method}' cannot be merged at {site.name}: no projection acts as it does"

@@ -74,7 +74,8 @@ def _wrong_at(adapter: Adapter, site: Site) -> Iterator[str]:
     yield from _unused(adapter, call, values, parts)
     if not problems:
         yield from _wrongly_grouped(adapter, call, parts)
-        yield from _wrongly_merged(adapter, call, values)
+        wrong = list(_wrong_delta(adapter, call, values))
+        yield from wrong or _wrongly_merged(adapter, call, values)
 
 
 def _wrong_parts(adapter: Adapter | Prefix, site: Site, parts: list[Part]) -> Iterator[str]:
@@ -167,6 +168,21 @@ def _wrongly_merged(adapter: Adapter, call: SiteCall, values: Mapping[str, Tenso
     merged = adapter.merged(call.site, own.weight, own.bias, adapter.prepared(call.site, values))  # type: ignore[arg-type]
     if merged and not torch.allclose(linear(call.input, *merged), _acted(adapter, call, values), atol=1e-4):
         yield "the projection that `merged` gives does not act as it does"
+
+
+def _wrong_delta(adapter: Adapter, call: SiteCall, values: Mapping[str, Tensor]) -> Iterator[str]:
+    if call.site.kind != "projection":
+        return
+    factors = adapter.delta(call.site, adapter.prepared(call.site, values))  # type: ignore[arg-type]
+    if factors is None:
+        return
+    up, down = factors
+    wanted = (call.site.width_out, up.shape[1]), (up.shape[1], call.site.width_in)
+    if (up.shape, down.shape) != wanted:
+        given = f"{tuple(up.shape)} and {tuple(down.shape)}"
+        yield f"the factors that `delta` gives are {given}, not (width_out, rank) and (rank, width_in)"
+    elif not torch.allclose(linear(call.input, up @ down), _acted(adapter, call, values) - _came_out(call), atol=1e-4):
+        yield "what `delta` gives is not what it adds to the output of a projection"
 
 
 def _call(site: Site) -> SiteCall:

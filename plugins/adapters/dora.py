@@ -36,11 +36,14 @@ class Dora(Lora):
         scaled = ops.scale(torch.add(mapped, ops.low_rank(read, down, up), alpha=self.scale), gain)
         return scaled if bias is None else ops.shift(scaled, bias)
 
+    def delta(self, site: Site, parts: Mapping[str, Tensor]) -> None:
+        """None: the lengths of the rows are set, whatever the weight is."""
+
     def merged(
         self, site: Site, weight: Tensor, bias: Tensor | None, parts: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor | None]:
         """The weight whose rows have the magnitudes as their norms."""
-        moved, _ = super().merged(site, weight, bias, parts)
+        moved = weight + self.scale * parts["up.weight"] @ parts["down.weight"]
         return moved * (parts["magnitude"] / _row_norms(moved))[:, None], bias
 
     @torch.no_grad()

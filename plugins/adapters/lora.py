@@ -36,11 +36,9 @@ class Lora(Adapter):
         read = dropout(call.input, self.options.dropout, call.training)
         return torch.add(call.output, low_rank(read, parts["down.weight"], parts["up.weight"]), alpha=self.scale)
 
-    def merged(
-        self, site: Site, weight: Tensor, bias: Tensor | None, parts: Mapping[str, Tensor]
-    ) -> tuple[Tensor, Tensor | None]:
-        """`W + scale * Up Down`."""
-        return weight + self.scale * parts["up.weight"] @ parts["down.weight"], bias
+    def delta(self, site: Site, parts: Mapping[str, Tensor]) -> tuple[Tensor, Tensor] | None:
+        """`scale * Up` and `Down`."""
+        return self.scale * parts["up.weight"], parts["down.weight"]
 
 
 def build(options: LoraOptions, tasks: tuple[str, ...]) -> Lora:

@@ -19,6 +19,7 @@ from multigraft.core.testing.conformance import DEEPER, check_built, check_compo
 from multigraft.core.training.graft_acts import check_graft_acts
 from multigraft.core.types.initial import normal, zeros
 from multigraft.core.types.part import Part
+from multigraft.plugins.adapters.lora import Lora
 
 REGISTRY = load_registry()
 REGISTERED = [
@@ -121,6 +122,40 @@ class Twice(Scale):
 class Failing(Scale):
     def after(self, call, parts):
         return parts["missing"]
+
+
+class Normed(Lora):
+    """LoRA's parts and delta, and another effect."""
+
+    def after(self, call, parts):
+        return super().after(call, parts) * 1.1
+
+
+class Shrunk(Lora):
+    def merged(self, site, weight, bias, parts):
+        return 0.9 * weight, bias
+
+
+class Turned(Lora):
+    def delta(self, site, parts):
+        return super().delta(site, parts)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "line"),
+    [
+        (Normed, "at a projection: what `delta` gives is not what it adds to the output of a projection"),
+        (Shrunk, "at a projection: the projection that `merged` gives does not act as it does"),
+        (
+            Turned,
+            "at a projection: the factors that `delta` gives are (2, 8) and (12, 2), not (width_out, rank) and "
+            "(rank, width_in)",
+        ),
+    ],
+)
+def test_adapters_whose_delta_is_not_what_they_add(adapter, line):
+    options = REGISTRY.options("adapters", "lora").model_validate({"kind": "lora", "rank": 2})
+    assert line in check_built("adapters", lambda options, tasks: adapter(options), options)
 
 
 @pytest.mark.parametrize(

@@ -93,5 +93,6 @@ def _refuse_other_trunk(saved: Artifact, first: Artifact, count: int) -> None:
         raise MultigraftError(f"{saved.folder} has another trunk than {first.folder}, and they answer over one")
     if (ours.device, ours.train.precision) != (theirs.device, theirs.train.precision):
         raise MultigraftError(f"{saved.folder} is computed in another precision or place than {first.folder}")
-    if ours.graft.train.backbone and count > 1:
-        raise MultigraftError(f"{saved.folder} has trained its backbone in place, and no other graft fits over it")
+    trained = {"backbone": ours.graft.train.backbone, "encoder": bool(ours.graft.train.encoder)}
+    if count > 1 and (moved := " and ".join(name for name, is_trained in trained.items() if is_trained)):
+        raise MultigraftError(f"{saved.folder} has trained its {moved} in place, and no other graft fits over it")

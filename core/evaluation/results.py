@@ -18,7 +18,9 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
 from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines, without
 from multigraft.core.evaluation.scoring import HeldOutLoss, Scorer, ask_all
+from multigraft.core.graft.attach import adopted
 from multigraft.core.interfaces.evaluator import SaidRow
+from multigraft.core.model.trained_trunk import trained_in_place
 from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.splits import splits_of
@@ -174,8 +176,8 @@ def _set_back(run: OpenRun) -> Iterator[None]:
     saved, teacher = bank.snapshot(), bank.teacher
     bank.restart()
     if bank.adopted:
-        fresh = dict(build_trunk(run.recipe, run.registry).backbone.model.named_parameters(prefix="backbone"))
-        bank.restore({key: fresh[key.part] for key in bank.adopted})
+        for name, module in trained_in_place(run.recipe, build_trunk(run.recipe, run.registry)).items():
+            bank.restore(adopted(name, module))
     try:
         if teacher:
             bank.add_teacher()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import nn
@@ -186,10 +185,15 @@ def _attach_module(
     return attached
 
 
-def adopt(graft: Graft, name: Literal["backbone", "encoder"], module: nn.Module) -> None:
+def adopt(graft: Graft, name: str, module: nn.Module) -> None:
     """Train a whole trunk module in place, without a second copy."""
-    for parameter_name, parameter in module.named_parameters():
-        graft.bank.adopt(Key(Owner(SHARED, name), f"{name}.{parameter_name}"), parameter)
+    for key, parameter in adopted(name, module).items():
+        graft.bank.adopt(key, parameter)
+
+
+def adopted(name: str, module: nn.Module) -> dict[Key, nn.Parameter]:
+    """The parameters of a trunk module that is trained in place under a name."""
+    return {Key(Owner(SHARED, name), part): parameter for part, parameter in module.named_parameters(prefix=name)}
 
 
 def _module_key(sharing: Sharing, parts: ModuleParts, task: str, site: Site, part: Part) -> Key:

@@ -91,12 +91,19 @@ class Bank:
         self.entries[key] = Entry(Part(key.part, tuple(parameter.shape), _unused), overlay=True)
         self.adopted[key] = parameter
 
+    def trains(self, module: nn.Module) -> bool:
+        """Whether a module of the trunk is trained in place."""
+        own = {id(parameter) for parameter in self.adopted.values()}
+        return any(id(parameter) in own for parameter in module.parameters())
+
     def allocate(self, device: torch.device) -> None:
         """Give every declared tensor its start value."""
         self.device = device
         for key, entry in self.entries.items():
             if key in self.adopted:
-                self._values[key] = self.adopted[key].requires_grad_(True)
+                parameter = self.adopted[key].requires_grad_(True)
+                parameter.data = parameter.data.contiguous()  # the fused AdamW goes by the order in memory
+                self._values[key] = parameter
             else:
                 value = self.start_value(key).to(device)
                 self._values[key] = nn.Parameter(value) if entry.part.trained else value

@@ -14,7 +14,7 @@ from multigraft.core.interfaces.projection import quantized_modules
 
 @dataclass(frozen=True)
 class ParameterTable:
-    """Counts of numbers. `total` leaves out the encoders; a trunk tensor and its overlay count once."""
+    """Counts of numbers. `total` leaves out the frozen encoders; a trunk tensor and its overlay count once."""
 
     total: int
     total_with_encoder: int
@@ -49,10 +49,18 @@ def count_parameters(bank: Bank, backbone: nn.Module, encoders: Iterable[nn.Modu
         added += 0 if entry.overlay else size
         if entry.part.trained:
             by_owner[key.owner.task_scope] += size
-            by_part["backbone" if key in bank.adopted else key.part] += size
-    total = count(backbone) + added
-    with_encoder = total + sum(map(count, encoders))
-    return ParameterTable(total, with_encoder, sum(by_owner.values()), dict(by_owner), dict(by_part))
+            by_part[key.owner.site_scope if key in bank.adopted else key.part] += size
+    trained, frozen = _encoders(bank, encoders)
+    total = count(backbone) + trained + added
+    return ParameterTable(total, total + frozen, sum(by_owner.values()), dict(by_owner), dict(by_part))
+
+
+def _encoders(bank: Bank, encoders: Iterable[nn.Module]) -> tuple[int, int]:
+    """Numbers of those that are trained in place, and of those that are frozen."""
+    sizes = Counter[bool]()
+    for encoder in encoders:
+        sizes[bank.trains(encoder)] += count(encoder)
+    return sizes[True], sizes[False]
 
 
 def count(module: nn.Module) -> int:

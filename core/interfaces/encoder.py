@@ -1,4 +1,4 @@
-"""Encoder: media to tokens. Frozen; run under `no_grad` unless something in it is trained.
+"""Encoder: media to tokens. Run under `no_grad` unless adapters act in it or `graft.train.encoder` trains it in place.
 
 A component's `build(options) -> Encoder`; its options subclass `EncoderOptions`. It may be built under
 `torch.device("meta")` to count parameters, and must then load no weights. `VisualEncoder` is the contract of the kind
@@ -18,7 +18,10 @@ from multigraft.core.types.transform import Transform
 
 
 class Encoder(nn.Module, ABC):
-    """Encodes the items of one modality, such as clips of sound, to tokens."""
+    """Encodes the items of one modality, such as clips of sound, to tokens.
+
+    It stays in evaluation mode, also where it is trained: no dropout, and batch norms keep their statistics.
+    """
 
     width: int
     """Width of a token."""
@@ -27,7 +30,7 @@ class Encoder(nn.Module, ABC):
     origin: str = ""
     """Where the weights came from, in a recipe's words; a hub's revision as its commit: `hub:NAME@COMMIT`."""
     checkpointing: bool = False
-    """Whether layers that adapters act in are computed again in the backward pass; set by the recipe's model."""
+    """Whether layers that need a gradient are computed again in the backward pass; set by the recipe's model."""
 
     @abstractmethod
     def preparation(self) -> Preparation:
@@ -46,7 +49,8 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Name, hash of the weights, preparation and parameter-free pooling in one short text; keys stored features."""
+        """Name, hash of the weights as loaded, preparation and parameter-free pooling in one short text; keys stored
+        features."""
 
     def layout(self) -> TokenLayout:
         """Which tokens of an item form a grid; none do if it says nothing."""

@@ -31,7 +31,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
     """Plan the graft of a recipe over a trunk, for some or all of its tasks. Its tensors exist after `allocate`."""
     _refuse_sharding(recipe)
     graft = Graft(tuple(tasks or recipe.tasks), Bank(recipe.train.seed))
-    train_trunk(graft, recipe, registry, trunk.backbone)
+    train_trunk(graft, recipe, registry, trunk)
     for number, method in enumerate(_methods(recipe, registry, trunk)):
         with below("graft", "adapters", number):
             add_method(graft, method)
@@ -68,8 +68,14 @@ def _refuse_stored_features(graft: Graft, recipe: Recipe, trunk: Trunk) -> None:
     """Features are stored once, of the plain encoders.
 
     Raises:
-        OptionError: adapters act in an encoder.
+        OptionError: adapters act in an encoder, or one is trained.
     """
+    if recipe.data.features and recipe.graft.train.encoder:
+        raise OptionError(
+            ("data", "features"),
+            "stored features are those of an encoder as it was loaded, and `graft.train.encoder` trains one",
+            "say `features: false`, or leave out `graft.train.encoder`",
+        )
     inside = (site.name for encoder in trunk.encoders.values() for site in encoder.sites())
     if recipe.data.features and any(name in graft.sites for name in inside):
         raise OptionError(

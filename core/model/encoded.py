@@ -5,7 +5,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.model.prompt_rows import RowTokens, arrange, item_bounds, items_of
 from multigraft.core.types.tokens import Tokens
@@ -59,8 +61,22 @@ class EncodedMedia:
         if items.arrays is None:
             raise ValueError("media without arrays or features")
         if not self._intercept.acts_at([site.name for site in encoder.sites()]):
-            trained = any(each.requires_grad for each in encoder.parameters())
-            with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
-                return encoder.encode(items.arrays, items.mask, NoGraft())
+            return _alone(encoder, items.arrays, items)
         bounds = item_bounds(items, self._rows.bounds(self._segments))
         return encoder.encode(items.arrays, items.mask, self._intercept.select(bounds))
+
+
+def _alone(encoder: "Encoder", arrays: Tensor, items: "MediaItems") -> Tokens:
+    """The tokens of an encoder that no adapter acts in; with a gradient where its own tensors are trained.
+
+    Raises:
+        MultigraftError: they are, and the tokens have none.
+    """
+    learns = torch.is_grad_enabled() and any(each.requires_grad for each in encoder.parameters())
+    with torch.set_grad_enabled(learns):
+        tokens = encoder.encode(arrays, items.mask, NoGraft())
+    if learns and not tokens.states.requires_grad:
+        raise MultigraftError(
+            f"the {items.modality} encoder gives tokens without gradient, so `graft.train.encoder` cannot train it"
+        )
+    return tokens

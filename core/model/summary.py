@@ -11,6 +11,7 @@ from multigraft.core.graft.listing import SiteRow, site_rows
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.projection import quantized_modules
 from multigraft.core.model.build import build_model, count
+from multigraft.core.model.model import Model
 from multigraft.core.model.trunk import Trunk, build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import largest_batch
@@ -63,15 +64,21 @@ def summarize_model(recipe: Recipe, registry: Registry, trunk: Trunk | None = No
     model = build_model(recipe, registry, trunk)
     table = count(model)
     sites, owners = site_rows(model.graft), _owner_rows(model.graft.bank)
-    memory = _memory(recipe, trunk, table, {row.stack for row in sites}, model.most_images)
+    memory = _memory(recipe, trunk, table, {row.stack for row in sites} | _learning(model), model.most_images)
     trained = {key.text: entry.part.shape for key, entry in model.graft.bank.entries.items() if entry.part.trained}
     return ModelSummary(table, sites, owners, memory, model.most_prompt_tokens, model.most_images, trained)
+
+
+def _learning(model: Model) -> set[str]:
+    """Stacks of encoders that are trained in place."""
+    whole = [encoder for encoder in model.encoders.values() if model.graft.bank.trains(encoder)]
+    return {site.stack for encoder in whole for site in encoder.sites()}
 
 
 def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:
     groups: dict[tuple[str, str], list[tuple[int, ...]]] = {}
     for key, entry in bank.entries.items():
-        part = key.part.split(".")[0] if key in bank.adopted else key.part
+        part = key.owner.site_scope if key in bank.adopted else key.part
         groups.setdefault((part, key.owner.task_scope), []).append(entry.part.shape)
     return tuple(
         OwnerRow(part, owner, tuple(sorted(set(shapes)))[:4], len(shapes), sum(map(prod, shapes)))
@@ -96,8 +103,8 @@ def _spared(backbone: Backbone) -> int:
 def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: Mapping[str, int]) -> int:
     """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1).
 
-    An encoder keeps its own where its stack is among those `grafted`; `images` says how many items of its modality a
-    row has, one if nothing.
+    An encoder keeps its own where its stack is among those `grafted`, in which adapters act or all is trained; those of
+    one without stacks are not known. `images` says how many items of its modality a row has, one if nothing.
     """
     text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
     prompts = sum(encoder.tokens for encoder in trunk.encoders.values())

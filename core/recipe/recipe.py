@@ -88,7 +88,7 @@ class Trunk(Section):
 
 
 class TrainedTrunk(Section):
-    """Which trunk tensors are trained, as overlays: the trunk itself is never written to."""
+    """Which trunk tensors are trained: norms and biases as overlays, a whole backbone or encoder in place."""
 
     norms: bool | SiteSelector = False
     """Gains and shifts of the backbone's normalisations: all with `true`, else of the stacks, layers, blocks named."""
@@ -96,6 +96,8 @@ class TrainedTrunk(Section):
     """Biases of the backbone's projections and shifts of its normalisations: all with `true`, else of those named."""
     backbone: bool = False
     """The whole backbone, moved in place and saved whole."""
+    encoder: bool | Annotated[list[str], Field(min_length=1)] = False
+    """Whole encoders, moved in place and saved whole: all with `true`, else those of the modalities named."""
     sharing: Annotated[Options, Registered("sharing")] = as_written({"kind": "single"})
     """Which tasks share the norms and biases; `graft.sharing` is the adapters' alone."""
 

@@ -62,7 +62,7 @@ class AudioTransformer(Encoder):
         return Tokens(states, real)
 
     def train(self, mode: bool = True) -> "AudioTransformer":
-        """Stays in evaluation mode: it is frozen."""
+        """Stays in evaluation mode, also where it is trained."""
         return super().train(False)
 
     def fingerprint(self) -> str:

@@ -69,7 +69,8 @@ class Trunk(nn.Module, ABC):
 class FrozenEncoder(VisualEncoder):
     """Normalises uint8 pictures, runs a trunk that gives a `Grid`, pools, and lays the cells out as tokens.
 
-    Where adapters act inside, the trunk's blocks are run one by one; else the trunk runs as its library wrote it.
+    Where adapters act inside, or layers are computed again in the backward pass, the trunk's blocks are run one by one;
+    else the trunk runs as its library wrote it.
 
     Args:
         name: what the trunk computes, apart from its weights; goes into the fingerprint.
@@ -108,7 +109,7 @@ class FrozenEncoder(VisualEncoder):
         return torch.cat([grid.prefix, tokens], 1) if self.class_token else tokens
 
     def train(self, mode: bool = True) -> "FrozenEncoder":
-        """Stays in evaluation mode: it is frozen."""
+        """Stays in evaluation mode: no dropout, and batch norms keep their statistics, also where it is trained."""
         return super().train(False)
 
     def fingerprint(self) -> str:
@@ -128,7 +129,8 @@ class FrozenEncoder(VisualEncoder):
 
     def _grid(self, pixels: Tensor, intercept: Interceptor) -> Grid:
         x = pixels.to(self.scale.dtype, memory_format=torch.channels_last) * self.scale + self.shift
-        if self.stack is not None and intercept.acts_at(self._names):
+        again = self.checkpointing and torch.is_grad_enabled()
+        if self.stack is not None and (again or intercept.acts_at(self._names)):
             grid = self.trunk.grid(self.stack.run(x, intercept, self.checkpointing))
         else:
             grid = self.trunk(x)

@@ -103,3 +103,29 @@ def predict(
     question = Question(task, text, tuple(map(Path, media)), tuple(choices))
     with Predictor.load(folder, registry) as predictor:
         return predictor.answer([question])[0]
+
+
+def merge(
+    sources: Sequence[tuple[Path | str, str, float]],
+    folder: Path | str,
+    rest_from: tuple[Path | str, str] | None = None,
+    registry: Registry | None = None,
+) -> dict[str, Any]:
+    """Write a graft whose adapters add the weighted sum of what those of some tasks add; what its `merge.json` holds.
+
+    Args:
+        sources: folder of a run or of an exported graft, task, and weight: any finite number; 0 adds nothing and lets
+            the new graft do that task too.
+        folder: a new one, which can be evaluated, asked and merged like an exported graft.
+        rest_from: folder and task of the source whose prompts, heads and norms are taken where they differ.
+
+    Raises:
+        MultigraftError: an adapter that does anything else than to add a matrix to a projection's weight, sources over
+            different trunks, or prompts, heads or norms that differ.
+    """
+    from multigraft.core.training.merge_saved import merge_saved
+    from multigraft.core.training.merge_sources import MergeSource
+
+    named = [MergeSource(Path(run), task, weight) for run, task, weight in sources]
+    rest = None if rest_from is None else (Path(rest_from[0]), rest_from[1])
+    return merge_saved(named, Path(folder), rest, registry or default_registry())

@@ -48,6 +48,7 @@ from .core.interfaces.sharing import PartGenerator as PartGenerator
 from .core.interfaces.sharing import Sharing as Sharing
 from .core.interfaces.task import Task as Task
 from .core.library import evaluate as evaluate
+from .core.library import merge as merge
 from .core.library import predict as predict
 from .core.library import train as train
 from .core.locking import next_writer as next_writer

@@ -13,6 +13,7 @@ VERBS = (
     Command(("predict",), f"{_CLI}.predict:predict", "Answer one question about your own pictures or video"),
     Command(("report",), f"{_CLI}.report:report", "Write a run's page of scores, curves and sample predictions"),
     Command(("export",), f"{_CLI}.export:export", "Take one task out of a run, to use alone"),
+    Command(("merge",), f"{_CLI}.merge:merge", "Add up adapters of several tasks or runs, with weights"),
     Command(("data", "inspect"), f"{_CLI}.data_inspect:inspect", "Show what is in a shard"),
     Command(("plugins", "list"), f"{_CLI}.plugins_list:list_plugins", "List the plugins and what became of them"),
     Command(("plugins", "show"), f"{_CLI}.plugins_show:show_plugin", "Show a plugin's components and their options"),

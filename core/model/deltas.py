@@ -46,8 +46,11 @@ class Term(NamedTuple):
     """`(rank, width_in)`."""
 
 
-def terms_by_site(sources: Sequence[WeightedTask]) -> dict[str, list[Term]]:
+def terms_by_site(sources: Sequence[WeightedTask], dtype: torch.dtype | None = None) -> dict[str, list[Term]]:
     """What the adapters of all sources add at each site; a source without adapters at a site adds nothing there.
+
+    Args:
+        dtype: what stored parts are cast to before anything is made of them; their own if left out.
 
     Raises:
         MultigraftError: a task that its graft does not have, a weight that is no finite number, or an adapter whose
@@ -56,7 +59,7 @@ def terms_by_site(sources: Sequence[WeightedTask]) -> dict[str, list[Term]]:
     found: dict[str, list[Term]] = {}
     for source in sources:
         check_weighted(source)
-        for attachment, parts in prepared_parts(source.graft, source.task, f" of {source.called}"):
+        for attachment, parts in prepared_parts(source.graft, source.task, f" of {source.called}", dtype):
             found.setdefault(attachment.site.name, []).append(_term(source, attachment, parts))
     return found
 
@@ -85,17 +88,20 @@ def check_weighted(source: WeightedTask) -> None:
         raise MultigraftError(f"the weight of {source.called} is {source.weight}; give a finite number")
 
 
-def prepared_parts(graft: Graft, task: str, whose: str = "") -> list[tuple[Attachment, Mapping[str, Tensor]]]:
+def prepared_parts(
+    graft: Graft, task: str, whose: str = "", dtype: torch.dtype | None = None
+) -> list[tuple[Attachment, Mapping[str, Tensor]]]:
     """Each adapter of a task with the parts that it is given, in the order of sites.
 
     Args:
         whose: what errors put behind an adapter's name.
+        dtype: what stored parts are cast to; their own if left out.
 
     Raises:
         MultigraftError: one that stands on no projection.
     """
     segments = (Segment(task, 0, 1),)
-    operands = Operands(graft, segments, None, generate(graft, segments))
+    operands = Operands(graft, segments, dtype, generate(graft, segments))
     found = []
     for attachment in graft.attachments():
         if attachment.adapter is not None:

@@ -101,9 +101,7 @@ class Bank:
         self.device = device
         for key, entry in self.entries.items():
             if key in self.adopted:
-                parameter = self.adopted[key].requires_grad_(True)
-                parameter.data = parameter.data.contiguous()  # the fused AdamW goes by the order in memory
-                self._values[key] = parameter
+                self._values[key] = _to_train(self.adopted[key])
             else:
                 value = self.start_value(key).to(device)
                 self._values[key] = nn.Parameter(value) if entry.part.trained else value
@@ -200,6 +198,14 @@ def hash_tensors(tensors: Iterable[Tensor]) -> str:
     for tensor in tensors:
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _to_train(parameter: nn.Parameter) -> nn.Parameter:
+    """The parameter, its numbers laid out row by row: the fused AdamW goes by the order in memory, and a gradient that
+    was summed over processes, or a moment that was saved, comes in this one."""
+    parameter.requires_grad_(True)
+    parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
+    return parameter
 
 
 def _unused(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

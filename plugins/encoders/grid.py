@@ -128,7 +128,7 @@ class FrozenEncoder(VisualEncoder):
         return self.stack.sites() if self.stack is not None else ()
 
     def _grid(self, pixels: Tensor, intercept: Interceptor) -> Grid:
-        x = pixels.to(self.scale.dtype, memory_format=torch.channels_last) * self.scale + self.shift
+        x = pixels.to(self.scale.dtype, memory_format=self._order()) * self.scale + self.shift
         again = self.checkpointing and torch.is_grad_enabled()
         if self.stack is not None and (again or intercept.acts_at(self._names)):
             grid = self.trunk.grid(self.stack.run(x, intercept, self.checkpointing))
@@ -136,6 +136,12 @@ class FrozenEncoder(VisualEncoder):
             grid = self.trunk(x)
         cells = grid.cells if self.pool is None else adaptive_avg_pool2d(grid.cells, self.pool)
         return Grid(grid.prefix if self.class_token else grid.prefix[:, :0], cells)
+
+    def _order(self) -> torch.memory_format:
+        """Channels last is faster, and not safe while convolutions learn: on a CPU, torch 2.14's gradient of a 1 x 1
+        convolution of stride 2 over up to 4 channels, as in RepVGG's stem, writes outside of its memory."""
+        learns = torch.is_grad_enabled() and any(each.requires_grad for each in self.parameters())
+        return torch.contiguous_format if learns else torch.channels_last
 
     def _shape(self) -> tuple[TokenLayout, int]:
         size = self.transform.size

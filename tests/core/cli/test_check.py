@@ -121,6 +121,24 @@ def test_a_rule_for_norms_where_the_whole_backbone_is_trained(check):
     assert text == "it is for `norms` and `biases`; the whole backbone is shared by all tasks"
 
 
+@pytest.mark.parametrize(
+    ("overrides", "path", "message", "hint"),
+    [
+        (["graft.train.encoder=true", "data.features=true"], "data.features",
+         "stored features are those of an encoder as it was loaded, and `graft.train.encoder` trains one",
+         "say `features: false`"),
+        (["graft.train.encoder=[visul]"], "graft.train.encoder.0", "this trunk has no encoder of the modality 'visul'",
+         "did you mean 'visual'?"),
+        (["graft.train={encoder: true, sharing: per-task}"], "graft.train.sharing",
+         "it is for `norms` and `biases`; neither is trained", "leave it out"),
+    ],
+)  # fmt: skip
+def test_an_encoder_that_cannot_be_trained_so(check, overrides, path, message, hint):
+    ((place, text, near),) = said(check(*overrides))
+    assert (place, text) == (path, message)
+    assert near.startswith(hint)
+
+
 def test_inputs_that_ia3_scales_by_default_need_not_be_among_its_sites(check):
     assert check("graft={adapters: [{kind: ia3, sites: {inner: [key]}}]}") == []
 

@@ -120,6 +120,26 @@ def test_a_trunk_that_is_trained_in_place_and_its_teacher_are_kept_apart(opened,
             assert_close(states, alone[values])
 
 
+def test_an_encoder_that_is_trained_in_place_and_its_teacher_are_kept_apart(opened):
+    model, batch = opened(tasks(QUEUE), "graft.train.encoder=true")
+    for key, value in model.graft.bank.teacher.items():
+        if key in model.graft.bank.adopted and value.dim() == 4:
+            value.mul_(3.0)
+    views = [View(), View(values="teacher")]
+    needs = {segment.task: [Need("media", view) for view in views] for segment in batch.segments}
+
+    def read(order):
+        outputs = evaluator_outputs(model, model.passes(batch, False, needs), batch.segments[0])
+        return {view.values: outputs.view(view).media().states for view in order}
+
+    alone = read(views[:1]) | read(views[1:])
+    assert (alone["student"] - alone["teacher"]).abs().max() > 0.5
+    assert [alone[values].requires_grad for values in ("student", "teacher")] == [True, False]
+    for order in (views, views[::-1]):
+        for values, states in read(order).items():
+            assert_close(states, alone[values])
+
+
 def test_another_task_is_not_handed_out(opened):
     model, batch = opened(tasks("{kind: contrastive, width: 8}"))
     first, second = batch.segments

@@ -52,6 +52,7 @@ CASES = {
     "bart-one-layer": (*BART, "graft.adapters=[{kind: bottleneck, width: 4, sites: {layer: [1]}}]", "graft.train={}"),
     "bart-mixed": (*BART, *MIXED),
     "decoder": (*DECODER, *RARE),
+    "t5-encoder": (*T5, *RARE, "graft.train.encoder=true"),
 }
 SHARD = "train.shard=true"
 

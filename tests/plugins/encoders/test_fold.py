@@ -1,4 +1,6 @@
-"""Folding batch norms changes speed, not values."""
+"""Folding batch norms changes speed, not values, and gradients by the chain rule alone."""
+
+from copy import deepcopy
 
 import pytest
 import timm
@@ -58,3 +60,23 @@ def test_a_norm_is_left_alone_where_folding_would_change_something(model: type[n
     before = plain(pictures)
     assert fold_batch_norms(plain) == 0
     assert torch.equal(plain(pictures), before)
+
+
+def test_gradients_of_folded_weights_are_those_of_the_plain_ones_by_the_chain_rule():
+    """W' = s W and b' = beta - s mean, where s = gamma / sqrt(variance + eps)."""
+    plain = with_lively_statistics(timm.create_model("resnet18")).double()
+    folded = deepcopy(plain)
+    assert fold_batch_norms(folded) == 20
+    pictures = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    for model in (plain, folded):
+        model.requires_grad_(True)(pictures).square().mean().backward()
+    pairs = [(f"layer{n}.{k}.conv{c}", f"layer{n}.{k}.bn{c}") for n in range(1, 5) for k in (0, 1) for c in (1, 2)]
+    pairs += [("conv1", "bn1"), *((f"layer{n}.0.downsample.0", f"layer{n}.0.downsample.1") for n in range(2, 5))]
+    for convolution, norm in pairs:
+        own, bn = plain.get_submodule(convolution), plain.get_submodule(norm)
+        weight, bias = (each.grad for each in folded.get_submodule(convolution).parameters())
+        scale = bn.weight / (bn.running_var + bn.eps).sqrt()
+        gain = (weight * own.weight).sum((1, 2, 3)) - bias * bn.running_mean
+        torch.testing.assert_close(own.weight.grad, weight * scale[:, None, None, None])
+        torch.testing.assert_close(bn.bias.grad, bias)
+        torch.testing.assert_close(bn.weight.grad, gain * scale / bn.weight)

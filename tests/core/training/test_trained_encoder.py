@@ -123,7 +123,9 @@ def test_a_graft_of_another_encoder_is_refused(exported, registry, tmp_path):
     recipe = tmp_path / "other" / "recipe.yaml"
     assert "size: 64" in recipe.read_text()
     recipe.write_text(recipe.read_text().replace("size: 64", "size: 96"))
-    with pytest.raises(GraftError, match=r"this graft belongs to another trunk\. Its encoder was timm:test_efficientnet"):
+    with pytest.raises(
+        GraftError, match=r"this graft belongs to another trunk\. Its encoder was timm:test_efficientnet"
+    ):
         Predictor.load(tmp_path / "other", registry)
 
 

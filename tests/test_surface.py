@@ -41,7 +41,8 @@ GROUPS = {
     "ShardWriter read_manifest missing_data MANIFEST write_text write_json write_folder writing "
     "written_whole next_writer memory_at_most hash_tensors seeded",
     "The library":
-    "load_recipe Recipe train evaluate predict Predictor Question Reply load_registry Registry open_artifact Artifact",
+    "load_recipe Recipe train evaluate predict merge Predictor Question Reply load_registry Registry open_artifact "
+    "Artifact",
 }  # fmt: skip
 
 CONSTANTS = {

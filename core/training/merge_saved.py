@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from multigraft.core.atomic import write_folder, write_json, writing
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.graft.saving import save_graft
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.deltas import Term, stacked, terms_by_site
@@ -45,31 +45,47 @@ def merge_saved(
     if to.exists():
         raise MultigraftError(f"{to} is there already; name a new folder")
     opened = open_sources(sources, registry)
-    rest = _named(opened, rest_from)
-    trunk = build_trunk((rest or opened[0]).saved.recipe, registry)
+    first = _named(opened, rest_from) or opened[0]
+    trunk = build_trunk(first.saved.recipe, registry)
     filled = fill_sources(opened, trunk, registry)
-    terms = _terms(filled)
+    rest, terms = _named(filled, rest_from), _terms(filled)
     adapters = merged_adapters({site: _rank(own) for site, own in terms.items()}, trunk)
-    recipe = merged_recipe(filled, _named(filled, rest_from), adapters, registry)
-    model = build_model(recipe, registry, trunk)
-    allocate(model, torch.device("cpu"))
-    _fill_adapters(model.graft, terms)
-    taken = take_rest(model.graft, filled, _named(filled, rest_from))
+    recipe = merged_recipe(filled, rest, adapters, registry)
+    graft = _planned(recipe, registry, trunk)
+    _fill_adapters(graft, terms)
     report = {
-        "sources": [{"folder": str(s.folder), "task": s.task, "weight": s.weight} for s in sources],
+        "sources": [{"folder": str(each.folder), "task": each.task, "weight": each.weight} for each in sources],
+        "rest_from": rest and rest.name,
         "adapters": [each.facts() for each in adapters],
-        **taken.facts(),
+        **take_rest(graft, filled, rest).facts(),
     }
-    facts = _facts(filled, recipe, trunk, registry)
+    _write(to, graft, recipe, _facts(filled, recipe, trunk, registry), report)
+    return report
 
+
+def _planned(recipe: "Recipe", registry: "Registry", trunk: "Trunk") -> "Graft":
+    """The graft of the merged recipe, at its start.
+
+    Raises:
+        MultigraftError: something in the recipe does not go with the tasks that were named.
+    """
+    try:
+        model = build_model(recipe, registry, trunk)
+    except OptionError as error:
+        told = f"the merged graft would have no valid recipe: {'.'.join(map(str, error.location))}: {error}"
+        raise MultigraftError(f"{told}. Where other tasks are missing, name them too, with a weight of 0") from None
+    allocate(model, torch.device("cpu"))
+    return model.graft
+
+
+def _write(to: Path, graft: "Graft", recipe: "Recipe", facts: Mapping[str, Any], report: Mapping[str, Any]) -> None:
     def fill(folder: Path) -> None:
-        save_graft(folder / "graft", model.graft.bank, facts)
+        save_graft(folder / "graft", graft.bank, facts)
         (folder / "recipe.yaml").write_text(dump_recipe(recipe))
         write_json(folder / "merge.json", report)
 
     with writing(to):
         write_folder(to, fill)
-    return report
 
 
 def merge_lines(report: Mapping[str, Any]) -> list[str]:

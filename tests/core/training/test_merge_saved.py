@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import multigraft
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.loaded import load_all
 from multigraft.core.graft.saving import GraftError, save_graft
@@ -18,8 +19,6 @@ from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.recipe.plugin_use import KEY, plugins_in_use
 from multigraft.core.recipe.writing import dump_recipe
-from multigraft.core.training.merge_saved import merge_saved
-from multigraft.core.training.merge_sources import MergeSource
 
 LORA = "graft.adapters=[{kind: lora, rank: 3, alpha: 5, sites: {inner: [query, up]}}]"
 STABLE = "graft.adapters=[{kind: lora, rank: 4, alpha: 7, scaling: sqrt-rank, sites: {inner: [query, value]}}]"
@@ -63,10 +62,16 @@ def merged(registry, tmp_path):
     """Merge (folder, task, weight), into a folder of its own."""
 
     def make(*sources, rest_from=None, name="merged"):
-        report = merge_saved([MergeSource(*each) for each in sources], tmp_path / name, rest_from, registry)
+        report = multigraft.merge(sources, tmp_path / name, rest_from, registry)
         return SimpleNamespace(folder=tmp_path / name, report=report)
 
     return make
+
+
+@pytest.fixture
+def one(saved):
+    """A graft with a LoRA for each task."""
+    return saved("per-task", LORA, "graft.sharing=per-task")
 
 
 def tensors(folder, scope="shared"):
@@ -80,8 +85,7 @@ def delta(folder, scope, site, scale, method="lora"):
     return scale * up @ down
 
 
-def test_ranks_are_stacked_and_weights_scalings_and_signs_folded_into_one_factor(saved, merged):
-    one = saved("per-task", LORA, "graft.sharing=per-task")
+def test_ranks_are_stacked_and_weights_scalings_and_signs_folded_into_one_factor(one, saved, merged):
     other = saved("stable", STABLE, "graft.sharing=single", seed=2)
     made = merged((one, "vqa", 0.7), (one, "captions", -1.5), (other, "vqa", -0.3))
     parts = [(one, "task-vqa", 0.7 * 5 / 3), (one, "task-captions", -1.5 * 5 / 3), (other, "shared", -0.3 * 7 / 2)]
@@ -143,8 +147,8 @@ def test_weight_one_alone_is_the_source_and_zero_lets_it_do_another_task(saved, 
     assert model.losses(batch_of(model, samples[-2:]), False).keys() == {"videos"}
 
 
-def test_a_merged_graft_can_be_merged_again(saved, merged):
-    one, other = saved("per-task", LORA, "graft.sharing=per-task"), saved("stable", STABLE, seed=2)
+def test_a_merged_graft_can_be_merged_again(one, saved, merged):
+    other = saved("stable", STABLE, seed=2)
     first = merged((one, "vqa", 0.5), (other, "vqa", 1.0), name="first").folder
     again = merged((first, "vqa", -2.0), (one, "captions", 3.0), name="again")
     method = next(each["name"] for each in again.report["adapters"] if QUERY in each["sites"])
@@ -160,8 +164,8 @@ def test_a_merged_graft_can_be_merged_again(saved, merged):
 # What is no adapter's
 
 
-def test_prompts_that_differ_are_taken_from_the_source_that_is_named(saved, merged):
-    one, other = saved("per-task", LORA, "graft.sharing=per-task"), saved("moved", STABLE, seed=2, rest=5)
+def test_prompts_that_differ_are_taken_from_the_source_that_is_named(one, saved, merged):
+    other = saved("moved", STABLE, seed=2, rest=5)
     sources = (one, "vqa", 0.5), (other, "captions", 0.5)
     told = rf"shared/prompt/prompt\.\S+ is not the same in {one}:vqa and {other}:captions, and no sum is made of it"
     with pytest.raises(MultigraftError, match=told):
@@ -180,8 +184,8 @@ HEADS = (
 )
 
 
-def test_the_head_of_a_task_is_that_of_its_source(saved, merged):
-    one, other = saved("per-task", LORA, "graft.sharing=per-task"), saved("heads", LORA, *HEADS, seed=2)
+def test_the_head_of_a_task_is_that_of_its_source(one, saved, merged):
+    other = saved("heads", LORA, *HEADS, seed=2)
     made = merged((one, "vqa", 0.5), (other, "statements", 0.5))
     assert {name: len(values) for name, values in tensors(made.folder, "task-statements").items()} != {}
     for name, value in tensors(other, "task-statements").items():
@@ -199,8 +203,7 @@ def test_two_heads_of_one_task_differ_until_one_is_named(saved, merged):
     assert all(torch.equal(value, theirs[name]) for name, value in tensors(made.folder, "task-statements").items())
 
 
-def test_trained_norms_are_no_delta_and_those_without_a_place_are_told(saved, merged):
-    one = saved("per-task", LORA, "graft.sharing=per-task")
+def test_trained_norms_are_no_delta_and_those_without_a_place_are_told(one, saved, merged):
     normed = saved("normed", LORA, "graft.train={norms: true}", seed=2)
     sources = (one, "vqa", 0.5), (normed, "vqa", 0.5)
     with pytest.raises(MultigraftError, match=rf"`graft\.train` of {one}:vqa and {normed}:vqa differ; name the source"):
@@ -226,7 +229,7 @@ def test_trained_norms_are_no_delta_and_those_without_a_place_are_told(saved, me
         ("prefix", r"adapter 'prefix' of \S+:vqa cannot be merged at \S+: a prefix is no part"),
     ],
 )
-def test_a_method_whose_effect_is_no_sum(adapter, reason, saved, merged, tmp_path):
+def test_a_method_whose_effect_is_no_sum(one, adapter, reason, saved, merged, tmp_path):
     one, bad = (
         saved("per-task", LORA, "graft.sharing=per-task"),
         saved(adapter, f"graft.adapters=[{{kind: {adapter}}}]"),
@@ -236,27 +239,43 @@ def test_a_method_whose_effect_is_no_sum(adapter, reason, saved, merged, tmp_pat
     assert not (tmp_path / "merged").exists()
 
 
-def test_another_trunk(saved, merged):
+def test_another_trunk(one, saved, merged):
     other = saved("deeper", LORA, "trunk.backbone.architecture.num_layers=3")
-    one = saved("per-task", LORA, "graft.sharing=per-task")
     with pytest.raises(GraftError, match=rf"{other}/graft: this graft belongs to another trunk\. Its backbone was"):
         merged((one, "vqa", 0.5), (other, "vqa", 0.5))
 
 
 @pytest.mark.parametrize("weight", [math.nan, math.inf, -math.inf])
-def test_a_weight_that_is_no_finite_number(weight, saved, merged):
-    one = saved("per-task", LORA, "graft.sharing=per-task")
+def test_a_weight_that_is_no_finite_number(one, weight, saved, merged):
     with pytest.raises(MultigraftError, match=rf"the weight of {one}:vqa is {weight}; give a finite number"):
         merged((one, "vqa", weight))
 
 
-def test_a_weight_that_is_too_large_for_the_stored_numbers(saved, merged):
+def test_a_weight_that_is_too_large_for_the_stored_numbers(one, saved, merged):
     with pytest.raises(MultigraftError, match="the weights are so large that the sum at encoder"):
-        merged((saved("per-task", LORA, "graft.sharing=per-task"), "vqa", 1e60))
+        merged((one, "vqa", 1e60))
 
 
-def test_sources_that_are_none(saved, merged, tmp_path):
-    one = saved("per-task", LORA, "graft.sharing=per-task")
+def test_paths_are_right_from_two_roots(one, saved, merged, shards):
+    other = saved("elsewhere", STABLE, "data.root=/elsewhere", seed=2)
+    made = load_recipe(merged((one, "vqa", 0.5), (other, "videos", 0.5)).folder / "recipe.yaml")
+    assert made.tasks["vqa"].data["train"] == [f"{shards}/pictures-train-*.tar"]
+    assert made.tasks["videos"].data["train"] == ["/elsewhere/videos-train-*.tar"]
+
+
+def test_groups_of_tasks_of_which_some_are_not_named(saved, merged):
+    groups = "trunk.prompt.sharing={kind: groups, groups: {a: [vqa, captions], b: [statements, videos]}}"
+    own = saved("groups", LORA, groups)
+    told = r"trunk\.prompt\.0\.sharing\.\S+: .*no task is named 'statements'.*weight of 0"
+    with pytest.raises(MultigraftError, match=told):
+        merged((own, "vqa", 0.5), (own, "captions", 0.5))
+    made = merged((own, "vqa", 0.5), *((own, task, 0) for task in ("captions", "statements", "videos")))
+    kept = tensors(own, "group-b")
+    assert kept
+    assert all(torch.equal(tensors(made.folder, "group-b")[name], value) for name, value in kept.items())
+
+
+def test_sources_that_are_none(one, saved, merged, tmp_path):
     whole = saved("whole", "graft.adapters=[]", "graft.train={backbone: true}")
     for sources, rest_from, reason in (
         ([], None, "name at least one task of a run and its weight"),
@@ -270,14 +289,13 @@ def test_sources_that_are_none(saved, merged, tmp_path):
             merged(*sources, rest_from=rest_from)
 
 
-def test_a_folder_that_is_there_already(saved, merged, tmp_path):
+def test_a_folder_that_is_there_already(one, saved, merged, tmp_path):
     (tmp_path / "merged").mkdir()
     with pytest.raises(MultigraftError, match="is there already; name a new folder"):
-        merged((saved("per-task", LORA, "graft.sharing=per-task"), "vqa", 0.5))
+        merged((one, "vqa", 0.5))
 
 
-def test_tasks_of_one_name_that_are_not_the_same(saved, merged):
-    one = saved("per-task", LORA, "graft.sharing=per-task")
+def test_tasks_of_one_name_that_are_not_the_same(one, saved, merged):
     other = saved("prefixed", LORA, "tasks.vqa.prefix='answer:'", seed=2)
     with pytest.raises(MultigraftError, match=rf"`tasks\.vqa` of {one}:vqa and {other}:vqa differ; name the source"):
         merged((one, "vqa", 0.5), (other, "vqa", 0.5))

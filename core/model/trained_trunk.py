@@ -37,8 +37,17 @@ def train_trunk(graft: "Graft", recipe: "Recipe", registry: "Registry", trunk: "
     """
     for name, module in trained_in_place(recipe, trunk).items():
         adopt(graft, name, module)
-    if not recipe.graft.train.backbone:
+    if recipe.graft.train.backbone:
+        _refuse_beside_the_whole(recipe)
+    else:
         _add_overlays(graft, recipe, registry, trunk.backbone)
+
+
+def _refuse_beside_the_whole(recipe: "Recipe") -> None:
+    for key in _TENSORS:
+        if getattr(recipe.graft.train, key) is not False:
+            message = f"`backbone: true` trains all of the backbone, its {key} too"
+            raise OptionError(("graft", "train", key), message, "leave it out")
 
 
 def trained_in_place(recipe: "Recipe", trunk: "Trunk") -> dict[str, "nn.Module"]:

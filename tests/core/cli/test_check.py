@@ -115,6 +115,13 @@ def test_a_name_that_fits_nothing_in_trunk_or_shards(check, override, path, mess
     assert near.startswith(hint)
 
 
+@pytest.mark.parametrize("key", ["norms", "biases"])
+def test_norms_or_biases_where_the_whole_backbone_is_trained(key, check):
+    ((place, text, near),) = said(check(f"graft={{adapters: [], train: {{backbone: true, {key}: true}}}}"))
+    assert (place, near) == (f"graft.train.{key}", "leave it out")
+    assert text == f"`backbone: true` trains all of the backbone, its {key} too"
+
+
 def test_a_rule_for_norms_where_the_whole_backbone_is_trained(check):
     ((place, text, near),) = said(check("graft={adapters: [], train: {backbone: true, sharing: per-task}}"))
     assert (place, near) == ("graft.train.sharing", "leave it out")

@@ -69,7 +69,7 @@ def register_prompt_generators() -> Iterable[Component]:
 
 @hookimpl
 def register_adapters() -> Iterable[Component]:
-    """Bottlenecks, low-rank updates, scales and prefixes."""
+    """Bottlenecks, low-rank updates, scales, prefixes and side networks."""
     return _components(
         "adapters",
         {
@@ -81,6 +81,7 @@ def register_adapters() -> Iterable[Component]:
             "ia3": ("Ia3Options", "ia3:build"),
             "vl-pet": ("VlPetOptions", "vl_pet:build"),
             "prefix": ("PrefixOptions", "prefix:build"),
+            "ladder": ("LadderOptions", "ladder:build"),
         },
     )
 

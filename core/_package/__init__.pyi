@@ -46,6 +46,7 @@ from .core.interfaces.run import Run as Run
 from .core.interfaces.sampler import Sampler as Sampler
 from .core.interfaces.sharing import PartGenerator as PartGenerator
 from .core.interfaces.sharing import Sharing as Sharing
+from .core.interfaces.side_network import SideNetwork as SideNetwork
 from .core.interfaces.task import Task as Task
 from .core.library import evaluate as evaluate
 from .core.library import merge as merge

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -13,10 +14,14 @@ from multigraft.core.graft.scope import widened
 from multigraft.core.graft.weight_starts import WeightOf, asked, bound, no_weight, refuse_generated
 from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.interfaces.sharing import PartGenerator, Sharing
+from multigraft.core.interfaces.side_network import SideNetwork
 from multigraft.core.types.initial import copy_of
 from multigraft.core.types.owner import SHARED, Owner
 from multigraft.core.types.part import Initial, Part, Scope
 from multigraft.core.types.site import Site
+
+if TYPE_CHECKING:
+    from multigraft.core.graft.side import SideOfStack
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Method:
     """An adapter variant of a recipe: its name in the graft, where it stands and who shares it."""
 
     name: str
-    adapter: Adapter | Prefix | None
+    adapter: Adapter | Prefix | SideNetwork | None
     """None where the site's own tensors are trained."""
     sites: tuple[Site, ...]
     sharing: Sharing
@@ -32,6 +37,8 @@ class Method:
     """Wider scopes of its parts, by patterns of their names."""
     weight_of: WeightOf = no_weight
     """Where parts that start of a site's weight find it."""
+    sides: "Mapping[Site, SideOfStack]" = field(default_factory=dict)
+    """What a side network has at its sites."""
 
     def parts(self, site: Site) -> tuple[Part, ...]:
         """What it declares at a site, with the scopes widened.
@@ -39,7 +46,10 @@ class Method:
         Raises:
             OptionError: a scope is narrower than the adapter's own.
         """
-        return tuple(widened(part, self.scope) for part in self.adapter.parts(site)) if self.adapter else ()
+        declaring = self.sides.get(site) or self.adapter
+        if declaring is None or isinstance(declaring, SideNetwork):
+            return ()
+        return tuple(widened(part, self.scope) for part in declaring.parts(site))
 
 
 def add_method(graft: Graft, method: Method) -> None:
@@ -51,6 +61,9 @@ def add_method(graft: Graft, method: Method) -> None:
     if not method.sites:
         raise MultigraftError(f"adapter '{method.name}': its `sites` match nothing in this trunk")
     declared = {site: method.parts(site) for site in method.sites}
+    if method.sides:
+        _add_side_network(graft, method, declared)
+        return
     for parts in declared.values():
         _refuse(f"adapter '{method.name}'", method.sharing, parts)
     generators = _generators(method, declared)
@@ -61,6 +74,14 @@ def add_method(graft: Graft, method: Method) -> None:
         _attach(graft, method, site, parts, generated)
     for stack, generator in generators.items():
         _add_hypernetwork(graft, method, stack, generator)
+
+
+def _add_side_network(graft: Graft, method: Method, declared: Mapping[Site, Sequence[Part]]) -> None:
+    """One rule shares all that a side network has, so it is asked once, for the parts of all sites."""
+    every = {part.name: part for parts in declared.values() for part in parts}
+    _refuse_rule(f"adapter '{method.name}'", method.sites[0], list(every.values()), method.sharing)
+    for site, parts in declared.items():
+        _attach(graft, method, site, parts, ())
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,9 @@ def _attach(graft: Graft, method: Method, site: Site, parts: Sequence[Part], gen
         task: {part.name: graft.bank.declare(own[part.name], part, overlay=method.adapter is None) for part in stored}
         for task, own in keys.items()
     }
-    attachment = Attachment(method.name, site, method.adapter, tuple(parts), keys, slots, tuple(generated))
+    acting = method.sides.get(site) or method.adapter
+    assert not isinstance(acting, SideNetwork)
+    attachment = Attachment(method.name, site, acting, tuple(parts), keys, slots, tuple(generated))
     graft.sites.setdefault(site.name, []).append(attachment)
 
 

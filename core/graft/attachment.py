@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from torch import Tensor, nn
 
@@ -13,6 +13,9 @@ from multigraft.core.types.batch import Segment
 from multigraft.core.types.part import Part
 from multigraft.core.types.site import Site
 
+if TYPE_CHECKING:
+    from multigraft.core.graft.side import SideOfStack
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -22,7 +25,7 @@ class Attachment:
 
     method: str
     site: Site
-    adapter: Adapter | Prefix | None
+    adapter: "Adapter | Prefix | SideOfStack | None"
     parts: tuple[Part, ...]
     keys: Mapping[str, Mapping[str, Key]]
     """Stored parts of each task: task -> part name -> key."""

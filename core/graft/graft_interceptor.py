@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.projection import Projection
+from multigraft.core.interfaces.side_network import SideRows
 from multigraft.core.ops.attention import attend, attend_with_probabilities
 from multigraft.core.types.batch import Segment
+from multigraft.core.types.site import SIDE
 from multigraft.core.types.tokens import AttentionCall, KeyValues
 
 if TYPE_CHECKING:
@@ -116,6 +119,19 @@ class GraftInterceptor:
         rows = pieces[-1].stop
         apart = [(piece.use, _call_of_rows(call, piece, rows)) for piece in pieces]
         return self._attend(site, *(use.attention(own) if use else own for use, own in apart))
+
+    def beside(self, stack: str) -> Sequence[SideRows]:
+        """The side networks of the grafts beside a stack, for each stretch of rows with one owner."""
+        found: list[SideRows] = []
+        for piece in self.sites.get(f"{stack}.{SIDE}") or ():
+            if piece.use is not None and piece.use.side is not None:
+                self.seen.update(site.name for site in piece.use.side.side.sites)
+                found += piece.use.side.rows(piece.start, piece.stop)
+        return found
+
+    def plain(self) -> NoGraft:
+        """Nothing at any site."""
+        return NoGraft(self.training)
 
     def masked(self, mask: Tensor | None) -> Self:
         """For layers that run over tokens of which these are real."""

@@ -9,6 +9,7 @@ from multigraft.core.graft.attachment import Attachment, Graft
 from multigraft.core.graft.graft_interceptor import GraftInterceptor, Piece
 from multigraft.core.graft.operands import Operands, generate
 from multigraft.core.graft.planned import PlannedAdapter, PlannedPrefix
+from multigraft.core.graft.side import PlannedSide, SideOfStack
 from multigraft.core.graft.site_use import SiteUse
 from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.types.batch import Segment
@@ -35,7 +36,7 @@ def make_interceptor(
         if segment.graft in own and before and before.graft != segment.graft:
             raise ValueError(f"rows of the graft {segment.graft!r} do not stand together")
         own.setdefault(segment.graft, []).append(segment)
-    uses = {name: dict(_uses(named[name], rows)) for name, rows in own.items()}
+    uses = {name: dict(_uses(named[name], rows, name)) for name, rows in own.items()}
     sites = {
         site: tuple(Piece(rows[0].start, rows[-1].stop, uses[name].get(site)) for name, rows in own.items())
         for site in dict.fromkeys(site for sites in uses.values() for site in sites)
@@ -43,9 +44,12 @@ def make_interceptor(
     return GraftInterceptor(sites, tuple(segments), training, set(), probe, {})
 
 
-def _uses(graft: Graft, segments: Sequence[Segment]) -> Iterator[tuple[str, SiteUse]]:
+def _uses(graft: Graft, segments: Sequence[Segment], name: str) -> Iterator[tuple[str, SiteUse]]:
     operands = Operands(graft, segments, _computed(graft), generate(graft, segments))
+    yield from _sides(graft, operands, name)
     for site, attachments in graft.sites.items():
+        if isinstance(attachments[0].adapter, SideOfStack):
+            continue
         yield site, _use(attachments, operands, segments[-1].stop - segments[0].start)
 
 
@@ -58,6 +62,24 @@ def _use(attachments: Sequence[Attachment], operands: Operands, rows: int) -> Si
         elif isinstance(each.adapter, Prefix):
             prefixes.append(PlannedPrefix.of(each.adapter, each.site, operands.of(each), rows))
     return SiteUse(attachments[0].site, overlay, tuple(adapters), tuple(prefixes))
+
+
+def _sides(graft: Graft, operands: Operands, name: str) -> Iterator[tuple[str, SiteUse]]:
+    """The side networks of a graft, each at the site of what is around all of its layers."""
+    own: dict[str, list[Attachment]] = {}
+    for each in graft.attachments():
+        if isinstance(each.adapter, SideOfStack):
+            own.setdefault(each.site.stack, []).append(each)
+    for attachments in own.values():
+        side = attachments[0].adapter
+        assert isinstance(side, SideOfStack)
+        parts = {
+            (each.site.layer, part): operand
+            for each in attachments
+            for part, operand in operands.of(each, cast=False).items()
+        }
+        site = side.sites[0]
+        yield site.name, SiteUse(site, {}, (), (), PlannedSide(side, name, parts))
 
 
 def _computed(graft: Graft) -> torch.dtype | None:

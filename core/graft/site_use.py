@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from multigraft.core.graft.planned import PlannedAdapter, PlannedPrefix
+from multigraft.core.graft.side import PlannedSide
 from multigraft.core.interfaces.adapter import SiteCall
 from multigraft.core.interfaces.projection import Projection
 from multigraft.core.ops.grouping import by_owner, rebound
@@ -44,6 +45,8 @@ class SiteUse:
     overlay: Mapping[str, Operand]
     adapters: tuple[PlannedAdapter, ...]
     prefixes: tuple[PlannedPrefix, ...]
+    side: PlannedSide | None = None
+    """What runs beside the stack, at the site that stands for it."""
 
     def linear(self, projection: Projection, x: Tensor, mask: Tensor | None, training: bool) -> Tensor:
         """A projection with its overlays and adapters."""
@@ -74,6 +77,7 @@ class SiteUse:
             {name: rebound(operand, places) for name, operand in self.overlay.items()},
             tuple(adapter.rebound(places) for adapter in self.adapters),
             tuple(prefix.rebound(places) for prefix in self.prefixes),
+            self.side and self.side.rebound(places),
         )
 
     def _before(self, call: SiteCall) -> SiteCall:

@@ -11,8 +11,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.interceptor import Interceptor
-from multigraft.core.interfaces.stack import Stack
+from multigraft.core.interfaces.stack import NarrowStack, Stack
 from multigraft.core.types.arranged import Arranged
 from multigraft.core.types.site import Site
 from multigraft.core.types.vocabulary import Vocabulary
@@ -101,6 +102,14 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """Hidden states `(..., width)` to logits `(..., vocabulary)`."""
+
+    def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
+        """A stack with so many layers as those of one of its own, narrower: what a side network is made of.
+
+        Raises:
+            MultigraftError: it has no such layers; a backbone that says nothing has none.
+        """
+        raise MultigraftError("this backbone gives no narrow layers for a side network")
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from multigraft.core.interfaces.projection import Projection
+    from multigraft.core.interfaces.side_network import SideRows
     from multigraft.core.types.tokens import AttentionCall
 
 
@@ -46,6 +47,14 @@ class Interceptor(Protocol):
     def block(self, site: str, x: Tensor, output: Tensor, residual: Tensor | None = None) -> Tensor:
         """Let adapters change a block's `output` `(rows, tokens, width)`, given its input `x` and the `residual` that
         it is added to, where that is not `x`."""
+        ...
+
+    def beside(self, stack: str) -> "Sequence[SideRows]":
+        """The networks that run beside a stack of the backbone, by rows, which rise."""
+        ...
+
+    def plain(self) -> "Interceptor":
+        """Nothing at any site, in training or not as this one: for what runs beside the trunk."""
         ...
 
     def masked(self, mask: Tensor | None) -> Self:

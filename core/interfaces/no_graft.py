@@ -1,13 +1,16 @@
 """NoGraft: the interceptor of a trunk at whose sites nothing acts."""
 
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from torch import Tensor, nn
 
 from multigraft.core.interfaces.projection import Projection
 from multigraft.core.ops.attention import attend
 from multigraft.core.types.tokens import AttentionCall
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.side_network import SideRows
 
 
 class NoGraft:
@@ -39,6 +42,14 @@ class NoGraft:
     def block(self, site: str, x: Tensor, output: Tensor, residual: Tensor | None = None) -> Tensor:
         """The output, unchanged."""
         return output
+
+    def beside(self, stack: str) -> "Sequence[SideRows]":
+        """Nothing runs beside it."""
+        return ()
+
+    def plain(self) -> Self:
+        """Itself."""
+        return self
 
     def masked(self, mask: Tensor | None) -> Self:
         """Itself: nothing acts at its sites."""

@@ -5,8 +5,8 @@ biases are worked out for a stretch of layers that run over the same tokens, and
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from multigraft.core.interfaces.interceptor import Interceptor
+    from multigraft.core.types.part import Initial
     from multigraft.core.types.tokens import KeyValues, Tokens
 
 
@@ -64,6 +65,8 @@ class StackCache:
     seen: tuple[Seen | None, ...]
     marked: bool = False
     """Whether an insert has marked the tokens that it holds."""
+    beside: "Mapping[str, StackCache]" = field(default_factory=dict)
+    """Of the networks that run beside the stack, by the name of their graft."""
 
     @classmethod
     def empty(cls, layers: int) -> "StackCache":
@@ -77,11 +80,13 @@ class StackCache:
 
     def select(self, rows: Tensor) -> "StackCache":
         """With the tokens so far of the given rows, which read the same memory as those they replace."""
-        return StackCache(tuple(layer.select(rows) for layer in self.layers), self._seen(rows), self.marked)
+        beside = {name: cache.select(rows) for name, cache in self.beside.items()}
+        return StackCache(tuple(layer.select(rows) for layer in self.layers), self._seen(rows), self.marked, beside)
 
     def narrow(self, rows: Tensor) -> "StackCache":
         """Of the given rows alone."""
-        return StackCache(tuple(layer.narrow(rows) for layer in self.layers), self._seen(rows), self.marked)
+        beside = {name: cache.narrow(rows) for name, cache in self.beside.items()}
+        return StackCache(tuple(layer.narrow(rows) for layer in self.layers), self._seen(rows), self.marked, beside)
 
     def _seen(self, rows: Tensor) -> tuple[Seen | None, ...]:
         kept = {id(seen): seen and seen.select(rows) for seen in self.seen}
@@ -165,6 +170,16 @@ class Stack(nn.Module, ABC):
     def finish(self, x: Tensor, intercept: "Interceptor") -> Tensor:
         """What is done behind the last layer."""
         return x
+
+
+@dataclass(frozen=True)
+class NarrowStack:
+    """A narrow copy of some layers of a stack."""
+
+    stack: Stack
+    """With parameters on the meta device, and none that neither its layers nor its `shared` and `finish` read."""
+    initial: "Callable[[str, Tensor], Initial]"
+    """The start value of a parameter, by its name in the stack and what has its shape."""
 
 
 def joined(tokens: "Tokens", inserted: "Tokens", front: bool) -> "Tokens":

@@ -12,7 +12,8 @@ from multigraft.core.model.encoded import EncodedMedia
 from multigraft.core.model.pairing import PairedMedia, paired
 from multigraft.core.model.prompting import PlacedPrompt, Prompts
 from multigraft.core.trunk.narrowed import narrowed
-from multigraft.core.trunk.passes import Passes, Run, Texts, runs_for
+from multigraft.core.trunk.passes import Passes, Texts
+from multigraft.core.trunk.runs import Run, runs_for
 from multigraft.core.types.batch import Batch, Segment
 from multigraft.core.types.need import Need, View
 from multigraft.core.types.row import TARGET

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from multigraft.core.model.tied import tied
-from multigraft.core.trunk.passes import idle_run, runs_for
+from multigraft.core.trunk.runs import idle_run, runs_for
 from multigraft.core.types.need import View
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ from multigraft.core.graft.attach import Method
 from multigraft.core.graft.scope import unknown_patterns, widened
 from multigraft.core.graft.select import select
 from multigraft.core.interfaces.adapter import Adapter, Prefix
+from multigraft.core.interfaces.side_network import SideNetwork
+from multigraft.core.model.side_methods import declared_beside, sides_of
 from multigraft.core.recipe.method_names import method_name
 from multigraft.core.suggest import did_you_mean
 
@@ -15,9 +17,10 @@ if TYPE_CHECKING:
     from multigraft.core.interfaces.sharing import Sharing
     from multigraft.core.model.trunk import Trunk
     from multigraft.core.options.base import Options
-    from multigraft.core.options.options import SiteSelector
+    from multigraft.core.options.options import AdapterOptions, SiteSelector
     from multigraft.core.recipe.recipe import Recipe
     from multigraft.core.registry.registry import Registry
+    from multigraft.core.types.part import Part
     from multigraft.core.types.site import Site
 
 
@@ -30,10 +33,14 @@ def build_method(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number:
     options = recipe.graft.adapters[number]
     for error in method_errors(recipe, registry, trunk, number):
         raise error
-    adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
+    adapter: Adapter | Prefix | SideNetwork = registry.build("adapters", options, tasks=tuple(recipe.tasks))
     own = ("graft", "adapters", number, "sharing")
     with below(*(own if options.sharing else ("graft", "sharing"))):
         sharing = sharing_rule(registry, options.sharing or recipe.graft.sharing, recipe)
+    if isinstance(adapter, SideNetwork):
+        with below("graft", "adapters", number):
+            sides = sides_of(adapter, trunk.backbone)
+        return Method(method_name(options), adapter, tuple(sides), sharing, options.scope, sides=sides)
     chosen = tuple(select(_candidates(trunk, adapter, options.sites), wanted_fields(options.sites)))
     return Method(method_name(options), adapter, chosen, sharing, options.scope)
 
@@ -44,9 +51,12 @@ def method_errors(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number
     place = "graft", "adapters", number
     try:
         with below(*place):
-            adapter: Adapter | Prefix = registry.build("adapters", options, tasks=tuple(recipe.tasks))
+            adapter: Adapter | Prefix | SideNetwork = registry.build("adapters", options, tasks=tuple(recipe.tasks))
     except OptionError as error:
         yield error
+        return
+    if isinstance(adapter, SideNetwork):
+        yield from _side_errors(options, adapter, trunk, place)
         return
     candidates = _candidates(trunk, adapter, options.sites)
     for location, message, hint in unmatched(candidates, options.sites, "sites"):
@@ -61,6 +71,27 @@ def method_errors(recipe: "Recipe", registry: "Registry", trunk: "Trunk", number
     except OptionError as error:
         yield error
         return
+    yield from _unknown_scopes(options, declared, place)
+
+
+def _side_errors(
+    options: "AdapterOptions", network: SideNetwork, trunk: "Trunk", place: tuple[str | int, ...]
+) -> Iterator[OptionError]:
+    """What is wrong with a side network, which stands beside every stack."""
+    for field in wanted_fields(options.sites):
+        yield OptionError((*place, "sites", field), "a side network stands beside all stacks", "leave it out")
+    try:
+        with below(*place):
+            declared = declared_beside(network, trunk.backbone, options.scope)
+    except OptionError as error:
+        yield error
+        return
+    yield from _unknown_scopes(options, declared, place)
+
+
+def _unknown_scopes(
+    options: "AdapterOptions", declared: "Sequence[Part]", place: tuple[str | int, ...]
+) -> Iterator[OptionError]:
     for unknown in unknown_patterns(options.scope, [part.name for part in declared]) if declared else ():
         yield OptionError((*place, *unknown.location), unknown.message, unknown.hint)
 

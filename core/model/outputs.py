@@ -13,7 +13,7 @@ from torch.func import functional_call
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model.media_states import media_states, media_summary
 from multigraft.core.trunk import decoding as decode
-from multigraft.core.trunk.passes import Run, runs_for
+from multigraft.core.trunk.runs import Run, runs_for
 from multigraft.core.types.need import View
 from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.row_choice import RowChoice
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from multigraft.core.model.batch_passes import BatchPasses
     from multigraft.core.model.prompt_rows import RowTokens
     from multigraft.core.options.options import Decoding
-    from multigraft.core.trunk.continuation import Continuation
-    from multigraft.core.trunk.passes import Passes
+    from multigraft.core.trunk.passes import Continuation, Passes
     from multigraft.core.types.batch import Segment
 
 

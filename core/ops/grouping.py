@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 from torch import Tensor
 
 from multigraft.core.types.grouped import Grouped, Operand
+
+K = TypeVar("K")
 
 
 def aligned(operands: Sequence[Operand]) -> tuple[list[tuple[Tensor, ...]], tuple[int, ...]]:
@@ -40,8 +43,8 @@ def map(function: Callable[..., Tensor], *operands: Operand) -> Operand:  # noqa
 
 
 def by_owner(
-    parts: Mapping[str, Operand], others: Sequence[Operand] = ()
-) -> list[tuple[int, int, dict[str, Tensor]]] | None:
+    parts: Mapping[K, Operand], others: Sequence[Operand] = ()
+) -> list[tuple[int, int, dict[K, Tensor]]] | None:
     """Stretches of rows that share the owners of all parts and `others`: first row, last row, the parts' tensors.
 
     None where all rows do.

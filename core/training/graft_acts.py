@@ -9,7 +9,7 @@ from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.model.model import Model
-from multigraft.core.trunk.passes import runs_for
+from multigraft.core.trunk.runs import runs_for
 from multigraft.core.trunk.sharding import whole_layers
 from multigraft.core.types.batch import Batch
 from multigraft.core.types.need import View

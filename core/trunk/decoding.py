@@ -16,7 +16,7 @@ from multigraft.core.options.options import Decoding
 from multigraft.core.types.batch import IGNORED
 
 if TYPE_CHECKING:
-    from multigraft.core.trunk.continuation import Continuation
+    from multigraft.core.trunk.passes import Continuation
 
 
 @torch.no_grad()

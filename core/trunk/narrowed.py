@@ -27,7 +27,8 @@ def narrowed(output: "StackOutput", rows: "RowChoice") -> "StackOutput":
 def _cache(cache: StackCache, rows: "RowChoice") -> StackCache:
     seen = {id(each): each and _seen(each, rows) for each in cache.seen}
     layers = tuple(LayerCache(_key_values(each.own, rows), _key_values(each.cross, rows)) for each in cache.layers)
-    return StackCache(layers, tuple(seen[id(each)] for each in cache.seen), cache.marked)
+    beside = {name: _cache(own, rows) for name, own in cache.beside.items()}
+    return StackCache(layers, tuple(seen[id(each)] for each in cache.seen), cache.marked, beside)
 
 
 def _key_values(given: KeyValues | None, rows: "RowChoice") -> KeyValues | None:

@@ -1,27 +1,25 @@
 """The passes of a batch through a backbone: each stack runs once, when its states are first asked for."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.stack import Insert, Stack, StackCache
-from multigraft.core.trunk.continuation import Continuation
-from multigraft.core.trunk.run_stack import At, StackOutput, of_columns, run_stack
+from multigraft.core.trunk.run_beside import run_beside
+from multigraft.core.trunk.run_stack import At, StackOutput, of_columns
+from multigraft.core.types.batch import IGNORED
 from multigraft.core.types.tokens import Tokens
 
 if TYPE_CHECKING:
     from multigraft.core.interfaces.backbone import Backbone
     from multigraft.core.interfaces.interceptor import Interceptor
+    from multigraft.core.trunk.runs import Run
     from multigraft.core.types.arranged import Arranged
-
-Run = tuple[str, Literal["whole", "beginning", "rest"]]
-"""A run of a stack: of all that it reads, or of what is read before the first target is decoded and then the rest."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,56 @@ class Texts:
     """`(rows, text tokens)`, True at real tokens."""
     targets: Tensor
     """`(rows, target tokens)`, `IGNORED` at padding."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Rows whose next token is to be decoded."""
+
+    backbone: "Backbone"
+    hidden: Tensor
+    """`(rows, width)`: states that predict the next token."""
+    cache: StackCache
+    position: Tensor
+    """`(rows or 1, 1)`: the next token's place in the text."""
+    memory: Tokens | None
+    """What cross-attention reads, one row for all beams or candidates of a row."""
+
+    def extend(self, ids: Tensor, intercept: "Interceptor") -> tuple[Tensor, "Continuation"]:
+        """Read further tokens `(rows, tokens)`: their states `(rows, tokens, width)`, and where it stands then."""
+        stack = self.backbone.stacks[str(self.backbone.predicts)]
+        count = ids.shape[1]
+        positions = self.position + self.position.new_tensor(range(count))[None]
+        embedded = Tokens(stack.embed(ids, positions, intercept), None, positions)
+        output = run_beside(stack, embedded, intercept, memory=self.memory, cache=self.cache)
+        assert output.cache is not None
+        return output.states, replace(
+            self, hidden=output.states[:, -1], cache=output.cache, position=self.position + count
+        )
+
+    def predicting(self, targets: Tensor, intercept: "Interceptor") -> Tensor:
+        """States that predict targets `(rows, tokens)`, `IGNORED` at padding: `(rows, tokens, width)`."""
+        states = self.hidden[:, None]
+        if targets.shape[1] == 1:
+            return states
+        read = targets[:, :-1].masked_fill(targets[:, :-1] == IGNORED, self.backbone.pad)
+        return torch.cat([states, self.extend(read, intercept)[0]], 1)
+
+    def logits(self, intercept: "Interceptor") -> Tensor:
+        """Of the next token, `(rows, vocabulary)`."""
+        return self.backbone.output(self.hidden[:, None], intercept)[:, 0]
+
+    def select(self, rows: Tensor) -> "Continuation":
+        """The given rows, which read the same memory as those whose places they take: beams, candidates."""
+        return replace(
+            self, hidden=self.hidden[rows], cache=self.cache.select(rows), position=_of_rows(self.position, rows)
+        )
+
+    def narrow(self, rows: Tensor) -> "Continuation":
+        """The given rows alone, with what they read."""
+        memory = self.memory and _narrowed(self.memory, rows)
+        position = _of_rows(self.position, rows)
+        return replace(self, hidden=self.hidden[rows], cache=self.cache.narrow(rows), position=position, memory=memory)
 
 
 class Passes:
@@ -119,7 +167,7 @@ class Passes:
         assert output.cache is not None
         return Continuation(self.backbone, _first_hidden(output, places), output.cache, last + 1, self._memory(name))
 
-    def make(self, run: Run) -> Tensor:
+    def make(self, run: "Run") -> Tensor:
         """Make a run now; its last states, `(rows, tokens, width)`."""
         name, part = run
         return self._continued if part == "rest" else self.output(name, part == "beginning").tokens.states
@@ -162,7 +210,7 @@ class Passes:
         memory = self._memory(name)
         given = (self._begun if beginning else self._whole).inputs[name]
         states = stack.embed(given.ids, given.positions, self.intercept.masked(given.mask))
-        return run_stack(
+        return run_beside(
             stack,
             Tokens(states, given.mask, given.positions),
             self.intercept,
@@ -173,46 +221,6 @@ class Passes:
             cache=StackCache.empty(len(stack.layers)) if beginning else None,
             checkpoint=self._checkpoint,
         )
-
-
-def runs_for(backbone: "Backbone", reads: Collection[str], split: bool) -> tuple[Run, ...]:
-    """The runs that needs take, each behind those whose states it reads; none where nothing of the backbone is read.
-
-    Args:
-        reads: `Need.what`.
-        split: whether targets are read as a continuation of the beginning.
-    """
-    if not set(reads) - {"media", "pairs"}:
-        return ()
-    parts: set[str] = set()
-    if "targets" in reads:
-        parts |= {"beginning", "rest"} if split else {"whole"}
-    if "states" in reads:
-        parts.add("beginning" if split else "whole")
-    if "beginning" in reads or ("summary" in reads and backbone.summary == "begin"):
-        parts.add("beginning")
-    runs: list[Run] = []
-    for name in backbone.stacks:
-        if name != backbone.predicts:
-            runs.append((name, "whole"))
-            continue
-        runs += [(name, part) for part in ("beginning", "rest", "whole") if part in parts]
-    return tuple(runs)
-
-
-def idle_run(backbone: "Backbone", run: Run) -> Tensor:
-    """The layers of a run over a padding token, with nothing of a batch or a graft: `(1, 1, width)`."""
-    ids = torch.full((1, 1), backbone.pad, device=backbone.word_table().device)
-    given, plain = backbone.arrange(ids, torch.ones_like(ids, dtype=torch.bool), None).inputs, NoGraft()
-
-    def embedded(name: str) -> Tokens:
-        own = given[name]
-        states = backbone.stacks[name].embed(own.ids, own.positions, plain)
-        return Tokens(states, own.mask, own.positions)
-
-    stack = backbone.stacks[run[0]]
-    memory = None if stack.memory is None else embedded(stack.memory)
-    return run_stack(stack, embedded(stack.name), plain, memory=memory).tokens.states
 
 
 def _at(states: Tensor, places: Tensor) -> Tensor:
@@ -234,3 +242,13 @@ def _first_hidden(output: StackOutput, places: Tensor) -> Tensor:
     counted = torch.arange(1, behind.shape[1] + 1, device=behind.device)
     last = (mask[:, output.own.stop :] * counted).amax(1, keepdim=True)
     return torch.where(last > 0, _at(behind, (last - 1).clamp(min=0))[:, 0], hidden)
+
+
+def _narrowed(memory: Tokens, rows: Tensor) -> Tokens:
+    mask = None if memory.mask is None else memory.mask[rows]
+    beside = {name: _narrowed(own, rows) for name, own in memory.beside.items()}
+    return replace(memory, states=memory.states[rows], mask=mask, beside=beside)
+
+
+def _of_rows(position: Tensor, rows: Tensor) -> Tensor:
+    return position[rows] if position.shape[0] > 1 else position

@@ -1,6 +1,6 @@
 """Runs the layers of a stack: once for all families, in training, scoring and decoding."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -35,7 +35,7 @@ class StackOutput:
     """Which of these are the stack's own tokens."""
     cache: StackCache | None = None
     taps: Mapping[At, Tokens] = field(default_factory=dict)
-    """States that enter the layers asked for."""
+    """States that enter the layers asked for, and those that come out of the last, by the number of layers."""
 
     @property
     def states(self) -> Tensor:
@@ -54,6 +54,7 @@ def run_stack(
     taps: Collection[At] = (),
     cache: StackCache | None = None,
     checkpoint: bool = False,
+    before: Callable[[int, Tensor], Tensor] = lambda layer, states: states,
 ) -> StackOutput:
     """Run embedded tokens through all layers.
 
@@ -61,28 +62,27 @@ def run_stack(
         inserts: what joins the tokens on their way; nothing joins where the cache holds tokens already.
         text: what inserts are told is the text: of another stack, or which of the first of this stack's own tokens are
             text, bool `(rows, tokens)`; all of its own if left out.
-        taps: layers whose incoming states are wanted.
+        taps: layers whose incoming states are wanted, and the number of layers for those that come out of the last.
         cache: caches to go on from, or empty ones to fill.
         checkpoint: whether layers are computed again in the backward pass instead of keeping what is between.
+        before: what each layer reads, by its number, instead of the states so far.
     """
-    way = _Way(stack, tokens, intercept, memory, _joining(stack, inserts, cache), text)
+    way = _Way(stack, tokens, intercept, memory, _joining(stack, inserts, cache), text, taps)
     way.insert("embedding")
-    kept: dict[At, Tokens] = {"embedding": way.tokens} if "embedding" in taps else {}
     way.states(stack.enter(way.tokens.states, intercept.masked(way.tokens.mask)))
     grown: list[LayerCache | None] = []
     seen: list[Seen | None] = []
     for number, layer in enumerate(stack.layers):
         way.insert(number)
-        if number in taps:
-            kept[number] = way.tokens
         shared, at = way.shared(None if cache is None else cache.seen[number])
         run = _Recomputed(layer) if checkpoint and torch.is_grad_enabled() else layer
-        x, own = run(way.tokens.states, shared, None if cache is None else cache.layers[number], at)
+        x, own = run(before(number, way.tokens.states), shared, None if cache is None else cache.layers[number], at)
         way.states(x)
         grown.append(own)
         seen.append(way.seen)
+    way.insert(len(stack.layers))
     way.states(stack.finish(way.tokens.states, intercept.masked(way.tokens.mask)))
-    return StackOutput(way.tokens, way.own, _cache(cache, grown, seen, way.marked), kept)
+    return StackOutput(way.tokens, way.own, _cache(cache, grown, seen, way.marked), way.taps)
 
 
 def _joining(stack: Stack, inserts: Sequence[Insert], cache: StackCache | None) -> Sequence[Insert]:
@@ -109,6 +109,7 @@ class _Way:
         memory: Tokens | None,
         inserts: Sequence[Insert],
         text: Tokens | Tensor | None,
+        taps: Collection[At],
     ) -> None:
         self.stack, self.tokens, self.memory, self._text = stack, tokens, memory, text
         self.own = slice(0, tokens.states.shape[1])
@@ -118,13 +119,15 @@ class _Way:
         self._past: Seen | None = None
         self.seen: Seen | None = None
         self.marked = False
+        self.taps: dict[At, Tokens] = {}
+        self._tapped = taps
 
     def states(self, x: Tensor) -> None:
         """Go on with these."""
         self.tokens = replace(self.tokens, states=x)
 
     def insert(self, at: At) -> None:
-        """Let the tokens that come in here join."""
+        """Let the tokens that come in here join, and keep the states if they are asked for."""
         for insert in self._inserts:
             if insert.layer != at:
                 continue
@@ -141,15 +144,12 @@ class _Way:
                 count = made.states.shape[1]
                 self.own = slice(self.own.start + count, self.own.stop + count)
             self._at = None
+        if at in self._tapped:
+            self.taps[at] = self.tokens
 
     def _told(self) -> Tokens:
         """The text, without tokens that have joined and without targets."""
-        if isinstance(self._text, Tokens):
-            return self._text
-        own = of_columns(self.tokens, self.own)
-        if self._text is None:
-            return own
-        return replace(of_columns(own, slice(0, self._text.shape[1])), mask=self._text)
+        return told(of_columns(self.tokens, self.own), self._text)
 
     def shared(self, past: Seen | None) -> tuple[LayerInputs, "Interceptor"]:
         """Masks and the like for the next layer, anew only where tokens or past have changed."""
@@ -176,6 +176,13 @@ class _Way:
     def _shift(self) -> Tensor | None:
         now, given = _last_place(self.tokens), _last_place(self._given)
         return None if now is None or given is None or not self._inserts else now - given
+
+
+def told(own: Tokens, text: Tokens | Tensor | None) -> Tokens:
+    """What inserts are told is the text, as `run_stack` has it; `own` are the stack's own tokens."""
+    if isinstance(text, Tokens):
+        return text
+    return own if text is None else replace(of_columns(own, slice(0, text.shape[1])), mask=text)
 
 
 def of_columns(tokens: Tokens, columns: slice) -> Tokens:

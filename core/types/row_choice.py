@@ -54,6 +54,7 @@ class RowChoice:
             self.take(tokens.states),
             None if mask is None else self.take(mask),
             None if positions is None else self.take(positions),
+            {name: self.take_tokens(own) for name, own in tokens.beside.items()},
         )
 
     def bounds(self, segments: Sequence["Segment"]) -> list[int]:

@@ -1,9 +1,12 @@
 """Sites: the named places of a trunk where adapters act."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-SiteKind = Literal["block", "projection", "norm", "attention", "embedding", "position-biases", "head", "module"]
+SiteKind = Literal["block", "projection", "norm", "attention", "embedding", "position-biases", "head", "module", "side"]
+
+SIDE: Final = "side"
+"""What is within a site beside the trunk, and its kind."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,8 @@ class Site:
     A block's site is its output, before dropout and residual (`encoder.0.self-attention`); a projection's site is one
     linear layer (`encoder.0.self-attention.query`); a norm's is one normalisation (`encoder.0.self-attention.norm`); an
     attention's is what its queries read (`encoder.0.self-attention.memory`); one of position biases is a table of
-    numbers that a stack's attentions add to their scores (`encoder.relative-biases`).
+    numbers that a stack's attentions add to their scores (`encoder.relative-biases`). A side one is beside the
+    trunk: a layer of a side network (`encoder.0.side`), or what is around its layers (`encoder.side`).
     """
 
     stack: str

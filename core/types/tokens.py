@@ -1,6 +1,7 @@
 """Tokens: what flows between the parts of a trunk."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ class Tokens:
     """`(rows, tokens)`, True where there is a token; None where all are."""
     positions: Tensor | None = None
     """`(rows or 1, tokens)`, places in the text; -1 where a token has none. None where the stack knows no positions."""
+    beside: "Mapping[str, Tokens]" = field(default_factory=dict)
+    """Last states of the networks that ran beside a stack, by the name of their graft; those of other grafts' rows are
+    zero."""
 
     @property
     def real(self) -> Tensor:

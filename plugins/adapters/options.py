@@ -1,6 +1,6 @@
 """Options of the built-in adapters."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -113,6 +113,23 @@ class PrefixOptions(AdapterOptions):
     """Keys and values at each attention."""
     reparametrised: Reparametrisation | None = None
     """A table and a two-layer network that make them, as in the paper; if left out they are trained themselves."""
+
+
+class LadderOptions(AdapterOptions):
+    """A narrow network beside every stack of the frozen trunk (Sung et al. 2022); it takes no `sites`."""
+
+    reduction: int = Field(8, ge=1, le=_WIDEST)
+    """Width of the trunk divided by that of the side network; 4 in the paper's image suite."""
+    layers: dict[str, Annotated[list[int], Field(min_length=1)]] = Field(default_factory=dict)
+    """Layers of the trunk that have one beside them, by stack, as in `encoder: [1, 3, 5]`; all those of a stack that is
+    left out."""
+    gate_temperature: float | None = Field(0.1, gt=0)
+    """What the number behind a gate is divided by before the sigmoid; null for no gates, so that what comes from the
+    trunk is added."""
+    trunk_reads: Literal["text", "all"] = "text"
+    """Whether the trunk reads text and targets alone, as in the paper's code, or the visual prompt too."""
+    trunk_precision: Literal["bf16", "same"] = "bf16"
+    """What the trunk is computed in: bf16, or what the recipe says for everything."""
 
 
 class VlPetOptions(AdapterOptions):

@@ -14,6 +14,7 @@ from multigraft import Interceptor, Site
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
+from multigraft.plugins.backbones.narrow import even_heads, narrow_model, share_of, start_of, without
 from multigraft.plugins.backbones.options import BartOptions
 from multigraft.plugins.backbones.sites import (
     attention_sites,
@@ -28,6 +29,7 @@ from multigraft.stacks import (
     LayerCache,
     LayerInputs,
     Longest,
+    NarrowStack,
     Projection,
     Seen,
     Stack,
@@ -119,6 +121,19 @@ class BartBackbone(EncoderDecoder):
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`, tied to the output layer."""
         return self.model.model.shared.weight  # type: ignore[no-any-return]
+
+    def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
+        """Layers whose feed-forwards are narrower by as much; the heads are as many.
+
+        Raises:
+            MultigraftError: they cannot share the width.
+        """
+        inner, heads = f"{name}_ffn_dim", getattr(self.config, f"{name}_attention_heads")
+        share = share_of(getattr(self.config, inner), width, self.width)
+        fields = {"d_model": even_heads(width, heads), inner: share, f"{name}_layers": layers}
+        module = getattr(narrow_model(self.model, fields).model, name)
+        without(module, "embed_tokens", "embed_positions", "layernorm_embedding")
+        return NarrowStack(BartStack(name, module, self.config), start_of(self.config.init_std))
 
     def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """The tied output layer and its bias."""

@@ -14,6 +14,7 @@ from torch.nn.functional import dropout, embedding
 from multigraft import Interceptor, MultigraftError, OptionError, Site, Vocabulary
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
+from multigraft.plugins.backbones.narrow import even_heads, narrow_model, share_of, start_of, without
 from multigraft.plugins.backbones.options import BertOptions
 from multigraft.plugins.backbones.sites import (
     attention_sites,
@@ -32,6 +33,7 @@ from multigraft.stacks import (
     LayerCache,
     LayerInputs,
     Longest,
+    NarrowStack,
     Projection,
     Seen,
     Stack,
@@ -145,6 +147,21 @@ class BertBackbone(TransformersBackbone):
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""
         return self.model.bert.embeddings.word_embeddings.weight  # type: ignore[no-any-return]
+
+    def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
+        """Layers whose feed-forwards are narrower by as much; the heads are as many.
+
+        Raises:
+            MultigraftError: they cannot share the width.
+        """
+        config = self.config
+        fields = {
+            "hidden_size": even_heads(width, config.num_attention_heads),
+            "intermediate_size": share_of(config.intermediate_size, width, self.width),
+            "num_hidden_layers": layers,
+        }
+        module = without(narrow_model(self.model, fields).bert, "embeddings")
+        return NarrowStack(BertStack(module, config), start_of(config.initializer_range))
 
     def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """Logits of the masked language model.

@@ -15,6 +15,7 @@ from multigraft import IGNORED, Interceptor, MultigraftError, Site
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.decoder_model import build_model, refuse_config, special_ids
+from multigraft.plugins.backbones.narrow import narrow_model, share_of, start_of, without
 from multigraft.plugins.backbones.options import DecoderOptions
 from multigraft.plugins.backbones.rotary import RotaryInputs, rotated
 from multigraft.plugins.backbones.sites import (
@@ -34,6 +35,7 @@ from multigraft.stacks import (
     LayerCache,
     LayerInputs,
     Longest,
+    NarrowStack,
     Projection,
     Seen,
     Stack,
@@ -159,6 +161,20 @@ class DecoderBackbone(TransformersBackbone):
         ids, real = ids.gather(1, order), real.gather(1, order)
         positions = torch.arange(ids.shape[1], device=ids.device)[None]
         return Arranged({"decoder": StackInput(ids.masked_fill(~real, self.pad), real, positions)}, places)
+
+    def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
+        """Layers whose heads and feed-forwards are narrower by as much, a head no narrower than 2; the heads are as
+        many."""
+        config, head = self.config, self.model.model.layers[0].self_attn.head_dim
+        fields = {
+            "hidden_size": width,
+            "head_dim": share_of(head, width, self.width, least=2),
+            "intermediate_size": share_of(config.intermediate_size, width, self.width),
+            "num_hidden_layers": layers,
+        }
+        module = without(narrow_model(self.model, fields).model, "embed_tokens")
+        module.rotary_emb = type(self.model.model.rotary_emb)(config=module.config)
+        return NarrowStack(DecoderStack(module, config), start_of(config.initializer_range))
 
     def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """The output layer."""

@@ -3,17 +3,19 @@
 Biases act between text tokens; every pair that includes a visual token has none (VL-Adapter's CLIP-T5).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from multigraft import Interceptor, Site
+from multigraft import Initial, Interceptor, Site
+from multigraft.init import normal, ones
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.encoder_decoder import EncoderDecoder
+from multigraft.plugins.backbones.narrow import narrow_model, share_of, without
 from multigraft.plugins.backbones.options import T5Options
 from multigraft.plugins.backbones.sites import (
     attention_sites,
@@ -27,6 +29,7 @@ from multigraft.stacks import (
     Layer,
     LayerCache,
     LayerInputs,
+    NarrowStack,
     Projection,
     Seen,
     Stack,
@@ -136,7 +139,8 @@ class T5Stack(Stack):
             raise ValueError("T5 needs the positions of its tokens")
         keys = queries
         if past is not None and past.positions is not None:
-            keys = torch.cat([past.positions.expand(queries.shape[0], -1), queries], 1)
+            rows = max(queries.shape[0], past.positions.shape[0])
+            keys = torch.cat([past.positions.expand(rows, -1), queries.expand(rows, -1)], 1)
         buckets = self.relative._relative_position_bucket(
             keys[:, None, :] - queries[:, :, None],
             bidirectional=not self.decodes,
@@ -165,6 +169,20 @@ class T5Backbone(EncoderDecoder):
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""
         return self.model.shared.weight  # type: ignore[no-any-return]
+
+    def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
+        """Layers whose heads and feed-forwards are narrower by as much; the heads are as many. The first has a table of
+        relative biases for all."""
+        config = self.config
+        fields = {
+            "d_model": width,
+            "d_kv": share_of(config.d_kv, width, self.width),
+            "d_ff": share_of(config.d_ff, width, self.width),
+            "num_layers": layers,
+            "num_decoder_layers": layers,
+        }
+        module = without(getattr(narrow_model(self.model, fields), name), "embed_tokens")
+        return NarrowStack(T5Stack(name, module, config), _started(fields["d_kv"], config.initializer_factor))
 
     def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """The output layer; a tied one reads states divided by sqrt(width)."""
@@ -203,6 +221,19 @@ class T5Backbone(EncoderDecoder):
 
 
 _NAMES = {"query": "q", "key": "k", "value": "v", "output": "o"}
+
+
+def _started(head: int, factor: float) -> Callable[[str, Tensor], Initial]:
+    """Matrices as transformers starts them: Gaussian with `factor / sqrt(width read)`, and for queries divided by the
+    square root of the head's width too, since scores are not scaled."""
+
+    def initial(name: str, value: Tensor) -> Initial:
+        if value.dim() == 1:
+            return ones
+        read = value.shape[1] * (head if name.endswith("Attention.q.weight") else 1)
+        return normal(factor * read**-0.5)
+
+    return initial
 
 
 def _added(mask: Tensor | None) -> Any:

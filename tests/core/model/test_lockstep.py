@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from multigraft.core.data.collate import collate
 from multigraft.core.errors import MultigraftError
 from multigraft.core.model.lockstep import Lockstep
-from multigraft.core.trunk.passes import runs_for
+from multigraft.core.trunk.runs import runs_for
 from multigraft.core.types.need import Need
 
 CLASSIFIED = {"kind": "classification", "labels": ["true", "false"]}

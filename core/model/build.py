@@ -18,21 +18,26 @@ from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model
 from multigraft.core.model.objectives import add_objectives, allocate_objectives
 from multigraft.core.model.prompting import PlacedPrompt
+from multigraft.core.model.refused_beside import refuse_beside, refuse_states_beside
 from multigraft.core.model.site_weights import SiteWeights
+from multigraft.core.model.task_objective import TaskObjective
 from multigraft.core.model.trained_trunk import train_trunk
 from multigraft.core.model.trunk import Trunk
 from multigraft.core.options.options import PromptOptions
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean
+from multigraft.core.types.need import Need
 
 
 def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequence[str] | None = None) -> Model:
     """Plan the graft of a recipe over a trunk, for some or all of its tasks. Its tensors exist after `allocate`."""
     _refuse_sharding(recipe)
     graft = Graft(tuple(tasks or recipe.tasks), Bank(recipe.train.seed))
+    methods = _methods(recipe, registry, trunk)
+    refuse_beside(methods, recipe, trunk.backbone)
     train_trunk(graft, recipe, registry, trunk)
-    for number, method in enumerate(_methods(recipe, registry, trunk)):
+    for number, method in enumerate(methods):
         with below("graft", "adapters", number):
             add_method(graft, method)
     _refuse_stored_features(graft, recipe, trunk)
@@ -42,12 +47,18 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         name: build_evaluator(recipe, registry, trunk.backbone, name, [each.objective for each in own])
         for name, own in objectives.items()
     }
+    needs = {name: _needs(objectives[name], evaluators[name]) for name in evaluators}
+    refuse_states_beside(methods, needs, trunk.backbone)
     if not graft.bank.entries:
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
     precision, checkpointing = recipe.train.precision, recipe.train.checkpointing
     return Model(trunk.backbone, trunk.encoders, graft, objectives, evaluators, prompts, precision, checkpointing)
+
+
+def _needs(objectives: Sequence[TaskObjective], evaluator: Evaluator) -> set[Need]:
+    return {*evaluator.needs, *(need for each in objectives for need in each.objective.needs)}
 
 
 def _refuse_sharding(recipe: Recipe) -> None:

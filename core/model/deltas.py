@@ -15,7 +15,7 @@ from torch import Tensor
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.attachment import Attachment, Graft
 from multigraft.core.graft.operands import Operands, generate
-from multigraft.core.interfaces.adapter import Adapter
+from multigraft.core.interfaces.adapter import Adapter, Prefix
 from multigraft.core.types.batch import Segment
 
 
@@ -121,7 +121,8 @@ def on_projection(attachment: Attachment, whose: str = "") -> Adapter:
     """
     where = f"adapter '{attachment.method}'{whose} cannot be merged at {attachment.site.name}"
     if not isinstance(attachment.adapter, Adapter):
-        raise MultigraftError(f"{where}: a prefix is no part of a projection")
+        what = "prefix" if isinstance(attachment.adapter, Prefix) else "side network"
+        raise MultigraftError(f"{where}: a {what} is no part of a projection")
     if attachment.site.kind != "projection":
         raise MultigraftError(f"{where}: it is a {attachment.site.kind}, and no projection")
     return attachment.adapter

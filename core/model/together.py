@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.plan import make_interceptor
+from multigraft.core.graft.side import SideOfStack
 from multigraft.core.model.batch_passes import BatchPasses
 from multigraft.core.model.model import Model, evaluator_outputs
 from multigraft.core.model.outputs import SegmentOutputs
@@ -30,6 +31,13 @@ def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> d
             raise MultigraftError(f"graft {name!r} has a trunk of its own, and a batch goes through one trunk")
         if model.precision != first.precision:
             raise MultigraftError(f"graft {name!r} is computed in {model.precision}, and others in {first.precision}")
+    for name, model in models.items():
+        if _trunk_precision(model) != _trunk_precision(first):
+            raise MultigraftError(
+                f"the trunk of graft {name!r} is computed in {_trunk_precision(model)}, and that of others in "
+                f"{_trunk_precision(first)}; ask them apart, or train the one beside a side network with "
+                "`trunk_precision: same`"
+            )
     prompts = [replace(prompt, graft=name) for name, model in models.items() for prompt in model.prompts]
     grafts = {name: model.graft for name, model in models.items()}
     values = Values(
@@ -41,6 +49,13 @@ def run_together(models: Mapping[str, Model], batch: Batch, training: bool) -> d
     needs = {segment: _needs(models[segment.graft], segment.task) for segment in batch.segments}
     passes = BatchPasses(trunk, batch, needs, values)
     return {segment: evaluator_outputs(models[segment.graft], passes, segment) for segment in batch.segments}
+
+
+def _trunk_precision(model: Model) -> str:
+    """What the layers of the trunk are computed in."""
+    networks = [each.adapter.network for each in model.graft.attachments() if isinstance(each.adapter, SideOfStack)]
+    halved = any(network.trunk_precision == "bf16" for network in networks)
+    return "bf16" if halved else model.precision
 
 
 def _needs(model: Model, task: str) -> set[Need]:

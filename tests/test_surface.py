@@ -24,8 +24,8 @@ GROUPS = {
     "To declare a plugin":
     "Component Command RecipeFolder hookimpl Run",
     "Contracts":
-    "Encoder VisualEncoder Backbone PromptGenerator Adapter Prefix Sharing PartGenerator Objective Head Evaluator "
-    "Input Task Metric Sampler Logger Interceptor NoGraft",
+    "Encoder VisualEncoder Backbone PromptGenerator Adapter Prefix SideNetwork Sharing PartGenerator Objective Head "
+    "Evaluator Input Task Metric Sampler Logger Interceptor NoGraft",
     "What contracts are given and give":
     "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow prediction_of IGNORED Loss Shapes "
     "RowShape Need View Row TextRow Vocabulary "

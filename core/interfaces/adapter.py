@@ -1,8 +1,8 @@
 """Adapter: an adapter variant declares its parts for a site and acts as pure functions of them.
 
-A component's `build(options, tasks) -> Adapter | Prefix`; its options subclass `AdapterOptions`. An adapter stores
-nothing. Which tensor stands behind a part is the sharing rule's choice. At a site all adapters' `before` run in the
-recipe's order, then the projection once, then all their `after` in the same order.
+A component's `build(options, tasks)` gives an `Adapter`, a `Prefix` or a `SideNetwork`; its options subclass
+`AdapterOptions`. An adapter stores nothing. Which tensor stands behind a part is the sharing rule's choice. At a site
+all adapters' `before` run in the recipe's order, then the projection once, then all their `after` in the same order.
 """
 
 from abc import ABC, abstractmethod

@@ -9,8 +9,10 @@ from torch import Tensor
 from torch.nn.functional import layer_norm, linear
 
 from multigraft.core.interfaces.adapter import Adapter, Prefix, SiteCall
+from multigraft.core.interfaces.side_network import SideNetwork
 from multigraft.core.options.base import Options
 from multigraft.core.testing.prefixes import ATTENTION, wrong_memory
+from multigraft.core.testing.side_networks import wrong_side_network
 from multigraft.core.types.grouped import Grouped, Operand
 from multigraft.core.types.initial import OfWeight
 from multigraft.core.types.part import Part
@@ -34,12 +36,15 @@ class _Own:
 
 def wrong_adapter(build: Any, options: Options, tasks: tuple[str, ...] = TASKS) -> Iterator[str]:
     """Everything that is wrong with what `build` makes of the options."""
-    adapter: Adapter | Prefix = build(options, tasks=tasks)
-    if not isinstance(adapter, Adapter | Prefix):
-        yield f"`build` gives {type(adapter).__name__}, no Adapter and no Prefix"
+    adapter: Adapter | Prefix | SideNetwork = build(options, tasks=tasks)
+    if not isinstance(adapter, Adapter | Prefix | SideNetwork):
+        yield f"`build` gives {type(adapter).__name__}, no Adapter, no Prefix and no SideNetwork"
         return
     if any(isinstance(value, Tensor | torch.nn.Module) for value in vars(adapter).values()):
         yield "it stores tensors or modules; all that is trained is a declared part"
+    if isinstance(adapter, SideNetwork):
+        yield from wrong_side_network(adapter)
+        return
     if isinstance(adapter, Prefix):
         yield from _wrong_prefix(adapter)
         return

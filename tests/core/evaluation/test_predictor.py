@@ -8,7 +8,7 @@ from multigraft.core.evaluation.predictor import Predictor
 from multigraft.core.evaluation.questions import Question
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.trunk import passes
-from multigraft.core.trunk.run_stack import run_stack
+from multigraft.core.trunk.run_beside import run_beside
 
 LABELS = ("red", "green", "blue", "dark red", "dark green", "dark blue")
 CLASSES = f"{{kind: classification, labels: [{', '.join(LABELS)}]}}"
@@ -65,13 +65,13 @@ def test_a_mixed_batch_is_one_pass_and_equal_files_are_encoded_once(folders, reg
 
     def counting(stack, *given, **options):
         stacks.append(stack.name)
-        return run_stack(stack, *given, **options)
+        return run_beside(stack, *given, **options)
 
     def count(module, given, made):
         if isinstance(module, VisualEncoder):
             pictures.append(len(given[0]))
 
-    monkeypatch.setattr(passes, "run_stack", counting)
+    monkeypatch.setattr(passes, "run_beside", counting)
     with Predictor.load(folders, registry) as fresh, register_module_forward_hook(count):
         fresh.answer(questions)
         assert stacks == ["encoder", "decoder"]

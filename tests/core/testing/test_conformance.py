@@ -47,6 +47,7 @@ def test_every_built_in_conforms(registration):
         ("adapters", {"kind": "lora", "rank": 2, "scaling": "sqrt-rank", "dropout": 0.2}),
         ("adapters", {"kind": "ia3", "scale_input": ["up"]}),
         ("adapters", {"kind": "prefix", "reparametrised": {"hidden": 3}}),
+        ("adapters", {"kind": "ladder", "reduction": 4, "gate_temperature": None}),
         ("adapters", {"kind": "compacter", "shared_rule": True, "rank": 1, "hypercomplex_division": 4}),
         ("samplers", {"kind": "temperature", "value": 5}),
         ("objectives", {"kind": "classification", "labels": ["red", "blue"]}),
@@ -316,7 +317,7 @@ def test_metrics():
 
 def test_what_is_built_must_be_of_its_kind():
     for kind, name in {
-        "adapters": "Adapter and no Prefix",
+        "adapters": "Adapter, no Prefix and no SideNetwork",
         "backbones": "Backbone",
         "encoders": "Encoder",
         "evaluators": "Evaluator",

@@ -64,7 +64,9 @@ def test_a_mixed_batch_is_one_pass_and_equal_files_are_encoded_once(folders, reg
     stacks, pictures = [], []
 
     def counting(stack, *given, **options):
-        stacks.append(stack.name)
+        cache = options.get("cache")
+        if cache is None or cache.is_empty:  # else a token is decoded
+            stacks.append(stack.name)
         return run_beside(stack, *given, **options)
 
     def count(module, given, made):

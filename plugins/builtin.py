@@ -61,9 +61,16 @@ def register_backbones() -> Iterable[Component]:
 
 @hookimpl
 def register_prompt_generators() -> Iterable[Component]:
-    """The VL-Adapter projection, and prompt tuning."""
+    """The VL-Adapter projection, generators that pool or read the media, and prompt tuning."""
     return _components(
-        "prompts", {"linear": ("LinearOptions", "linear:build"), "learned": ("LearnedOptions", "learned:build")}
+        "prompts",
+        {
+            "linear": ("LinearOptions", "linear:build"),
+            "pool": ("PoolOptions", "pool:build"),
+            "resampler": ("ResamplerOptions", "resampler:build"),
+            "dynamic": ("DynamicOptions", "dynamic:build"),
+            "learned": ("LearnedOptions", "learned:build"),
+        },
     )
 
 

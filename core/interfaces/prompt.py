@@ -33,6 +33,9 @@ class PromptShape:
     """The backbone's word embeddings `(rows, width)`, frozen."""
     layout: TokenLayout | None = None
     """Which of the `tokens` form a grid; None if unsaid."""
+    summary: Literal["first", "mean", "last"] = "mean"
+    """By which state the backbone tells a text: the first in an encoder with a [CLS] token, the last where text and
+    target are one sequence."""
 
 
 @dataclass(frozen=True)

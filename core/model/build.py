@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 
@@ -152,10 +153,17 @@ def build_prompt(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) 
         backbone.norm,
         backbone.word_table(),
         encoder.layout() if encoder else None,
+        _summary(backbone),
     )
     with torch.device("meta"), below("trunk", "prompt", number):
         generator: PromptGenerator = registry.build("prompt_generators", options, shape=shape)
     return generator
+
+
+def _summary(backbone: Backbone) -> Literal["first", "mean", "last"]:
+    if backbone.summary == "first":
+        return "first"
+    return "last" if any(stack.reads == "text+target" for stack in backbone.stacks.values()) else "mean"
 
 
 def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:

@@ -45,3 +45,48 @@ class LearnedOptions(PromptOptions):
     it they are trained themselves."""
     place: Literal["front", "back"] | None = "front"
     """In front of the tokens or behind them."""
+
+
+class PoolOptions(PromptOptions):
+    """All media of a sample as one row of tokens, pooled to a fixed number."""
+
+    tokens: int = Field(16, ge=1, le=65_536)
+    """Tokens of a sample after pooling, at most, however many pictures or frames it has."""
+    pool: Literal["max", "mean"] = "mean"
+    """How tokens are pooled."""
+
+
+class ReadingOptions(PromptOptions):
+    """Base of generators that read the media by attention."""
+
+    heads: int = Field(12, ge=1, le=1024)
+    """Heads of the attention."""
+    inner: int | None = Field(None, ge=1, le=65_536)
+    """Width of queries, keys and values together; the backbone's if left out."""
+    item_codes: int = Field(64, ge=0, le=65_536)
+    """Trained codes that tell the first, second, ... picture, frame or clip of a sample apart; items behind the last
+    code have that too, and with 0 items are not told apart."""
+
+
+class ResamplerOptions(ReadingOptions):
+    """Trained queries that read the media in several layers, as in Perceivers and Q-Formers."""
+
+    tokens: int = Field(16, ge=1, le=65_536)
+    """Queries, which are the tokens of the prompt."""
+    depth: int = Field(2, ge=1, le=64)
+    """Layers of attention and feed-forward."""
+    expansion: int = Field(4, ge=1, le=64)
+    """Width of the feed-forward, in widths of the backbone."""
+    text: bool = False
+    """Whether the queries read the states of the text too, where the prompt joins it."""
+    places: bool = True
+    """Trained codes of the tokens' places in their picture, frame or clip."""
+
+
+class DynamicOptions(ReadingOptions):
+    """What the text's state reads of the media where the prompt joins it (Dynamic Visual Prompting)."""
+
+    query: Literal["first", "mean", "padded-mean", "last", "text"] | None = None
+    """The state that asks: that of the first token (BERT's [CLS]), the mean over the text's tokens (`padded-mean`
+    counts padding, as the reference does for T5), that of the last, or that of each token, for as many prompts. If
+    left out, as the backbone tells a text in one state."""

@@ -11,11 +11,11 @@ DATA = Path(__file__).parent / "data"
 
 @pytest.fixture(scope="session")
 def vectors():
-    """The arrays of a file as tensors; floating-point ones as float64."""
+    """The numbers and truths of a file as tensors; floating-point ones as float64."""
 
     def load(name):
         with np.load(DATA / f"{name}.npz", allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files if file[key].dtype.kind in "if"}
+            arrays = {key: file[key] for key in file.files if file[key].dtype.kind in "ifb"}
         tensors = {key: torch.from_numpy(array.copy()) for key, array in arrays.items()}
         return {key: value.double() if value.is_floating_point() else value for key, value in tensors.items()}
 

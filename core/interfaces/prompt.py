@@ -76,6 +76,8 @@ class PromptGenerator(nn.Module, ABC):
     needs: frozenset[Literal["media", "text"]] = frozenset({"media"})
     """What it is made of. Without media it is made for every row; one that needs nothing is prompt tuning, and is
     counted as text: it has places in the text, and the norm of the embedding where the family has one."""
+    marks = False
+    """Whether it marks the states that it joins; then nothing can be decoded in that stack."""
 
     @abstractmethod
     def forward(self, media: MediaTokens | None, text: Tokens | None) -> Tokens:
@@ -86,6 +88,11 @@ class PromptGenerator(nn.Module, ABC):
             media: encoded media of one kind, of the rows that have any.
             text: states of the stack that it joins, where it joins it, of the same rows.
         """
+
+    def mark(self, states: Tensor) -> Tensor:
+        """What becomes of the states that the prompt joins, such as by a code of their modality: `(rows, tokens,
+        width)` to the same, of the rows that get the prompt. Asked where it `marks`, and once the prompt is made."""
+        return states
 
     def most_tokens(self) -> int | None:
         """Tokens of a row's prompt at most; None where it cannot say. `check` adds them to the longest text where the

@@ -15,6 +15,7 @@ from multigraft.core.interfaces.backbone import Backbone, Entrance
 from multigraft.core.interfaces.evaluator import Evaluator
 from multigraft.core.interfaces.objective import Objective
 from multigraft.core.interfaces.prompt import PromptGenerator, PromptShape
+from multigraft.core.model.marked_prompts import refuse_decoding_behind_marks
 from multigraft.core.model.methods import build_method, sharing_rule
 from multigraft.core.model.model import Model
 from multigraft.core.model.objectives import add_objectives, allocate_objectives
@@ -50,6 +51,7 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
     }
     needs = {name: _needs(objectives[name], evaluators[name]) for name in evaluators}
     refuse_states_beside(methods, needs, trunk.backbone)
+    refuse_decoding_behind_marks(prompts, needs, trunk.backbone)
     if not graft.bank.entries:
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from multigraft.core.graft.attachment import GraftModule, merged_segments
@@ -65,6 +65,26 @@ class PlacedPrompt:
                 made.append((kind.numbers, self.of_rows(own, text and of_numbers(text, kind.numbers), kind.media)))
         return side_by_side(made, segments[-1].stop)
 
+    def marked(self, states: Tensor, kinds: Sequence[RowTokens], segments: Sequence[Segment]) -> Tensor:
+        """The states that the prompts join, `(rows, tokens, width)`, marked in the rows that get one."""
+        pieces, before = [], 0
+        for segment in merged_segments(self.module.identity, [each for each in segments if self.serves(each)]):
+            values = {f"generator.{name}": each for name, each in self.module.values(self.bank, segment.task).items()}
+            own = states[segment.rows]
+            made = functional_call(_Marking(self.generator), values, (own,))
+            getting = self._getting(kinds, segment)
+            if not all(getting):
+                made = torch.where(torch.tensor(getting, device=own.device)[:, None, None], made, own)
+            pieces += [states[before : segment.start], made]
+            before = segment.stop
+        return torch.cat([*pieces, states[before:]])
+
+    def _getting(self, kinds: Sequence[RowTokens], segment: Segment) -> list[bool]:
+        """Which rows of a segment get a prompt."""
+        having = {number for kind in self.readable(kinds) for number in kind.numbers}
+        of_media = "media" in self.generator.needs
+        return [not of_media or row in having for row in range(segment.start, segment.stop)]
+
     def is_made_of(self, kinds: Sequence[RowTokens], segments: Sequence[Segment]) -> bool:
         """Whether some row that it serves has any of the media."""
         return any(self.serves(own) for kind in self.readable(kinds) for own in kind.segments_of(segments))
@@ -72,6 +92,18 @@ class PlacedPrompt:
     def readable(self, kinds: Sequence[RowTokens]) -> list[RowTokens]:
         """Those of its modality."""
         return [kind for kind in kinds if kind.media.modality == self.modality]
+
+
+class _Marking(nn.Module):
+    """A generator that is called to mark states."""
+
+    def __init__(self, generator: PromptGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, states: Tensor) -> Tensor:
+        """`(rows, tokens, width)` to the same."""
+        return self.generator.mark(states)
 
 
 class MediaOfRows(Protocol):
@@ -116,7 +148,11 @@ class Prompts:
                 )
             return self._of_media(number, rows) if of_media else prompt.of_rows(segments)
 
-        return Insert(entrance.stack, entrance.layer, entrance.place, make, as_text=not needs)
+        def mark(states: Tensor) -> Tensor:
+            return prompt.marked(states, self._media.of(rows) if of_media else (), segments)
+
+        marking = mark if prompt.generator.marks else None
+        return Insert(entrance.stack, entrance.layer, entrance.place, make, as_text=not needs, mark=marking)
 
     def _of_media(self, number: int, rows: RowChoice) -> Tokens:
         if number not in self._made:

@@ -2,7 +2,7 @@
 et al. 2023)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from multigraft import Initial, MediaTokens, PromptGenerator, PromptShape
 from multigraft.init import normal, zeros
@@ -21,6 +21,8 @@ class DynamicPrompt(PromptGenerator):
         self.options, self.query = options, options.query or shape.summary
         self.attention = CrossAttention(shape.width, shape.feature_width, options.inner or shape.width, options.heads)
         self.codes = ItemCodes(options.item_codes, shape.feature_width) if options.item_codes else None
+        self.marks = options.modality_codes
+        self.modality = nn.Embedding(2, shape.width) if options.modality_codes else None
 
     def forward(self, media: MediaTokens | None, text: Tokens | None) -> Tokens:
         """`(rows, 1, width)`, or `(rows, text tokens, width)` where every token of the text asks."""
@@ -28,7 +30,12 @@ class DynamicPrompt(PromptGenerator):
         assert text is not None
         tokens = media.tokens if self.codes is None else self.codes(media.tokens)
         mask = text.mask if self.query == "text" else None
-        return Tokens(self.attention(asking(self.query, text), in_a_row(tokens, media)), mask)
+        prompt = self.attention(asking(self.query, text), in_a_row(tokens, media))
+        return Tokens(prompt if self.modality is None else prompt + self.modality.weight[1], mask)
+
+    def mark(self, states: Tensor) -> Tensor:
+        """With the text's code of the two of modality, `(rows, tokens, width)`."""
+        return states if self.modality is None else states + self.modality.weight[0]
 
     def most_tokens(self) -> int | None:
         """One; as many as the text has, where each of these asks."""

@@ -90,3 +90,6 @@ class DynamicOptions(ReadingOptions):
     """The state that asks: that of the first token (BERT's [CLS]), the mean over the text's tokens (`padded-mean`
     counts padding, as the reference does for T5), that of the last, or that of each token, for as many prompts. If
     left out, as the backbone tells a text in one state."""
+    modality_codes: bool = False
+    """Trained codes of the two modalities, added to the text's states and to the prompt where they join. Nothing can be
+    decoded in the stack that is joined: its tasks classify."""

@@ -1,0 +1,98 @@
+"""Prompts that pool or read the media: a mixed batch gives what each sample gives alone, wherever they join."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from multigraft.core.errors import OptionError
+from multigraft.core.options.options import Decoding
+
+PROMPTS = {
+    "pool": {"kind": "pool", "tokens": 3},
+    "resampler": {"kind": "resampler", "tokens": 3, "heads": 2, "depth": 1},
+    "resampler with text": {"kind": "resampler", "tokens": 3, "heads": 2, "text": True, "layer": 1},
+    "dynamic": {"kind": "dynamic", "heads": 2},
+    "dynamic before a layer": {"kind": "dynamic", "heads": 2, "layer": 1, "sharing": "per-task"},
+    "dynamic, each token": {"kind": "dynamic", "heads": 2, "layer": 1, "query": "text"},
+}
+DECODINGS = [Decoding(beams=beams, max_tokens=6) for beams in (1, 3)]
+LABELS = {"vqa": ["a box", "red"], "statements": ["true", "false"]}
+
+
+@pytest.fixture(params=["T5", "BART", "DECODER"])
+def backbone(request, tiny):
+    return getattr(tiny, request.param)
+
+
+def trunk(backbone, prompt):
+    encoder = {"kind": "timm", "model": "test_efficientnet", "weights": "random", "size": 64}
+    return {"encoder": encoder, "backbone": backbone, "prompt": prompt}
+
+
+def sums_and_gradients(model, batch):
+    losses = model.losses(batch, training=True)
+    total = torch.stack([loss.sum for (loss,) in losses.values()]).sum()
+    trained = list(model.graft.bank.trained().values())
+    found = torch.autograd.grad(total, trained, allow_unused=True)
+    return {task: loss.sum.item() for task, (loss,) in losses.items()}, found
+
+
+def texts_of(model, batch, decoding):
+    return [text for each in model.run(batch, training=False).values() for text in each.generate(decoding)]
+
+
+def check_alone_and_mixed(model, samples, batch_of):
+    mixed, gradients = sums_and_gradients(model, batch_of(model, samples))
+    alone = [sums_and_gradients(model, batch_of(model, [each])) for each in samples]
+    for task, whole in mixed.items():
+        assert whole == pytest.approx(sum(own.get(task, 0) for own, _ in alone), rel=1e-5, abs=1e-5)
+    for key, whole, *pieces in zip(model.graft.bank.trained(), gradients, *(own for _, own in alone), strict=True):
+        present = [piece for piece in pieces if piece is not None]
+        assert (whole is None) == (not present), key.text
+        if whole is not None:
+            torch.testing.assert_close(whole, torch.stack(present).sum(0), atol=5e-5, rtol=1e-3, msg=key.text)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_mixed_batch_is_as_its_samples_alone(prompt, backbone, tiny_model, samples, batch_of):
+    """Pictures, two pictures, videos, and a row without media."""
+    model = tiny_model("per-task", trunk=trunk(backbone, PROMPTS[prompt]))
+    rows = [*samples, replace(samples[-1], media=())]
+    check_alone_and_mixed(model, rows, batch_of)
+    for decoding in DECODINGS:
+        alone = [text for each in rows for text in texts_of(model, batch_of(model, [each]), decoding)]
+        assert texts_of(model, batch_of(model, rows), decoding) == alone
+
+
+@pytest.mark.parametrize("layer", ["embedding", 0, 1])
+def test_codes_of_modality_mark_the_rows_that_get_a_prompt(layer, tiny, tiny_model, samples, batch_of):
+    """Over BERT, whose tasks classify; a row without media is as it is without the prompt."""
+    prompt = {"kind": "dynamic", "heads": 2, "layer": layer, "modality_codes": True, "sharing": "per-task"}
+    tasks = {
+        name: {**tiny.TASKS[name], "objective": {"kind": "classification", "labels": labels}, "evaluator": "classify"}
+        for name, labels in LABELS.items()
+    }
+    model = tiny_model("per-task", trunk=trunk(tiny.BERT, prompt), tasks=tasks)
+    own = [each for each in samples if each.task in LABELS]
+    bare = replace(own[0], media=())
+    check_alone_and_mixed(model, [own[0], bare, *own[1:]], batch_of)
+    prompt_parts = {key: value for key, value in model.graft.bank.trained().items() if "modality" in key.part}
+    assert [tuple(value.shape) for value in prompt_parts.values()] == [(2, model.backbone.width)] * 2
+
+    def states(some):
+        return model.run(batch_of(model, some), training=False)["vqa"].summary()
+
+    before = states([bare, own[0]])
+    with torch.no_grad():
+        for value in prompt_parts.values():
+            value[0] += 1.0
+    after = states([bare, own[0]])
+    torch.testing.assert_close(after[0], before[0])
+    assert not torch.allclose(after[1], before[1], atol=1e-3)
+
+
+def test_nothing_is_decoded_behind_marked_states(tiny, tiny_model):
+    prompt = {"kind": "dynamic", "heads": 2, "modality_codes": True}
+    with pytest.raises(OptionError, match="marks the states of the decoder, where the task 'vqa' decodes"):
+        tiny_model(trunk=trunk(tiny.DECODER, prompt))

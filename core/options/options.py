@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, field_serializer, field_validator
 
 from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered, RegisteredByKey
@@ -100,9 +100,28 @@ class Decoding(Section):
     beams: int = Field(1, ge=1, le=64)
     """1 is greedy."""
     max_tokens: int = Field(20, ge=1, le=1024)
-    """Longest output, in tokens."""
+    """Longest output, in tokens, the end token counted."""
+    forced_end: bool = False
+    """Whether the last token that `max_tokens` allows is the end token."""
+    min_tokens: int = Field(0, ge=0, le=1024)
+    """Tokens in front of the end token, at least; neither the input text nor a token that starts the target counts."""
+    no_repeat_ngram: int | None = Field(None, ge=2, le=1024)
+    """No sequence of so many tokens comes twice in an output; the input text may be repeated."""
     length_penalty: float = Field(1.0, ge=-100, le=100)
     """Beams: the sum of log-probabilities is divided by length to this power."""
+    early_stopping: Literal[False, True, "never"] = False
+    """Beams: `true` ends as soon as there are `beams` finished outputs; `false` when the best running one scores no
+    better than the worst of these at its present length, `never` at the length at which it scores best."""
+
+    @field_validator("min_tokens")
+    @classmethod
+    def _fits(cls, value: int, known: ValidationInfo) -> int:
+        most, forced = known.data.get("max_tokens", value), known.data.get("forced_end", False)
+        if value > most:
+            raise ValueError(f"{value} tokens are more than `max_tokens: {most}`")
+        if forced and value == most:
+            raise ValueError(f"`forced_end` leaves {most - 1} of `max_tokens: {most}` in front of the end token")
+        return value
 
 
 Splits = dict[str, list[str]]

@@ -1,7 +1,8 @@
 """Greedy search, beam search and candidate scoring, from where decoding begins.
 
 Beam search as transformers does it: twice the beams as candidates a step, finished hypotheses ranked by
-log-probability / length ** penalty, the end token counted in the length.
+log-probability / length ** penalty, the end token counted in the length. A row is finished with on its own, whatever
+others do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.options.options import Decoding
+from multigraft.core.trunk.constraints import constrain
 from multigraft.core.types.batch import IGNORED
 
 if TYPE_CHECKING:
@@ -23,22 +25,24 @@ if TYPE_CHECKING:
 def greedy(begin: "Continuation", intercept: Interceptor, decoding: Decoding) -> Tensor:
     """The likeliest token at each step: ids `(rows, tokens)`, `IGNORED` after the end token."""
     at, end = begin, begin.backbone.end
+    ids = torch.empty(begin.hidden.shape[0], 0, dtype=torch.long, device=begin.hidden.device)
     done = torch.zeros(begin.hidden.shape[0], dtype=torch.bool, device=begin.hidden.device)
-    chosen: list[Tensor] = []
-    for position in range(decoding.max_tokens):
-        token = at.logits(intercept).argmax(-1)
-        chosen.append(token.masked_fill(done, IGNORED))
-        done = done | (token == end)
-        if done.all() or position + 1 == decoding.max_tokens:
+    for length in range(1, decoding.max_tokens + 1):
+        token = constrain(at.logits(intercept), begin.start, ids, end, decoding).argmax(-1)
+        ids, done = torch.cat([ids, token[:, None]], 1), done | (token == end)
+        if length == decoding.max_tokens or done.all():
             break
         _, at = at.extend(token[:, None], intercept)
-    return torch.stack(chosen, 1)
+    ends = ids == end
+    return ids.masked_fill(ends.cumsum(1) > ends.long(), IGNORED)
 
 
 @dataclass
 class _Beams:
     """Running and finished hypotheses of every row."""
 
+    start: Tensor
+    """`(rows or 1, tokens)`, of the target, in front of `ids`."""
     ids: Tensor
     """`(rows, beams, tokens)`."""
     scores: Tensor
@@ -56,7 +60,7 @@ def beam(begin: "Continuation", intercept: Interceptor, decoding: Decoding) -> T
     """The best finished hypothesis of each row: ids `(rows, tokens)`, `IGNORED` after the end token."""
     width, rows = decoding.beams, begin.hidden.shape[0]
     wide = intercept.expand(width)
-    beams = _begin(rows, decoding, begin.hidden.device)
+    beams = _begin(begin, decoding)
     numbers = torch.arange(rows, device=begin.hidden.device)
     first_row, copied = numbers[:, None] * width, numbers.repeat_interleave(width)
     logits, at = begin.logits(intercept).repeat_interleave(width, 0), begin.select(copied)
@@ -117,10 +121,12 @@ def _predicting(begin: "Continuation", intercept: Interceptor, targets: Tensor, 
     return begin.select(rows).predicting(targets, intercept.expand(copies))
 
 
-def _begin(rows: int, decoding: Decoding, device: torch.device) -> _Beams:
+def _begin(begin: "Continuation", decoding: Decoding) -> _Beams:
+    rows, device = begin.hidden.shape[0], begin.hidden.device
     scores = torch.full((rows, decoding.beams), -torch.inf, device=device)
     scores[:, 0] = 0.0
     return _Beams(
+        start=begin.start,
         ids=torch.empty(rows, decoding.beams, 0, dtype=torch.long, device=device),
         scores=scores,
         best_ids=torch.full((rows, decoding.beams, decoding.max_tokens), IGNORED, device=device),
@@ -133,8 +139,9 @@ def _advance(beams: _Beams, logits: Tensor, length: int, end: int, decoding: Dec
     """One step; returns the parent beam `(rows, beams)` and the token of each beam that goes on."""
     rows, width = beams.scores.shape
     vocabulary = logits.shape[-1]
-    totals = logits.float().log_softmax(-1).view(rows, width, vocabulary) + beams.scores[:, :, None]
-    scores, flat = totals.flatten(1).topk(2 * width, dim=1)
+    log_probabilities = logits.float().log_softmax(-1).view(rows, width, vocabulary)
+    allowed = constrain(log_probabilities, beams.start, beams.ids, end, decoding)
+    scores, flat = (allowed + beams.scores[:, :, None]).flatten(1).topk(2 * width, dim=1)
     parents, tokens = flat // vocabulary, flat % vocabulary
     ids = torch.cat([beams.ids.gather(1, parents[:, :, None].expand(-1, -1, length - 1)), tokens[:, :, None]], 2)
     ends = tokens == end
@@ -156,6 +163,13 @@ def _keep_finished(beams: _Beams, ids: Tensor, scores: Tensor, length: int, deco
 
 
 def _settled(beams: _Beams, length: int, decoding: Decoding) -> Tensor:
-    """`(rows,)`, whether the best running beam scores no better than the worst finished one."""
-    settled: Tensor = beams.best_scores[:, -1] >= beams.scores[:, 0] / length**decoding.length_penalty
+    """`(rows,)`, whether a row takes no more: it has all its finished hypotheses, and with early stopping that is
+    enough; else its best running beam, which may grow to the full length with `never`, must score no better than the
+    worst of these."""
+    worst = beams.best_scores[:, -1]
+    if decoding.early_stopping is True:
+        return ~worst.isneginf()
+    grows = decoding.early_stopping == "never" and decoding.length_penalty > 0
+    longest = decoding.max_tokens if grows else length
+    settled: Tensor = worst >= beams.scores[:, 0] / longest**decoding.length_penalty
     return settled

@@ -46,6 +46,9 @@ class Continuation:
     """`(rows or 1, 1)`: the next token's place in the text."""
     memory: Tokens | None
     """What cross-attention reads, one row for all beams or candidates of a row."""
+    start: Tensor
+    """`(rows or 1, tokens)`: ids of the target that were read before any was decoded; none where a text and its target
+    are one sequence."""
 
     def extend(self, ids: Tensor, intercept: "Interceptor") -> tuple[Tensor, "Continuation"]:
         """Read further tokens `(rows, tokens)`: their states `(rows, tokens, width)`, and where it stands then."""
@@ -73,15 +76,15 @@ class Continuation:
 
     def select(self, rows: Tensor) -> "Continuation":
         """The given rows, which read the same memory as those whose places they take: beams, candidates."""
-        return replace(
-            self, hidden=self.hidden[rows], cache=self.cache.select(rows), position=_of_rows(self.position, rows)
-        )
+        position, start = _of_rows(self.position, rows), _of_rows(self.start, rows)
+        return replace(self, hidden=self.hidden[rows], cache=self.cache.select(rows), position=position, start=start)
 
     def narrow(self, rows: Tensor) -> "Continuation":
         """The given rows alone, with what they read."""
         memory = self.memory and _narrowed(self.memory, rows)
-        position = _of_rows(self.position, rows)
-        return replace(self, hidden=self.hidden[rows], cache=self.cache.narrow(rows), position=position, memory=memory)
+        position, start = _of_rows(self.position, rows), _of_rows(self.start, rows)
+        cache = self.cache.narrow(rows)
+        return replace(self, hidden=self.hidden[rows], cache=cache, position=position, memory=memory, start=start)
 
 
 class Passes:
@@ -161,11 +164,13 @@ class Passes:
             raise MultigraftError("this backbone predicts no targets")
         name = self.backbone.predicts
         output, places = self.output(name, beginning=True), self._begun.places
-        positions = self._begun.inputs[name].positions
+        ids, positions = self._begun.inputs[name].ids, self._begun.inputs[name].positions
         rows = max(positions.shape[0], places.shape[0])
         last = positions.expand(rows, -1).gather(1, places.expand(rows, -1))
         assert output.cache is not None
-        return Continuation(self.backbone, _first_hidden(output, places), output.cache, last + 1, self._memory(name))
+        hidden, memory = _first_hidden(output, places), self._memory(name)
+        start = ids[:, :0] if self.backbone.stacks[name].reads == "text+target" else ids
+        return Continuation(self.backbone, hidden, output.cache, last + 1, memory, start)
 
     def make(self, run: "Run") -> Tensor:
         """Make a run now; its last states, `(rows, tokens, width)`."""
@@ -250,5 +255,5 @@ def _narrowed(memory: Tokens, rows: Tensor) -> Tokens:
     return replace(memory, states=memory.states[rows], mask=mask, beside=beside)
 
 
-def _of_rows(position: Tensor, rows: Tensor) -> Tensor:
-    return position[rows] if position.shape[0] > 1 else position
+def _of_rows(values: Tensor, rows: Tensor) -> Tensor:
+    return values[rows] if values.shape[0] > 1 else values

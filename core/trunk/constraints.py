@@ -1,12 +1,15 @@
 """Tokens that options of decoding rule out or force, where transformers' logits processors do."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
-from multigraft.core.options.options import Decoding
+if TYPE_CHECKING:
+    from multigraft.core.options.options import Decoding
 
 
-def constrain(scores: Tensor, start: Tensor, ids: Tensor, end: int, decoding: Decoding) -> Tensor:
+def constrain(scores: Tensor, start: Tensor, ids: Tensor, end: int, decoding: "Decoding") -> Tensor:
     """Scores of the token that comes behind `ids`, -inf where it must not: `(..., vocabulary)`.
 
     A forced end has the log-probability 0, as in transformers, and comes even where it is ruled out otherwise.

@@ -222,6 +222,21 @@ def test_numbers_that_are_none(check, key, number):
     assert "number" in message or "should be" in message
 
 
+@pytest.mark.parametrize(
+    ("options", "key", "message"),
+    [
+        ("max_tokens: 4, min_tokens: 5", "min_tokens", "5 tokens are more than `max_tokens: 4`"),
+        ("max_tokens: 4, min_tokens: 4, forced_end: true", "min_tokens", "`forced_end` leaves 3 of `max_tokens: 4`"),
+        ("no_repeat_ngram: 1", "no_repeat_ngram", "should be greater than or equal to 2"),
+        ("early_stopping: always", "early_stopping", "not one of False, True or 'never'"),
+    ],
+)
+def test_options_of_decoding_that_contradict(check, options, key, message):
+    ((place, text, _),) = said(check(f"tasks.vqa.evaluator={{kind: generate, {options}}}", shape=True))
+    assert place == f"tasks.vqa.evaluator.{key}"
+    assert message in text
+
+
 @pytest.mark.parametrize("key", ["train.batch", "eval.batch", "data.threads", "data.processes", "trunk.prompt.tokens"])
 def test_numbers_that_no_memory_holds(check, key):
     assert [each["path"] for each in check(f"{key}=1000000000", shape=True)] == [key]

@@ -62,6 +62,23 @@ def test_outputs_alone_and_in_a_mixed_batch(rule, beams, backbone, tiny, tiny_mo
     assert outputs(samples) == [text for each in samples for text in outputs([each])]
 
 
+def test_each_task_decodes_in_its_own_way(backbone, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(tiny.SHARING["per-task"], backbone)
+    decodings = {
+        "vqa": Decoding(max_tokens=8, no_repeat_ngram=2),
+        "statements": Decoding(max_tokens=8, min_tokens=2, no_repeat_ngram=2, forced_end=True),
+        "captions": Decoding(beams=3, max_tokens=9, min_tokens=4, no_repeat_ngram=2, early_stopping=True),
+        "videos": Decoding(beams=2, max_tokens=7, no_repeat_ngram=2, length_penalty=2.0, early_stopping="never"),
+    }
+
+    def outputs(some, decoding=None):
+        outputs = model.run(batch_of(model, some), training=False)
+        return [text for task, each in outputs.items() for text in each.generate(decoding or decodings[task])]
+
+    assert outputs(samples) == [text for each in samples for text in outputs([each])]
+    assert outputs(samples) != outputs(samples, Decoding(max_tokens=8))
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_candidate_scores_alone_and_in_a_mixed_batch(rule, backbone, tiny, tiny_model, samples, batch_of):
     model = tiny_model(tiny.SHARING[rule], backbone)

@@ -26,7 +26,7 @@ def _components(folder: str, names: dict[str, tuple[str, str]], **common: object
 
 @hookimpl
 def register_visual_encoders() -> Iterable[Component]:
-    """open_clip and timm models."""
+    """Models of open_clip, timm and transformers."""
     yield from _components(
         "encoders",
         {"open-clip": ("OpenClipOptions", "open_clip_encoder:build")},
@@ -36,6 +36,7 @@ def register_visual_encoders() -> Iterable[Component]:
     yield from _components(
         "encoders", {"timm": ("TimmOptions", "timm_encoder:build")}, requires=("timm",), extra="multigraft[timm]"
     )
+    yield from _components("encoders", {"transformers": ("TransformersOptions", "transformers_encoder:build")})
 
 
 @hookimpl

@@ -18,3 +18,6 @@ class Transform(Preparation):
     fit: Literal["stretch", "crop", "pad", "whole"] = "stretch"
     """`stretch` ignores the aspect ratio, `crop` keeps the middle square, `pad` adds black borders. `whole` is for
     showing: it keeps the aspect ratio, and the longer side is `size` at most."""
+    shorter: int | None = None
+    """With `crop`, what the shorter side becomes before the middle square is kept, no less than `size`; `size` if left
+    out."""

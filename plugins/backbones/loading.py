@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -22,6 +22,26 @@ _SAFE = ("model.safetensors", "model-*.safetensors")
 _SHOWN = 5
 """Names of weights in a message, at most."""
 _PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin")
+
+
+class Described(Protocol):
+    """What is said of a pretrained model."""
+
+    @property
+    def weights(self) -> str:
+        """`hub:NAME@REVISION`, `path:DIR` or `random`."""
+
+    @property
+    def allow_pickle_weights(self) -> bool:
+        """Whether they may be pickled."""
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """Fields of the config."""
+
+    @property
+    def seed(self) -> int:
+        """Of random weights."""
 
 
 class Loaded(NamedTuple):
@@ -58,7 +78,7 @@ def load_model(options: PretrainedOptions, model_class: Any, config_class: Any, 
     Raises:
         MultigraftError: the weights cannot be found or read, or the model has others that would be random.
     """
-    loaded = _load_dense(options, model_class, config_class, spare)
+    loaded = load_dense(options, model_class, config_class, spare)
     if options.extra_tokens:
         _add_tokens(loaded.model, options)
     if options.quantized is not None:
@@ -74,8 +94,12 @@ def _add_tokens(model: Any, options: PretrainedOptions) -> None:
         model.resize_token_embeddings(words + options.extra_tokens, mean_resizing=False)
 
 
-def _load_dense(options: PretrainedOptions, model_class: Any, config_class: Any, spare: Spare) -> Loaded:
-    """The model in 32 bits."""
+def load_dense(options: Described, model_class: Any, config_class: Any, spare: Spare = _NOTHING) -> Loaded:
+    """The model in 32 bits; on the meta device no weights are read.
+
+    Raises:
+        MultigraftError: the weights cannot be found or read, or the model has others that would be random.
+    """
     source = weight_source(options.weights, ("hub", "path", "random"))
     on_meta = torch.get_default_device().type == "meta"
     _check_architecture(options, config_class)
@@ -88,7 +112,7 @@ def _load_dense(options: PretrainedOptions, model_class: Any, config_class: Any,
         config = config_class.from_pretrained(place.path, **options.architecture)
         if on_meta:
             return Loaded(random_model(model_class, config, options.seed), place.origin)
-        place, safe = _with_weights(options)
+        place, safe = with_weights(options)
         with torch.random.fork_rng(devices=[]):
             model, found = model_class.from_pretrained(
                 place.path, config=config, use_safetensors=safe, dtype=torch.float32, output_loading_info=True
@@ -99,14 +123,14 @@ def _load_dense(options: PretrainedOptions, model_class: Any, config_class: Any,
     return Loaded(model, place.origin, _lacking(options, model, set(found["missing_keys"]), spare))
 
 
-def _tell_unneeded(options: PretrainedOptions, names: Iterable[str], spare: Spare) -> None:
+def _tell_unneeded(options: Described, names: Iterable[str], spare: Spare) -> None:
     """Warn of weights that the model has no place for."""
     strange = sorted(name for name in names if not name.startswith(spare.unneeded))
     if strange:
         warnings.warn(f"weights {options.weights} have what this model leaves out: {_listed(strange)}", stacklevel=2)
 
 
-def _lacking(options: PretrainedOptions, model: nn.Module, missing: set[str], spare: Spare) -> frozenset[str]:
+def _lacking(options: Described, model: nn.Module, missing: set[str], spare: Spare) -> frozenset[str]:
     """What is missing, if it is the whole of spare modules; it is set to zero instead of being random.
 
     Raises:
@@ -134,7 +158,7 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-def _with_weights(options: PretrainedOptions) -> tuple[Folder, bool]:
+def with_weights(options: Described) -> tuple[Folder, bool]:
     """The folder with its weights, and whether they are safetensors.
 
     Raises:
@@ -158,7 +182,7 @@ _READ_BY_US = ("decoder_start_token_id", "scale_decoder_outputs")
 """Fields that not every config class has, and that our backbones take where they are given."""
 
 
-def _check_architecture(options: PretrainedOptions, config_class: Any) -> None:
+def _check_architecture(options: Described, config_class: Any) -> None:
     """Transformers keeps fields that it does not know and does nothing with them."""
     known = {*config_class().to_dict(), *config_class.attribute_map, *_READ_BY_US}
     for name in options.architecture:

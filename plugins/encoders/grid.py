@@ -115,7 +115,8 @@ class FrozenEncoder(VisualEncoder):
     def fingerprint(self) -> str:
         """Name, hash of the weights, transform and pooling."""
         t = self.transform
-        picture = f"{t.size}px,{t.fit},{t.interpolation},mean={_numbers(t.mean)},std={_numbers(t.std)}"
+        fit = t.fit if t.shorter is None else f"{t.fit} of {t.shorter}px"
+        picture = f"{t.size}px,{fit},{t.interpolation},mean={_numbers(t.mean)},std={_numbers(t.std)}"
         layout = f"pool={self.pool},class_token={self.class_token}"
         return f"{self.name}|weights={self._weights}|{picture}|{layout}"
 

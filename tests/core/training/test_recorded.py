@@ -14,6 +14,8 @@ from multigraft.core.run.run_setup import open_run
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 LOSSES = json.loads((RECORDED / "losses.json").read_text())
+ONE_STEP = 1e-5
+"""Losses of one step in float32 differ by up to 3e-6 between processors, which add up in other orders."""
 STILL = ["eval.every=null", "eval.split=none", "train.log_every=1"]
 
 
@@ -47,7 +49,7 @@ def test_losses_of_twenty_steps(name, train, tiny, recorded_shards, tmp_path):
     train(tmp_path / "run", *overrides, *STILL)
     losses = losses_of(tmp_path / "run")
     assert len(losses) == 20
-    assert losses[0] == pytest.approx(LOSSES[name][0], rel=1e-6)
+    assert losses[0] == pytest.approx(LOSSES[name][0], rel=ONE_STEP)
     assert losses[-1] == pytest.approx(LOSSES[name][-1], rel=1e-3)
 
 
@@ -73,4 +75,4 @@ def test_a_graft_that_was_saved_before_has_the_losses_it_had(run, registry):
     with open_run(saved.recipe, registry, run) as opened:
         load_graft(saved.graft, opened.model.graft.bank, opened.trunk.fingerprints)
         losses = {task: each["loss"] for task, each in final_results(opened, "validation", [], losses=True).items()}
-    assert losses == pytest.approx(json.loads((RECORDED / "scored.json").read_text()), rel=1e-6)
+    assert losses == pytest.approx(json.loads((RECORDED / "scored.json").read_text()), rel=ONE_STEP)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from multigraft import MultigraftError, OptionError, did_you_mean, hash_tensors, weight_source
@@ -117,7 +118,7 @@ def load_dense(options: Described, model_class: Any, config_class: Any, spare: S
             model, found = model_class.from_pretrained(
                 place.path, config=config, use_safetensors=safe, dtype=torch.float32, output_loading_info=True
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
     _tell_unneeded(options, found["unexpected_keys"], spare)
     return Loaded(model, place.origin, _lacking(options, model, set(found["missing_keys"]), spare))

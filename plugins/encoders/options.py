@@ -92,8 +92,8 @@ class TransformersOptions(_TowerOptions):
     """Type of the tower in transformers; weights say it themselves, so only `random` needs it. SigLIP 2 of a fixed size
     is a `siglip`."""
     architecture: dict[str, Any] = Field(default_factory=dict)
-    """Fields of the tower's transformers config; with `random`, over the type's defaults. With `model` as well, `show`
-    counts the encoder without its weights at hand."""
+    """Fields of the tower's transformers config; with `random`, over the type's defaults. With `model` and `size` as
+    well, `show` counts the encoder without fetching anything."""
     layer: int | None = None
     """The block whose tokens are taken, counted from 0, or from the end where it is negative, as `-2` is LLaVA's; the
     last if left out. The blocks behind it are left out, and `norm` says whether the final norm comes then."""

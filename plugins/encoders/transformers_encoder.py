@@ -112,8 +112,6 @@ def _keep_blocks(tower: Any, layer: int | None) -> int:
     blocks = blocks_of(tower)
     if layer is not None:
         if not -len(blocks) <= layer < len(blocks):
-            raise OptionError(
-                ("layer",), f"there is no layer {layer}", f"there are {len(blocks)}: 0 to {len(blocks) - 1}"
-            )
+            raise OptionError(("layer",), f"there is no layer {layer}", f"they are 0 to {len(blocks) - 1}")
         del blocks[layer % len(blocks) + 1 :]
     return len(blocks)

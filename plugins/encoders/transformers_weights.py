@@ -46,7 +46,8 @@ def load(options: TransformersOptions) -> Loaded:
     """
     source = weight_source(options.weights, TRANSFORMERS_SCHEMES)
     said = Said(str(options.weights), options.allow_pickle_weights, dict(options.architecture))
-    if source.scheme == "random" or (building_on_meta() and options.model and options.architecture):
+    described = options.model and options.size and options.architecture
+    if source.scheme == "random" or (building_on_meta() and described):
         family = FAMILIES[str(options.model)]
         return _loaded(options, said, family, family.picture)
     folder = (loading.with_weights(said)[0] if source.scheme == "path" else loading.find_folder(said.weights)).path
@@ -71,7 +72,8 @@ def _loaded(options: TransformersOptions, said: Said, family: Family, picture: P
     except MultigraftError:
         raise
     except Exception as error:  # a config's own checks, and those of the modules that are made of it
-        raise OptionError(("architecture",), f"encoder transformers: no such {family.config} ({error})") from None
+        place = "architecture" if options.architecture else "weights"
+        raise OptionError((place,), f"encoder transformers: no {family.config} can be of this ({error})") from None
     _check(loaded.model.config)
     return Loaded(loaded.model, family, picture, loaded.origin)
 

@@ -1,20 +1,34 @@
 """Vision towers of transformers as encoders, each from a folder that its own `save_pretrained` wrote."""
 
+import json
+import shutil
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 from transformers import (
+    BitImageProcessor,
     CLIPConfig,
+    CLIPImageProcessor,
     CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
     Dinov2Config,
     Dinov2Model,
     Dinov2WithRegistersConfig,
     Dinov2WithRegistersModel,
     SiglipConfig,
+    SiglipImageProcessor,
     SiglipModel,
 )
 
-from multigraft import NoGraft, TokenLayout
+from multigraft import MultigraftError, NoGraft, OptionError, TokenLayout, Transform
+from multigraft.plugins.encoders.options import TransformersOptions
+from multigraft.plugins.inputs.resize import resize
 
 SIZES = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 3, "image_size": 32, "patch_size": 8}
 TEXT = {
@@ -118,3 +132,288 @@ def test_earlier_layers_are_transformers_hidden_states(build_transformers, saved
     assert {site.layer for site in encoder.sites()} == {0, 1}
     same = build_transformers(f"path:{folder}", norm="before", layer=1)
     assert encoder.fingerprint() == same.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("name", "output"), [*((name, "grid") for name in MODELS), ("clip", "projected"), ("siglip", "projected")]
+)
+def test_its_blocks_run_one_by_one_give_the_same(build_transformers, saved, name, output):
+    """As they do where adapters act inside, also at another size, behind which positions lie interpolated."""
+    encoder = build_transformers(f"path:{saved(name)[1]}", output=output, size=48)
+    pictures = normalised(encoder, pixels_of(48))
+    own = encoder.trunk.grid(encoder.stack.run(pictures, NoGraft(), False))
+    whole = encoder.trunk(pictures)
+    assert_close(own.cells, whole.cells, atol=1e-6, rtol=1e-6)
+    assert_close(own.prefix, whole.prefix, atol=1e-6, rtol=1e-6)
+
+
+def test_a_gated_feed_forward_has_a_site_for_its_gate(build_transformers, saved):
+    sites = {site.name: site for site in build_transformers(f"path:{saved('dinov2 giant')[1]}").sites()}
+    for name in ("gate", "up"):
+        site = sites[f"vision.2.feed-forward.{name}"]
+        assert (site.width_in, site.width_out, site.module) == (24, 64, f"encoder.layer.2.mlp.{name}_proj")
+    assert len(sites) == 3 * (2 + 2 + 4 + 3 + 1) + 1
+
+
+PROCESSORS = {
+    "clip": CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32),
+    "siglip": SiglipImageProcessor(size={"height": 32, "width": 32}, resample=2),
+    "dinov2": BitImageProcessor(
+        size={"shortest_edge": 40}, crop_size=32, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]
+    ),
+}
+
+
+def waves(width, height):
+    """A picture of slow waves, whose neighbouring pixels differ by about a hundredth of the range."""
+    y, x = np.mgrid[:height, :width] / 32
+    channels = np.sin(x), np.cos(y), np.sin(x + y)
+    return Image.fromarray((127.5 + 127.5 * np.stack(channels, -1)).astype(np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(320, 320), (384, 256), (192, 576), (24, 36)])
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_pictures_are_prepared_as_by_the_image_processor(build_transformers, saved, name, shape, tmp_path):
+    """Up to the rounding of resized pixels: by at most two of 255 levels, and 0.1 on average."""
+    folder = tmp_path / "model"
+    shutil.copytree(saved(name)[1], folder)
+    PROCESSORS[name].save_pretrained(folder)
+    encoder = build_transformers(f"path:{folder}")
+    expected = PROCESSORS[name](waves(*shape), return_tensors="pt")["pixel_values"][0]
+    ours = normalised(encoder, torch.from_numpy(resize(waves(*shape), encoder.transform))[None])[0]
+    levels = (ours - expected).abs() * torch.tensor(encoder.transform.std).view(3, 1, 1) * 255
+    assert ours.shape == expected.shape == (3, 32, 32)
+    assert levels.max() <= 2.01
+    assert levels.mean() < 0.1
+
+
+def test_a_longer_side_between_two_pixels_moves_the_middle_by_less_than_one(build_transformers, saved, tmp_path):
+    """640 x 480 becomes 42 x 32 in transformers, and 43 x 32 here."""
+    shutil.copytree(saved("clip")[1], tmp_path, dirs_exist_ok=True)
+    PROCESSORS["clip"].save_pretrained(tmp_path)
+    encoder = build_transformers(f"path:{tmp_path}")
+    ramp = Image.fromarray(np.tile(np.linspace(0, 255, 640), (480, 1)).astype(np.uint8)).convert("RGB")
+    expected = PROCESSORS["clip"](ramp, return_tensors="pt")["pixel_values"][0]
+    ours = normalised(encoder, torch.from_numpy(resize(ramp, encoder.transform))[None])[0]
+    step = expected[0, 0, 17] - expected[0, 0, 16]
+    assert 0.1 * step < (ours - expected)[0].abs().max() < step
+
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+IMAGENET = (0.485, 0.456, 0.406)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "options", "wanted"),
+    [
+        ("clip", {"size": 36, "crop_size": 32, "do_center_crop": True}, {}, (32, CLIP_MEAN, "bicubic", "crop", 36)),
+        ("clip", {"size": {"shortest_edge": 48}}, {}, (48, CLIP_MEAN, "bicubic", "crop", None)),
+        ("siglip", {"size": 40, "resample": 2}, {}, (40, (0.5,) * 3, "bilinear", "stretch", None)),
+        ("siglip", {"do_normalize": False}, {}, (32, (0.0,) * 3, "bicubic", "stretch", None)),
+        ("siglip", {"image_mean": [0.1, 0.2, 0.3]}, {"fit": "pad"}, (32, (0.1, 0.2, 0.3), "bicubic", "pad", None)),
+        ("dinov2", {"do_resize": False}, {}, (32, IMAGENET, "bicubic", "crop", 37)),
+        ("dinov2", {}, {"size": 56}, (56, IMAGENET, "bicubic", "crop", 64)),
+        ("dinov2", {}, {"size": 56, "fit": "crop"}, (56, IMAGENET, "bicubic", "crop", None)),
+    ],
+)
+def test_what_a_preprocessor_config_says(build_transformers, saved, name, said, options, wanted, tmp_path):
+    """A whole number is the shorter side where a middle is cut out, as in CLIP's old files, else a square's side."""
+    shutil.copytree(saved(name)[1], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    transform = build_transformers(f"path:{tmp_path}", **options).transform
+    size, mean, interpolation, fit, shorter = wanted
+    assert transform == Transform(size, mean, transform.std, interpolation, fit, shorter)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("[", "cannot be read"),
+        ('{"rescale_factor": 1.0}', "asks for `rescale_factor: 1.0`"),
+        ('{"size": {"height": 32, "width": 64}}', "and not squares"),
+        ('{"size": {"height": 32, "width": 32}, "crop_size": 24, "do_center_crop": true}', "the middle 24 are kept"),
+        ('{"size": {"longest_edge": 32}}', "asks for `size: {'longest_edge': 32}`"),
+        ('{"size": 32, "crop_size": 48, "do_center_crop": true}', "asks for the middle 48 pixels of 32"),
+    ],
+)
+def test_what_cannot_be_done_of_a_preprocessor_config_is_refused(build_transformers, saved, said, message, tmp_path):
+    shutil.copytree(saved("clip")[1], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "preprocessor_config.json").write_text(said)
+    with pytest.raises(OptionError, match=message) as caught:
+        build_transformers(f"path:{tmp_path}")
+    assert caught.value.location == ("weights",)
+
+
+def test_the_nested_file_of_a_whole_processor_is_read(build_transformers, saved, tmp_path):
+    shutil.copytree(saved("clip")[1], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": {"size": {"shortest_edge": 40}}}))
+    assert build_transformers(f"path:{tmp_path}").transform.size == 40
+
+
+def test_a_missing_preprocessor_config_is_told(build_transformers, saved):
+    with pytest.warns(UserWarning, match=r"no preprocessor_config.json: pictures are prepared as its family's are"):
+        build_transformers(f"path:{saved('siglip')[1]}")
+
+
+def test_other_filters_than_ours_are_told(build_transformers, saved, tmp_path):
+    shutil.copytree(saved("siglip")[1], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "preprocessor_config.json").write_text('{"resample": 1}')
+    with pytest.warns(UserWarning, match="resized by Pillow's filter 1: taken is bicubic"):
+        assert build_transformers(f"path:{tmp_path}").transform.interpolation == "bicubic"
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip"])
+def test_the_tower_alone_and_the_whole_model_are_one_encoder(build_transformers, saved, name, tmp_path):
+    model, folder = saved(name)
+    model.vision_model.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == f"{name}_vision_model"
+    whole = build_transformers(f"path:{folder}")
+    assert build_transformers(f"path:{tmp_path}").fingerprint() == whole.fingerprint()
+
+
+def test_the_fingerprint_tells_weights_and_how_they_are_run(build_transformers, saved, tmp_path):
+    model, folder = saved("dinov2")
+    base = build_transformers(f"path:{folder}").fingerprint()
+    assert base == build_transformers(f"path:{folder}", model="dinov2").fingerprint()
+    changed = [
+        {"norm": "before"}, {"layer": 0}, {"size": 48}, {"fit": "crop"}, {"pool": 2}, {"class_token": False},
+        {"architecture": {"num_attention_heads": 2}}, {"architecture": {"hidden_act": "relu"}},
+        {"architecture": {"layer_norm_eps": 0.01}},
+    ]  # fmt: skip
+    others = {build_transformers(f"path:{folder}", **options).fingerprint() for options in changed}
+    model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["encoder.layer.1.mlp.fc1.bias"] += 1e-3
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    others.add(build_transformers(f"path:{tmp_path}").fingerprint())
+    assert len(others) == len(changed) + 1
+    assert base not in others
+
+
+def test_random_weights_are_the_same_every_time_and_leave_torchs_generator_alone(build_transformers):
+    torch.manual_seed(5)
+    first, drawn = build_transformers(model="dinov2", architecture=SIZES).fingerprint(), torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(drawn, torch.rand(1))
+    assert build_transformers(model="dinov2", architecture=SIZES).fingerprint() == first
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "layout", "width"),
+    [
+        ("clip", {}, TokenLayout(50, 1, (7, 7)), 768),
+        ("clip", {"architecture": {"patch_size": 14}, "size": 336}, TokenLayout(577, 1, (24, 24)), 768),
+        ("siglip", {}, TokenLayout(196, 0, (14, 14)), 768),
+        ("siglip", {"architecture": {"patch_size": 14, "image_size": 384}}, TokenLayout(729, 0, (27, 27)), 768),
+        ("dinov2", {"pool": 4}, TokenLayout(17, 1, (4, 4)), 768),
+        ("dinov2", {"architecture": {"image_size": 518}, "size": 224}, TokenLayout(257, 1, (16, 16)), 768),
+        ("dinov2_with_registers", {}, TokenLayout(201, 5, (14, 14)), 768),
+        ("dinov2_with_registers", {"class_token": False}, TokenLayout(196, 0, (14, 14)), 768),
+        ("clip", {"output": "projected"}, TokenLayout(1, 0, (1, 1)), 512),
+    ],
+)
+def test_layouts_at_true_size_on_the_meta_device(build_transformers, model, options, layout, width):
+    """SigLIP so400m leaves 6 of its 384 pixels out, as it was trained; another size than its own may not."""
+    with torch.device("meta"):
+        encoder = build_transformers(model=model, **options)
+    assert (encoder.layout(), encoder.width) == (layout, width)
+    assert all(value.is_meta for value in encoder.parameters())
+    assert "weights=meta" in encoder.fingerprint()
+
+
+def test_a_described_model_of_the_hub_is_counted_without_it(build_transformers):
+    with torch.device("meta"):
+        encoder = build_transformers("hub:nobody/nothing", model="clip", architecture=SIZES, size=48)
+    assert encoder.layout() == TokenLayout(37, 1, (6, 6))
+    assert {site.layer for site in encoder.sites()} == {0, 1, 2, None}
+
+
+def test_no_weights_are_read_on_the_meta_device(build_transformers, saved, tmp_path):
+    shutil.copytree(saved("siglip")[1], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    with torch.device("meta"):
+        assert build_transformers(f"path:{tmp_path}").tokens == 16
+    with pytest.raises(OptionError, match="cannot be loaded"):
+        build_transformers(f"path:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("weights", "options", "place", "message"),
+    [
+        ("path:nowhere", {}, "weights", "there is no folder nowhere"),
+        ("path:{empty}", {}, "weights", r"pytorch_model\.bin is no safetensors file"),
+        ("path:{text}", {}, "weights", r"are a text side alone; readable are clip, siglip, dinov2, dinov2_with"),
+        ("path:{naflex}", {}, "weights", "no vision tower that can be read .*SigLIP 2 of a fixed size is a `siglip`"),
+        ("path:{clip}", {"model": "siglip"}, "model", "are a clip, and no siglip"),
+        ("path:{clip}", {"architecture": {"hiden_act": "gelu"}}, "architecture.hiden_act", "did you mean 'hidden_act'"),
+        ("path:{clip}", {"architecture": {"hidden_size": 48}}, "weights", "cannot be loaded"),
+        ("path:{clip}", {"architecture": {"hidden_act": "galu"}}, "architecture", "galu"),
+        ("path:{clip}", {"layer": 3}, "layer", "there is no layer 3; they are 0 to 2"),
+        ("path:{clip}", {"size": 36}, "size", "no multiple of the patches' 8 pixels"),
+        ("path:{dinov2}", {"output": "projected"}, "output", "has no projection; its class token"),
+        ("random", {"model": "dinov2", "architecture": {"image_size": [32, 64]}}, "architecture", "no square's side"),
+        ("random", {"model": "siglip", "architecture": {"num_channels": 1}}, "architecture", "have 3 channels"),
+        ("random", {"model": "clip", "architecture": {"hidden_size": "wide"}}, "architecture", "expected int, got str"),
+    ],
+)
+def test_what_cannot_be_had_is_told_where_it_is_said(
+    build_transformers, saved, weights, options, place, message, tmp_path
+):
+    """Empty folders, text sides and SigLIP 2 for pictures of any shape among them."""
+    folders = {name: tmp_path / name for name in ("empty", "text", "naflex")}
+    for folder in folders.values():
+        folder.mkdir()
+    CLIPTextModel(CLIPTextConfig(**TEXT)).save_pretrained(folders["text"])
+    shutil.copytree(saved("siglip")[1], folders["naflex"], dirs_exist_ok=True)
+    (folders["naflex"] / "config.json").write_text('{"model_type": "siglip2"}')
+    places = {**folders, "clip": saved("clip")[1], "dinov2": saved("dinov2")[1]}
+    with pytest.raises(OptionError, match=message) as caught:
+        build_transformers(weights.format(**places), **options)
+    assert ".".join(map(str, caught.value.location)).startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "say where the weights come from"),
+        ({"weights": "tag:openai"}, "`path:"),
+        ({"weights": "random"}, "`weights: random` needs `model`"),
+        ({"weights": "random", "model": "blip"}, "Input should be 'clip'"),
+        ({"weights": "path:x", "output": "projected", "pool": 2}, "`pool` is for the tokens of a grid"),
+        ({"weights": "path:x", "output": "projected", "layer": 1}, "`layer` is for the tokens of a grid"),
+    ],
+)
+def test_options_that_make_no_sense(options, message):
+    with pytest.raises(ValidationError, match=message):
+        TransformersOptions(kind="transformers", **options)
+
+
+def test_pickled_weights_are_refused_unless_allowed(build_transformers, saved, tmp_path):
+    shutil.copytree(saved("clip")[1], tmp_path, dirs_exist_ok=True)
+    torch.save(load_file(tmp_path / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.safetensors").unlink()
+    for device in ("meta", "cpu"):
+        with torch.device(device), pytest.raises(MultigraftError, match="say `allow_pickle_weights: true`"):
+            build_transformers(f"path:{tmp_path}")
+    read = build_transformers(f"path:{tmp_path}", allow_pickle_weights=True)
+    assert read.fingerprint() == build_transformers(f"path:{saved('clip')[1]}").fingerprint()
+
+
+def test_code_beside_the_weights_is_never_run(build_transformers, saved, tmp_path):
+    shutil.copytree(saved("clip")[1], tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModel": "evil.Model"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "preprocessor_config.json").write_text('{"auto_map": {"AutoImageProcessor": "evil.Processor"}}')
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    assert build_transformers(f"path:{tmp_path}").tokens == 17
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_that_lack_a_layer_are_refused(build_transformers, saved, tmp_path):
+    shutil.copytree(saved("dinov2")[1], tmp_path, dirs_exist_ok=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if ".layer.2." not in name}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(OptionError, match=r"lack what this model needs: encoder\.layer\.2\."):
+        build_transformers(f"path:{tmp_path}")

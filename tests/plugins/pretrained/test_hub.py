@@ -9,13 +9,13 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from transformers import BartConfig, BartForConditionalGeneration, ByT5Tokenizer
+from transformers import BartConfig, BartForConditionalGeneration, ByT5Tokenizer, Dinov2Config, Dinov2Model
 
 from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.plugins.backbones import bart
 from multigraft.plugins.backbones.options import BartOptions
-from multigraft.plugins.encoders import open_clip_encoder, timm_encoder
-from multigraft.plugins.encoders.options import OpenClipOptions, TimmOptions
+from multigraft.plugins.encoders import open_clip_encoder, timm_encoder, transformers_encoder
+from multigraft.plugins.encoders.options import OpenClipOptions, TimmOptions, TransformersOptions
 
 OLD, NEW = "a" * 40, "b" * 40
 SMALL = {
@@ -171,3 +171,16 @@ def test_an_open_clip_encoder_from_the_hub(cache, tmp_path: Path):
     encoder = open_clip_encoder.build(OpenClipOptions(kind="open-clip", model="hub-vit", weights="hub:someone/clip"))
     assert encoder.origin == f"hub:someone/clip@{OLD}"
     assert encoder.transform.mean == (0.5, 0.5, 0.5)
+
+
+def test_a_vision_tower_of_transformers_from_the_hub(cache):
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 16, "patch_size": 8}
+    folder = cache("someone/dino", OLD)
+    Dinov2Model(Dinov2Config(**sizes)).save_pretrained(folder)
+    said = {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}, "do_center_crop": True}
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    encoder = transformers_encoder.build(TransformersOptions(kind="transformers", weights="hub:someone/dino"))
+    assert encoder.origin == f"hub:someone/dino@{OLD}"
+    assert (encoder.transform.size, encoder.transform.shorter, encoder.tokens) == (32, 36, 17)
+    with pytest.raises(OptionError, match="hub:someone/other could not be fetched"):
+        transformers_encoder.build(TransformersOptions(kind="transformers", weights="hub:someone/other"))

@@ -17,6 +17,7 @@ from multigraft.core.model.build import build_evaluator
 from multigraft.core.model.objectives import build_objectives
 from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.prompts import prompts_of
 from multigraft.core.recipe.splits import TRAIN, final_split
 from multigraft.core.suggest import did_you_mean
 from multigraft.core.types.annotation import Annotation
@@ -127,7 +128,7 @@ def media(subject: Subject) -> Iterator[Problem]:
         elif hindered:
             ask = f"{hindered} of {len(looked_at)} annotations looked at have media that no input reads"
             subject.notes.append(f"task {name!r}: {ask}: {', '.join(sorted(unread))}")
-        limits = subject.summary.most_images if subject.summary else {}
+        limits = subject.summary.most_images[name] if subject.summary else {}
         for kind, modality in {each.kind: each.modality for each in inputs if each.kind != "video"}.items():
             if modality in limits:
                 counts = [sum(read_by.get(e) == kind for e in each) for each in endings]
@@ -150,10 +151,10 @@ def _too_many(subject: Subject, name: str, counts: Sequence[int], room: _Room) -
         subject.notes.append(f"task {name!r}: {ask} takes: {max(counts)} at most")
     elif beyond:
         message = f"annotations of task {name!r} have up to {max(counts)} {kinds}, and the prompt takes {room.most}"
-        prompts = enumerate(subject.recipe.trunk.prompt)
-        limited = [n for n, each in prompts if hasattr(each, "images") and each.modality == room.modality]
-        key = (limited[0], "images") if limited else ()
-        yield subject.document.problem(("trunk", "prompt", *key), message, "make room for them")
+        own = [each for each in prompts_of(subject.recipe) if name in each.tasks]
+        limited = [each for each in own if hasattr(each.options, "images") and each.options.modality == room.modality]
+        place = (*limited[0].place, "images") if limited else ("trunk", "prompt")
+        yield subject.document.problem(place, message, "make room for them")
 
 
 def unused_inputs(subject: Subject) -> Iterator[Problem]:

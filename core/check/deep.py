@@ -243,8 +243,8 @@ def prompt_room(subject: Subject) -> Iterator[Problem]:
     together = subject.trunk.backbone.longest.together if subject.trunk else None
     if together is None or subject.summary is None:
         return
-    prompts = subject.summary.prompt_tokens
     for name, task in subject.recipe.tasks.items():
+        prompts = subject.summary.prompt_tokens[name]
         if prompts + task.text_limit > together:
             message = f"{task.text_limit} tokens and {prompts} of prompts, and there are {together} positions"
             hint = f"{together - prompts} at most" if together > prompts else "give `trunk.prompt` fewer tokens"

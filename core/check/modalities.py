@@ -8,6 +8,7 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.input import Input
 from multigraft.core.model.build import build_prompt
 from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.prompts import prompts_of
 
 
 def inputs(subject: Subject) -> Iterator[Problem]:
@@ -37,15 +38,16 @@ def unused_prompt_options(subject: Subject) -> Iterator[Problem]:
     if subject.trunk is None or subject.summary is None:
         return
     readers: list[Input] = [subject.registry.build("inputs", each) for each in subject.recipe.inputs]
-    prompts = subject.recipe.trunk.prompt
-    for number, options in enumerate(prompts):
+    for prompt in prompts_of(subject.recipe):
+        options = prompt.options
         kinds = list(dict.fromkeys(each.kind for each in readers if each.modality == options.modality))
         if options.reads_media and kinds:
-            place = f"trunk.prompt.{number}" if len(prompts) > 1 else "trunk.prompt"
-            generator = build_prompt(subject.recipe, subject.registry, subject.trunk, number)
+            generator = build_prompt(prompt, subject.registry, subject.trunk)
             of = " and ".join(f"{kind}s" for kind in kinds)
             for name in generator.unused(kinds):
                 value, default = getattr(options, name), type(options).model_fields[name].get_default()
                 if value != default:
-                    subject.notes.append(f"`{place}.{name}: {value}` has no effect on {of} as the encoder gives them")
+                    subject.notes.append(
+                        f"`{prompt.written}.{name}: {value}` has no effect on {of} as the encoder gives them"
+                    )
     yield from ()

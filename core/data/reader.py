@@ -1,6 +1,8 @@
 """Reads one sample: its annotation, what the task makes of it, and its media."""
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from multigraft.core.data.media_limit import MediaLimit
@@ -34,11 +36,11 @@ class SampleReader:
 
     Args:
         media: None for runs without an encoder, which read text only.
-        limit: how many media of a kind a sample may have.
+        limits: how many media of a kind a sample of each task may have.
     """
 
-    def __init__(self, media: MediaReader | None, limit: MediaLimit = MediaLimit()) -> None:  # noqa: B008 - frozen
-        self._media, self._limit = media, limit
+    def __init__(self, media: MediaReader | None, limits: Mapping[str, MediaLimit] = MappingProxyType({})) -> None:
+        self._media, self._limits = media, limits
 
     def read(self, source: "TaskSource", place: "Place", seed: int | None) -> Sample | Skipped:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
@@ -50,6 +52,8 @@ class SampleReader:
             name = annotation.id
             draw = None if seed is None else random.Random(seeded("target", seed, place.epoch, name))
             example = source.task.example(annotation, draw).with_prefix(source.options.prefix)
+            if source.name in self._limits and self._media is not None:
+                self._limits[source.name].check(annotation.media)
             media = self._read_media(shard, int(shard.index.annotations.sample[row]), annotation)
         except BadSample as error:
             return Skipped(shard.name, key, name, error.reason, legible(error.detail))
@@ -59,7 +63,6 @@ class SampleReader:
     def _read_media(self, shard: "Shard", sample: int, annotation: "Annotation") -> tuple[Media, ...]:
         if self._media is None:
             return ()
-        self._limit.check(annotation.media)
         span = span_of(annotation)
         return tuple(self._media.read(shard, sample, field, span) for field in annotation.media)
 

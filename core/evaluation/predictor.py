@@ -124,7 +124,7 @@ class Predictor:
             raise MultigraftError(f"{name}: its evaluator needs {lacking}, and the question has none")
         counts = Counter((medium.kind, medium.modality) for medium in media if medium.kind != "video")
         for (kind, modality), count in counts.items():
-            most = graft.model.most_images.get(modality, count)
+            most = graft.model.most_images(question.task).get(modality, count)
             if count > most:
                 raise MultigraftError(f"{name}: {count} {kind}s, and the prompt has room for {most}")
 

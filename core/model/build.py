@@ -26,6 +26,7 @@ from multigraft.core.model.task_objective import TaskObjective
 from multigraft.core.model.trained_trunk import train_trunk
 from multigraft.core.model.trunk import Trunk
 from multigraft.core.options.options import PromptOptions
+from multigraft.core.recipe.prompts import RecipePrompt, prompts_of
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean
@@ -140,13 +141,13 @@ def build_evaluator(
     return evaluator
 
 
-def build_prompt(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> PromptGenerator:
-    """A prompt generator of the recipe's list, on the meta device.
+def build_prompt(prompt: RecipePrompt, registry: Registry, trunk: Trunk) -> PromptGenerator:
+    """A prompt generator of a recipe, on the meta device.
 
     Raises:
         OptionError: it cannot be built.
     """
-    options, backbone = recipe.trunk.prompt[number], trunk.backbone
+    options, backbone = prompt.options, trunk.backbone
     encoder = trunk.encoders.get(options.modality)
     shape = PromptShape(
         encoder.width if encoder else 0,
@@ -157,7 +158,7 @@ def build_prompt(recipe: Recipe, registry: Registry, trunk: Trunk, number: int) 
         encoder.layout() if encoder else None,
         _summary(backbone),
     )
-    with torch.device("meta"), below("trunk", "prompt", number):
+    with torch.device("meta"), below(*prompt.place):
         generator: PromptGenerator = registry.build("prompt_generators", options, shape=shape)
     return generator
 
@@ -169,18 +170,24 @@ def _summary(backbone: Backbone) -> Literal["first", "mean", "last"]:
 
 
 def _add_prompts(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk) -> list[PlacedPrompt]:
-    return [_add_prompt(graft, recipe, registry, trunk, number) for number in range(len(recipe.trunk.prompt))]
+    found = (_only_of(each, graft.tasks) for each in prompts_of(recipe))
+    return [_add_prompt(graft, recipe, registry, trunk, each) for each in found if each.tasks]
 
 
-def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, number: int) -> PlacedPrompt:
-    options, place = recipe.trunk.prompt[number], ("trunk", "prompt", number)
-    generator = build_prompt(recipe, registry, trunk, number)
+def _only_of(prompt: RecipePrompt, tasks: Sequence[str]) -> RecipePrompt:
+    return replace(prompt, tasks=tuple(task for task in prompt.tasks if task in tasks))
+
+
+def _add_prompt(graft: Graft, recipe: Recipe, registry: Registry, trunk: Trunk, prompt: RecipePrompt) -> PlacedPrompt:
+    options, place = prompt.options, prompt.place
+    generator = build_prompt(prompt, registry, trunk)
     parts = ModuleParts(generator.initial, generator.frozen)
     with below(*place, "sharing"):
-        name = f"prompt-{number}" if number else "prompt"
-        module = add_module(graft, name, generator, parts, sharing_rule(registry, options.sharing, recipe))
+        rule = sharing_rule(registry, options.sharing, recipe)
+        module = add_module(graft, prompt.name, generator, parts, rule, prompt.tasks)
     with below(*place):
-        return PlacedPrompt(module, _entrance(options, trunk.backbone), graft.bank, modality=options.modality)
+        entrance, tasks = _entrance(options, trunk.backbone), frozenset(prompt.tasks)
+        return PlacedPrompt(module, entrance, graft.bank, modality=options.modality, tasks=tasks, place=place)
 
 
 def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:

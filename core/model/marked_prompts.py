@@ -22,12 +22,12 @@ def refuse_decoding_behind_marks(
     Raises:
         OptionError: there is such a task.
     """
-    for number, prompt in enumerate(prompts):
+    for prompt in prompts:
         if not prompt.generator.marks or prompt.entrance.stack != backbone.predicts:
             continue
         decoding = {"beginning", "targets"} if prompt.entrance.place == "back" else {"beginning"}
         for task, wanted in needs.items():
-            if any(need.what in decoding for need in wanted):
+            if prompt.joins(task) and any(need.what in decoding for need in wanted):
                 message = f"this prompt marks the states of the {backbone.predicts}, where the task {task!r} decodes"
                 hint = "let it mark nothing, join another stack, or let the task classify"
-                raise OptionError(("trunk", "prompt", number), message, hint)
+                raise OptionError(prompt.place, message, hint)

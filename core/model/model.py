@@ -75,17 +75,15 @@ class Model:
         """The context that passes run in: autocast for bf16."""
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
-    @property
-    def most_prompt_tokens(self) -> int:
-        """Tokens that join a row's text, at most; those of a generator that does not say are left out."""
-        return sum(prompt.generator.most_tokens() or 0 for prompt in self.prompts)
+    def most_prompt_tokens(self, task: str) -> int:
+        """Tokens that join a text of a task, at most; those of a generator that does not say are left out."""
+        return sum(prompt.generator.most_tokens() or 0 for prompt in self.prompts if prompt.joins(task))
 
-    @property
-    def most_images(self) -> dict[str, int]:
-        """Images of a sample, or clips of sound, at most, by modality; one without a limit is left out."""
+    def most_images(self, task: str) -> dict[str, int]:
+        """Images of a task's sample, or clips of sound, at most, by modality; one without a limit is left out."""
         limits: dict[str, int] = {}
         for prompt in self.prompts:
-            most = prompt.generator.most_images()
+            most = prompt.generator.most_images() if prompt.joins(task) else None
             if most is not None:
                 limits[prompt.modality] = min(most, limits.get(prompt.modality, most))
         return limits

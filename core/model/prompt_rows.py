@@ -168,15 +168,6 @@ def side_by_side(made: Sequence[tuple[Sequence[int], Tokens]], rows: int) -> Tok
     return Tokens(torch.cat([each.states for each in pieces]), torch.cat([each.real for each in pieces]))
 
 
-def among(made: Tokens, first: int, rows: int) -> Tokens:
-    """Tokens of neighbouring rows from `first` on, among `rows` that have none of them."""
-    count = made.states.shape[0]
-    if count == rows:
-        return made
-    around = (first, rows - first - count)
-    return Tokens(pad(made.states, (0, 0, 0, 0, *around)), pad(made.real, (0, 0, *around)))
-
-
 def _padded(own: Sequence[Tokens], like: Tensor, rows: int, width: int) -> Tokens:
     """Tokens of some rows side by side, filled up to `width`."""
     if not own:

@@ -13,7 +13,7 @@ from multigraft.core.graft.bank import Bank
 from multigraft.core.interfaces.backbone import Entrance
 from multigraft.core.interfaces.prompt import MediaTokens, PromptGenerator
 from multigraft.core.interfaces.stack import Insert
-from multigraft.core.model.prompt_rows import RowTokens, among, for_rows, of_numbers, of_slice, side_by_side
+from multigraft.core.model.prompt_rows import RowTokens, for_rows, of_numbers, of_slice, side_by_side
 from multigraft.core.types.batch import Segment
 from multigraft.core.types.preparation import VISUAL
 from multigraft.core.types.row_choice import RowChoice
@@ -31,10 +31,18 @@ class PlacedPrompt:
     """Name of the graft whose rows get it; None where all rows are those of one graft."""
     modality: str = VISUAL
     """Whose tokens it is made of, if it is made of media."""
+    tasks: frozenset[str] | None = None
+    """The tasks whose rows get it; None for all."""
+    place: tuple[str | int, ...] = ()
+    """Where the recipe has it."""
 
     def serves(self, segment: Segment) -> bool:
         """Whether the rows of a segment get it."""
-        return self.graft is None or segment.graft == self.graft
+        return (self.graft is None or segment.graft == self.graft) and self.joins(segment.task)
+
+    def joins(self, task: str) -> bool:
+        """Whether the rows of a task get it."""
+        return self.tasks is None or task in self.tasks
 
     @property
     def generator(self) -> PromptGenerator:
@@ -54,7 +62,8 @@ class PlacedPrompt:
             made = functional_call(self.module.module, values, (seen, text and of_slice(text, segment.rows)))
             pieces.append(for_rows(made, segment.stop - segment.start))
         made = Tokens(torch.cat([each.states for each in pieces]), torch.cat([each.real for each in pieces]))
-        return among(made, own[0].start, segments[-1].stop)
+        numbers = [row for segment in own for row in range(segment.start, segment.stop)]
+        return side_by_side([(numbers, made)], segments[-1].stop)
 
     def of_media(self, kinds: Sequence[RowTokens], segments: Sequence[Segment], text: Tokens | None = None) -> Tokens:
         """The prompts of all kinds of media, each row's own first."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from multigraft.core.errors import OptionError
+from multigraft.core.recipe.prompts import prompts_of
 
 if TYPE_CHECKING:
     from multigraft.core.graft.attach import Method
@@ -37,10 +38,10 @@ def refuse_beside(methods: "Sequence[Method]", recipe: "Recipe", backbone: "Back
     for key in ("backbone", "norms", "biases"):
         if getattr(recipe.graft.train, key):
             raise OptionError(("graft", "train", key), _LEARNS_NOTHING.format(name), "leave it out")
-    for number, prompt in enumerate(recipe.trunk.prompt):
-        if prompt.layer != "embedding":
+    for prompt in prompts_of(recipe):
+        if prompt.options.layer != "embedding":
             message = f"the side network '{name}' reads what joins at the embedding, and this prompt joins behind it"
-            raise OptionError(("trunk", "prompt", number, "layer"), message, "say `embedding`, or leave it out")
+            raise OptionError((*prompt.place, "layer"), message, "say `embedding`, or leave it out")
     if recipe.train.shard:
         message = f"layers that run without gradient beside the side network '{name}' cannot be shared out"
         raise OptionError(("train", "shard"), message, "leave it out")

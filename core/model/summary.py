@@ -44,10 +44,11 @@ class ModelSummary:
     memory: dict[str, int]
     """Bytes: `trunk`, `graft` with its optimizer, `activations` (a rough figure), `total`."""
 
-    prompt_tokens: int = 0
-    """Tokens that join a row's text, at most; those of generators that do not say are left out."""
-    most_images: Mapping[str, int] = field(default_factory=dict)
-    """Images of a sample, or clips of sound, that the prompts take, by modality; any number of one that is left out."""
+    prompt_tokens: Mapping[str, int] = field(default_factory=dict)
+    """Tokens that join a text, at most, by task; those of generators that do not say are left out."""
+    most_images: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Images of a sample, or clips of sound, that the prompts of each task take, by modality; any number of one that is
+    left out."""
     trained: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shapes of the trained tensors, by the text of their key."""
 
@@ -64,9 +65,11 @@ def summarize_model(recipe: Recipe, registry: Registry, trunk: Trunk | None = No
     model = build_model(recipe, registry, trunk)
     table = count(model)
     sites, owners = site_rows(model.graft), _owner_rows(model.graft.bank)
-    memory = _memory(recipe, trunk, table, {row.stack for row in sites} | _learning(model), model.most_images)
+    images = {task: model.most_images(task) for task in recipe.tasks}
+    tokens = {task: model.most_prompt_tokens(task) for task in recipe.tasks}
+    memory = _memory(recipe, trunk, table, {row.stack for row in sites} | _learning(model), images)
     trained = {key.text: entry.part.shape for key, entry in model.graft.bank.entries.items() if entry.part.trained}
-    return ModelSummary(table, sites, owners, memory, model.most_prompt_tokens, model.most_images, trained)
+    return ModelSummary(table, sites, owners, memory, tokens, images, trained)
 
 
 def _learning(model: Model) -> set[str]:
@@ -87,7 +90,11 @@ def _owner_rows(bank: Bank) -> tuple[OwnerRow, ...]:
 
 
 def _memory(
-    recipe: Recipe, trunk: Trunk, table: ParameterTable, grafted: Collection[str], images: Mapping[str, int]
+    recipe: Recipe,
+    trunk: Trunk,
+    table: ParameterTable,
+    grafted: Collection[str],
+    images: Mapping[str, Mapping[str, int]],
 ) -> dict[str, int]:
     graft = table.trainable * _FP32 * _OPTIMIZED
     frozen = (table.total_with_encoder - table.trainable) * _FP32 - _spared(trunk.backbone)
@@ -100,11 +107,14 @@ def _spared(backbone: Backbone) -> int:
     return sum(each.numbers * _FP32 - each.bytes for each in quantized_modules(backbone))
 
 
-def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: Mapping[str, int]) -> int:
+def _activations(
+    recipe: Recipe, trunk: Trunk, grafted: Collection[str], images: Mapping[str, Mapping[str, int]]
+) -> int:
     """About 34 bytes a token, width and layer at 16 bits, twice that at 32 (Korthikanti et al. 2022, section 4.1).
 
     An encoder keeps its own where its stack is among those `grafted`, in which adapters act or all is trained; those of
-    one without stacks are not known. `images` says how many items of its modality a row has, one if nothing.
+    one without stacks are not known. `images` says how many items of its modality a row of each task has, one if
+    nothing.
     """
     text = max(task.text_limit + task.target_limit for task in recipe.tasks.values())
     prompts = sum(encoder.tokens for encoder in trunk.encoders.values())
@@ -113,7 +123,8 @@ def _activations(recipe: Recipe, trunk: Trunk, grafted: Collection[str], images:
     kept = (text + prompts) * trunk.backbone.width * _layers(trunk.backbone.sites())
     for modality, encoder in trunk.encoders.items():
         inside = [site for site in encoder.sites() if site.stack in grafted]
-        kept += images.get(modality, 1) * encoder.tokens * encoder.width * _layers(inside)
+        most = max(own.get(modality, 1) for own in images.values())
+        kept += most * encoder.tokens * encoder.width * _layers(inside)
     return 34 * wide * rows * kept
 
 

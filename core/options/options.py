@@ -153,10 +153,23 @@ class TaskOptions(Options):
     evaluator: Annotated[Options, Registered("evaluators")] = as_written({"kind": "generate"})
     """How rows are answered in evaluation and by `predict`; keys of the task's own kind that are left out keep the
     task's values."""
+    prompt: list[Annotated[PromptOptions, Registered("prompt_generators")]] | None = None
+    """Prompt generators of this task in place of those of the trunk, one or a list, which may be empty. What several
+    tasks say alike is one generator."""
     text_limit: int = Field(40, ge=1)
     """Longest input text in tokens, the prefix included."""
     target_limit: int = Field(20, ge=1)
     """Longest target in tokens."""
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _none_one_or_many(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, list) else [value]
+
+    @field_serializer("prompt", mode="wrap")
+    def _prompt_as_written(self, prompts: list[PromptOptions] | None, write: SerializerFunctionWrapHandler) -> Any:
+        written = write(prompts)
+        return written[0] if prompts is not None and len(prompts) == 1 else written
 
     @field_validator("objective", mode="before")
     @classmethod

@@ -41,7 +41,7 @@ def problems_of(
 def _problem(
     detail: Mapping[str, Any], document: RecipeFile, data: Any, root: type[Section], registry: "Registry"
 ) -> Problem:
-    location = list(detail["loc"])
+    location = [*detail["loc"], *detail.get("ctx", {}).get("below", ())]
     if detail["type"] == "extra_forbidden":
         models, key = expected_at(root, data, location[:-1], registry).models, str(location[-1])
         if instead := next((model.replaced[key] for model in models if key in model.replaced), ""):

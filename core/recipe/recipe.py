@@ -10,6 +10,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered
@@ -23,6 +24,7 @@ from multigraft.core.options.options import (
     SiteSelector,
     TaskOptions,
 )
+from multigraft.core.recipe.prompts import wrong_prompts
 from multigraft.core.recipe.train_section import LARGEST_BATCH, TrainSection
 from multigraft.core.types.preparation import VISUAL
 
@@ -69,21 +71,9 @@ class Trunk(Section):
         return written[0] if len(written) == 1 else written or None
 
     @model_validator(mode="after")
-    def _each_encoder_and_a_prompt_together(self) -> "Trunk":
+    def _one_encoder_a_modality(self) -> "Trunk":
         if self.encoder is not None and VISUAL in self.encoders:
             raise ValueError("`encoder` is short for `encoders.visual`: give one of the two")
-        read = {prompt.modality for prompt in self.prompt if prompt.reads_media}
-        if bool(self.modalities) != bool(read):
-            raise ValueError(
-                "an encoder needs a prompt generator that reads media and the other way round: give both or neither"
-            )
-        for modality in self.modalities:
-            if modality not in read:
-                raise ValueError(f"no prompt generator reads {modality} media: say `modality: {modality}` in one")
-        for prompt in self.prompt:
-            if prompt.modality not in ({*self.modalities} if prompt.reads_media else {VISUAL}):
-                why = f"there is no encoder `encoders.{prompt.modality}`" if prompt.reads_media else "it reads no media"
-                raise ValueError(f"a prompt generator says `modality: {prompt.modality}`, and {why}")
         return self
 
 
@@ -205,3 +195,9 @@ class Recipe(Section):
         if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
             raise ValueError(f"{device!r} is none of `auto`, `cpu`, `cuda`, `cuda:N`, `mps`")
         return device
+
+    @model_validator(mode="after")
+    def _each_encoder_and_a_prompt_together(self) -> "Recipe":
+        for place, message in wrong_prompts(self):
+            raise PydanticCustomError("prompts", "{message}", {"message": message, "below": place})
+        return self

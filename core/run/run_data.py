@@ -38,7 +38,8 @@ class RunData:
 
     Args:
         preparations: what the encoder of each modality wants; none for text-only runs.
-        most_images: of a sample, or clips of sound, by modality; as many as there are of one that is left out.
+        most_images: of a sample of each task, or clips of sound, by modality; as many as there are of one that is left
+            out.
     """
 
     def __init__(
@@ -47,13 +48,13 @@ class RunData:
         registry: Registry,
         preparations: Mapping[str, Preparation],
         log: SkippedLog,
-        most_images: Mapping[str, int] = MappingProxyType({}),
+        most_images: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     ) -> None:
         self.recipe, self.registry, self.log = recipe, registry, log
         self.root = Path(recipe.data.root)
         self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
         self.inputs: list[Input] = [registry.build("inputs", options) for options in recipe.inputs]
-        self._limit = MediaLimit.of(self.inputs, most_images)
+        self._limits = {task: MediaLimit.of(self.inputs, most) for task, most in most_images.items()}
         data = recipe.data
         self._workers = DecodeWorkers(data.threads, data.processes, data.deadline)
         self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
@@ -99,7 +100,7 @@ class RunData:
 
     def use(self, media: MediaReader | None) -> None:
         """Read media from there from now on."""
-        self.media, self.reader = media, SampleReader(media, self._limit)
+        self.media, self.reader = media, SampleReader(media, self._limits)
 
     def training_sources(self) -> dict[str, TaskSource]:
         """The sources that training draws from."""

@@ -45,7 +45,7 @@ def open_run(
         registry,
         trunk.preparations,
         _skipped_log(folder, recipe, accelerator),
-        model.most_images,
+        {task: model.most_images(task) for task in recipe.tasks},
     )
     wanted = recipe.loggers if logs and accelerator.is_main_process else []
     scalars = open_loggers(wanted, registry, folder)

@@ -40,7 +40,7 @@ def source(tmp_path, tiny_recipe, registry):
 
 def test_images_are_counted_before_they_are_decoded(source):
     media = Counting()
-    reader = SampleReader(media, MediaLimit({"image": 2}, KINDS))
+    reader = SampleReader(media, {"vqa": MediaLimit({"image": 2}, KINDS)})
     fits, more, same = (reader.read(source, Place(0, 0, row), None) for row in range(3))
     assert len(fits.media) == 3
     assert (more, same) == tuple(
@@ -79,4 +79,4 @@ def test_the_first_input_of_an_ending_says_its_kind(registry):
 
 
 def test_the_prompts_tell_their_most_images(tiny_model):
-    assert tiny_model().most_images == {"visual": 2}
+    assert tiny_model().most_images("vqa") == {"visual": 2}

@@ -106,7 +106,7 @@ def test_it_stands_beside_a_visual_prompt(tiny_recipe, tiny_model, samples, batc
     batch = batch_of(one, samples)
     tokens = [model.run(batch, training=False)["vqa"].states("encoder").states.shape[1] for model in (one, both)]
     assert tokens[1] == tokens[0] + 3
-    assert both.most_prompt_tokens == one.most_prompt_tokens + 3
+    assert both.most_prompt_tokens("vqa") == one.most_prompt_tokens("vqa") + 3
 
 
 def test_a_recipe_trains_it_without_media_saves_and_scores(train, tmp_path):

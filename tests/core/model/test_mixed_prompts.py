@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from multigraft.core.errors import OptionError
 from multigraft.core.options.options import Decoding
@@ -96,3 +97,68 @@ def test_nothing_is_decoded_behind_marked_states(tiny, tiny_model):
     prompt = {"kind": "dynamic", "heads": 2, "modality_codes": True}
     with pytest.raises(OptionError, match="marks the states of the decoder, where the task 'vqa' decodes"):
         tiny_model(trunk=trunk(tiny.DECODER, prompt))
+
+
+OWN = {
+    "vqa": {"kind": "dynamic", "heads": 2, "layer": 1},
+    "statements": [],
+    "videos": [{"kind": "resampler", "tokens": 2, "heads": 2, "layer": 0}, {"kind": "learned", "tokens": 1}],
+}
+"""Prompts that tasks have in place of the trunk's; captions have that."""
+
+
+def tasks_with(tiny, own):
+    return {name: {**options, **({"prompt": own[name]} if name in own else {})} for name, options in tiny.TASKS.items()}
+
+
+def test_tasks_have_prompts_of_their_own_in_one_batch(backbone, tiny, tiny_model, samples, batch_of):
+    """Other generators before other layers, none at all, and the trunk's."""
+    model = tiny_model("per-task", backbone, tasks=tasks_with(tiny, OWN))
+    assert list(model.graft.modules) == ["prompt", "prompt-vqa", "prompt-videos", "prompt-videos-1"]
+    check_alone_and_mixed(model, samples, batch_of)
+    for decoding in DECODINGS:
+        alone = [text for each in samples for text in texts_of(model, batch_of(model, [each]), decoding)]
+        assert texts_of(model, batch_of(model, samples), decoding) == alone
+
+
+def test_rows_between_those_of_two_tasks_that_have_one_prompt(tiny, tiny_model, samples, batch_of):
+    own = {"vqa": OWN["vqa"], "captions": OWN["vqa"], "statements": []}
+    model = tiny_model("per-task", tasks=tasks_with(tiny, own))
+    shared = {key.text for key in model.graft.keys_of("vqa") & model.graft.keys_of("captions")}
+    assert {text for text in shared if "prompt-vqa.attention" in text} == {
+        f"shared/prompt-vqa/prompt-vqa.attention.{name}.{kind}"
+        for name in ("query", "key", "value", "output")
+        for kind in ("weight", "bias")
+    }
+    check_alone_and_mixed(model, samples, batch_of)
+
+
+def test_each_prompt_has_a_sharing_rule_of_its_own(tiny, tiny_model):
+    mine = {**OWN["vqa"], "sharing": "per-task"}
+    model = tiny_model(tasks=tasks_with(tiny, {"vqa": mine, "captions": mine}))
+    owners = {key.owner.task_scope for key in model.graft.bank.entries if key.part.startswith("prompt-vqa.")}
+    assert owners == {"task:vqa", "task:captions"}
+
+
+def test_room_is_that_of_each_tasks_prompts(tiny, tiny_model):
+    model = tiny_model(tasks=tasks_with(tiny, OWN))
+    assert [model.most_prompt_tokens(task) for task in tiny.TASKS] == [1, 0, 8, 3]
+    assert [model.most_images(task) for task in tiny.TASKS] == [{}, {}, {"visual": 2}, {}]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "place", "message"),
+    [
+        ({"kind": "dynamic", "heads": 2, "layer": 9}, ("tasks", "vqa", "prompt", 0, "layer"), "has the layers 0 to 1"),
+        ({"kind": "dynamic", "heads": 3}, ("tasks", "vqa", "prompt", 0, "heads"), "3 heads do not divide the width 16"),
+    ],
+)
+def test_what_is_wrong_with_a_tasks_prompt_is_told_there(prompt, place, message, tiny, tiny_model):
+    with pytest.raises(OptionError, match=message) as caught:
+        tiny_model(tasks=tasks_with(tiny, {"vqa": prompt}))
+    assert caught.value.location == place
+
+
+def test_a_prompt_of_the_trunk_that_joins_no_text(tiny, tiny_recipe):
+    with pytest.raises(ValidationError, match="each task has a `prompt` of its own, and this one joins no text"):
+        tiny_recipe(tasks=tasks_with(tiny, dict.fromkeys(tiny.TASKS, OWN["vqa"])))

@@ -66,15 +66,18 @@ def _loaded(options: TransformersOptions, said: Said, family: Family, picture: P
         message = f"encoder transformers: a {family.types[0]} compares no pictures with texts and has no projection"
         raise OptionError(("output",), message, "its class token stands in front of the grid")
     model_class, config_class = getattr(transformers, name), getattr(transformers, family.config)
+    spare = family.spare._replace(lacking=()) if options.output == "projected" else family.spare
     try:
         with _without_report():
-            loaded = loading.load_dense(said, model_class, config_class, family.spare)
+            loaded = loading.load_dense(said, model_class, config_class, spare)
     except MultigraftError:
         raise
     except Exception as error:  # a config's own checks, and those of the modules that are made of it
         place = "architecture" if options.architecture else "weights"
         raise OptionError((place,), f"encoder transformers: no {family.config} can be of this ({error})") from None
     _check(loaded.model.config)
+    if options.output == "projected" and not getattr(loaded.model.config, "vision_use_head", True):
+        raise OptionError(("output",), f"weights {said.weights} have no pooling", "leave `output` out")
     return Loaded(loaded.model, family, picture, loaded.origin)
 
 

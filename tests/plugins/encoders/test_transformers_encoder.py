@@ -256,3 +256,18 @@ def test_weights_that_lack_a_layer_are_refused(build_transformers, saved, tmp_pa
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(OptionError, match=r"lack what this model needs: encoder\.layer\.2\."):
         build_transformers(f"path:{tmp_path}")
+
+
+def test_a_siglip_without_its_pooling_has_tokens_alone(build_transformers, saved, tmp_path):
+    """Its weights may lack it, as those cut out of a larger model do, or its config may say so."""
+    shutil.copytree(saved("siglip")[1], tmp_path, dirs_exist_ok=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if ".head." not in name or "text" in name}
+    assert len(kept) < len(weights)
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    whole = build_transformers(f"path:{saved('siglip')[1]}")
+    assert build_transformers(f"path:{tmp_path}").fingerprint() == whole.fingerprint()
+    with pytest.raises(OptionError, match=r"lack what this model needs: .*head\."):
+        build_transformers(f"path:{tmp_path}", output="projected")
+    with pytest.raises(OptionError, match="have no pooling"):
+        build_transformers(f"path:{tmp_path}", output="projected", architecture={"vision_use_head": False})

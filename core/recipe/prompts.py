@@ -1,16 +1,37 @@
 """The prompt generators of a recipe: those of the trunk, and those that tasks have in place of them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from multigraft.core.types.preparation import VISUAL
 
 if TYPE_CHECKING:
-    from multigraft.core.options.options import PromptOptions
-    from multigraft.core.recipe.recipe import Recipe
+    from multigraft.core.options.options import PromptOptions, TaskOptions
 
 Place = tuple[str | int, ...]
+
+
+class _Trunk(Protocol):
+    @property
+    def prompt(self) -> "Sequence[PromptOptions]": ...
+
+    @property
+    def modalities(self) -> Collection[str]: ...
+
+
+class HasPrompts(Protocol):
+    """What is read of a `Recipe`, which reads this file."""
+
+    @property
+    def trunk(self) -> _Trunk:
+        """The prompts of all tasks that have none of their own, and the encoders."""
+        ...
+
+    @property
+    def tasks(self) -> "Mapping[str, TaskOptions]":
+        """By name."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +53,7 @@ class RecipePrompt:
         return ".".join(map(str, self.place[:-1] if self.alone else self.place))
 
 
-def prompts_of(recipe: "Recipe") -> list[RecipePrompt]:
+def prompts_of(recipe: HasPrompts) -> list[RecipePrompt]:
     """All of them. What several tasks say alike is one generator, which they share as its own rule says."""
     plain = tuple(name for name, task in recipe.tasks.items() if task.prompt is None)
     found = [
@@ -62,7 +83,7 @@ def _join(own: list[RecipePrompt], prompt: RecipePrompt) -> None:
     own.append(prompt)
 
 
-def wrong_prompts(recipe: "Recipe") -> Iterator[tuple[Place, str]]:
+def wrong_prompts(recipe: HasPrompts) -> Iterator[tuple[Place, str]]:
     """Where prompt generators and encoders do not go together, and why."""
     prompts, encoders = prompts_of(recipe), recipe.trunk.modalities
     if recipe.trunk.prompt and all(task.prompt is not None for task in recipe.tasks.values()):

@@ -101,7 +101,7 @@ def test_their_order_changes_nothing(opened):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_trunk_that_is_trained_in_place_and_its_teacher_are_kept_apart(opened, precision):
-    model, batch = opened(tasks(QUEUE), "graft.train.backbone=true", f"train.precision={precision}")
+    model, batch = opened(tasks(QUEUE), "graft.train={backbone: true}", f"train.precision={precision}")
     for key, value in model.graft.bank.teacher.items():
         if key in model.graft.bank.adopted and value.dim() == 2 and "embeddings" not in key.text:
             value.mul_(-20.0)

@@ -117,6 +117,7 @@ def register_objectives() -> Iterable[Component]:
         {
             "generation": ("GenerationOptions", "generation:build"),
             "classification": ("ClassificationOptions", "classification:build"),
+            "answers": ("AnswersOptions", "answers:build"),
             "masked-words": ("MaskedWordsOptions", "masked_words:build"),
             "contrastive": ("ContrastiveOptions", "contrastive:build"),
             "matching": ("MatchingOptions", "matching:build"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from multigraft.core.types.pieces import Piece, joined
 
 if TYPE_CHECKING:
-    from multigraft.core.types.annotation import Annotation
+    from multigraft.core.types.annotation import Annotation, ScoredAnswer
     from multigraft.core.types.media import Media
 
 
@@ -21,6 +21,8 @@ class TextPair:
     choices: tuple[str, ...] = ()
     pieces: tuple[Piece, ...] = field(default=(), compare=False)
     """The text in pieces, which says what goes first if it is too long; a text without them is all question."""
+    answers: "tuple[ScoredAnswer, ...]" = field(default=(), compare=False)
+    """All that is right, with soft scores, where the task has such; `target` is one of them."""
 
     @classmethod
     def of(cls, pieces: Sequence[Piece], target: str, weight: float = 1.0, choices: tuple[str, ...] = ()) -> "TextPair":

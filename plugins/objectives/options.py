@@ -1,6 +1,7 @@
 """Options of the built-in objectives."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -30,6 +31,27 @@ class ClassificationOptions(ObjectiveOptions):
         if twice is not None:
             raise ValueError(f"label {twice!r} is given twice")
         return labels
+
+
+class AnswersOptions(ClassificationOptions):
+    """Soft scores of a list of answers, each by itself: binary cross-entropy summed over the list (VQA)."""
+
+    labels: list[str] = Field(min_length=2)
+    """The answers, or `path:FILE` with one a line, which are then written into the recipe; an answer that is none of
+    them counts for nothing, and is counted."""
+    head: Literal["linear", "mlp"] = "mlp"
+    """`linear`: one layer; `mlp`: a layer of twice the width, LayerNorm, GELU and a layer, as in UNITER and DVP."""
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _lines_of_a_file(cls, labels: Any) -> Any:
+        if not isinstance(labels, str) or not labels.startswith("path:"):
+            return labels
+        try:
+            lines = Path(labels.removeprefix("path:")).expanduser().read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{labels} cannot be read: {error}") from None
+        return [line for line in lines if line]
 
 
 class MaskedWordsOptions(ObjectiveOptions):

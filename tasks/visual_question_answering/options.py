@@ -21,3 +21,6 @@ class VisualQuestionAnsweringOptions(TaskOptions):
     """Scores; the first is the task's main one."""
     target_limit: int = Field(10, ge=1)
     """Longest answer in tokens."""
+    draw: bool = True
+    """Whether training draws an answer in proportion to its score, which also weighs the sample; else the best one is
+    taken and weighs as the annotation says, for objectives that read all answers, such as `answers`."""

@@ -4,20 +4,29 @@ import random
 from dataclasses import replace
 
 from multigraft import Annotation, TextPair
-from multigraft.tasks.answers import drawn_answer
+from multigraft.tasks.answers import drawn_answer, scored_answers
 from multigraft.tasks.question_answering import QuestionAnswering
 from multigraft.tasks.visual_question_answering.options import VisualQuestionAnsweringOptions
 
 
 class VisualQuestionAnswering(QuestionAnswering):
-    """In training one answer is drawn in proportion to its soft score, which also weighs the sample."""
+    """In training one answer is drawn in proportion to its soft score, which also weighs the sample, if that is wanted;
+    all are told with their scores.
+
+    Args:
+        draw: whether it is wanted.
+    """
+
+    def __init__(self, draw: bool = True) -> None:
+        self.draw = draw
 
     def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:
-        """The question and an answer; an empty target of weight 0 where no answer scores."""
-        answer = drawn_answer(annotation, draw)
-        return replace(self.ask(annotation), target=answer.text, weight=answer.score * annotation.weight)
+        """The question and an answer; an empty target where no answer scores, of weight 0 if one is drawn."""
+        answer = drawn_answer(annotation, draw if self.draw else None)
+        weight = answer.score * annotation.weight if self.draw else annotation.weight
+        return replace(self.ask(annotation), target=answer.text, weight=weight, answers=scored_answers(annotation))
 
 
 def build(options: VisualQuestionAnsweringOptions) -> VisualQuestionAnswering:
     """Visual question answering."""
-    return VisualQuestionAnswering()
+    return VisualQuestionAnswering(options.draw)

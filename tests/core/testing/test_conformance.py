@@ -51,6 +51,7 @@ def test_every_built_in_conforms(registration):
         ("adapters", {"kind": "compacter", "shared_rule": True, "rank": 1, "hypercomplex_division": 4}),
         ("samplers", {"kind": "temperature", "value": 5}),
         ("objectives", {"kind": "classification", "labels": ["red", "blue"]}),
+        ("objectives", {"kind": "answers", "labels": ["red", "blue"]}),
         ("objectives", {"kind": "generation", "reduction": "token-mean"}),
         ("objectives", {"kind": "masked-words", "distillation": 0.4}),
         ("objectives", {"kind": "contrastive", "in_batch": False, "queue": 6, "teacher": True, "distillation": 0.4}),

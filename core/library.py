@@ -59,6 +59,39 @@ def train_checked(subject: Subject, folder: Path, resume: bool, name: str) -> di
     return train_graft(subject.recipe, subject.registry, folder, resume, name, times)
 
 
+def search(
+    recipe: Recipe | Path | str, folder: Path | str, resume: bool = False, registry: Registry | None = None
+) -> dict[str, Any]:
+    """Find values of the keys that the recipe's `search` names; what `search.json` holds afterwards.
+
+    The recipe with the values filled in is `found.yaml` in the folder.
+
+    Args:
+        recipe: a file, the name of a shipped one, or one that was loaded.
+        folder: a new one, or with `resume` that of a search which goes on.
+
+    Raises:
+        RecipeError: with every problem of the recipe, or of a value.
+        MultigraftError: the search cannot be made.
+    """
+    registry = registry or default_registry()
+    if isinstance(recipe, Recipe):
+        return search_checked(check_shape_of(recipe, registry), Path(folder), resume)
+    return search_checked(check_shape(recipe, (), registry), Path(folder), resume)
+
+
+def search_checked(subject: Subject, folder: Path, resume: bool) -> dict[str, Any]:
+    """Make the data of a recipe whose shape was checked, check the rest, and search."""
+    from multigraft.core.search.session import search as search_values
+
+    times = Times()
+    with times.spending("make"):
+        make_data(subject.recipe, subject.registry)
+    with times.spending("check"):
+        check_deep(subject)
+    return search_values(subject.recipe, subject.registry, folder, resume, times)
+
+
 def evaluate(
     folder: Path | str, split: str | None = None, controls: Sequence[str] = (), registry: Registry | None = None
 ) -> dict[str, Any]:

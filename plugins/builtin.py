@@ -190,6 +190,19 @@ def register_metrics() -> Iterable[Component]:
 
 
 @hookimpl
+def register_search_strategies() -> Iterable[Component]:
+    """How a search spends its steps."""
+    return _components(
+        "search",
+        {
+            "bandit": ("BanditOptions", "bandit:build"),
+            "round-robin": ("RoundRobinSearchOptions", "round_robin:build"),
+            "sweep": ("SweepOptions", "sweep:build"),
+        },
+    )
+
+
+@hookimpl
 def register_samplers() -> Iterable[Component]:
     """How a batch is shared out among the tasks."""
     return _components(

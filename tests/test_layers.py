@@ -21,7 +21,8 @@ OUTSIDE = [
 LONGEST_FILE, LONGEST_FUNCTION, DEEPEST_IMPORT = 300, 40, 8
 ROOMS = (
     "errors", "suggest", "atomic", "locking", "types", "ops", "options", "interfaces", "registry", "recipe", "data",
-    "graft", "trunk", "model", "run", "evaluation", "check", "training", "library", "testing", "report", "cli",
+    "graft", "trunk", "model", "run", "evaluation", "check", "training", "search", "library", "testing", "report",
+    "cli",
 )  # fmt: skip
 """Folders and files of core; each imports only what stands before it."""
 VALUES_ONLY = ("types", "ops", "options", "interfaces", "data", "graft", "trunk")

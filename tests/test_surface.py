@@ -19,30 +19,30 @@ from multigraft import init, ops, stacks, testing
 from multigraft.core.registry.contract_changes import CHANGES
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugins.md"
-MOST_NAMES = 110
+MOST_NAMES = 115
 GROUPS = {
     "To declare a plugin":
     "Component Command RecipeFolder hookimpl Run",
     "Contracts":
     "Encoder VisualEncoder Backbone PromptGenerator Adapter Prefix SideNetwork Sharing PartGenerator Objective Head "
-    "Evaluator Input Task Metric Sampler Logger Interceptor NoGraft",
+    "Evaluator Input Task Metric Sampler SearchStrategy Logger Interceptor NoGraft",
     "What contracts are given and give":
-    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow prediction_of IGNORED Loss Shapes "
-    "RowShape Need View Row TextRow Vocabulary "
+    "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow ScoredDraw prediction_of IGNORED Loss "
+    "Shapes RowShape Need View Row TextRow Vocabulary "
     "PromptShape MediaTokens TokenLayout Preparation Transform LogMel Media Span Annotation Record ScoredAnswer "
     "TextPair Piece Answer Prediction",
     "Options":
     "Options Section Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
-    "AdapterOptions SiteSelector SamplerOptions ObjectiveOptions EvaluatorOptions TaskOptions Decoding "
-    "WeightSource weight_source",
+    "AdapterOptions SiteSelector SamplerOptions SearchStrategyOptions ObjectiveOptions EvaluatorOptions TaskOptions "
+    "Decoding WeightSource weight_source",
     "Errors and their texts":
     "MultigraftError OptionError RecipeError ComponentError BadSample did_you_mean nearest_name",
     "Files and data":
     "ShardWriter read_manifest missing_data MANIFEST write_text write_json write_folder writing "
     "written_whole next_writer memory_at_most hash_tensors seeded",
     "The library":
-    "load_recipe Recipe train evaluate predict merge Predictor Question Reply load_registry Registry open_artifact "
-    "Artifact",
+    "load_recipe Recipe train search evaluate predict merge Predictor Question Reply load_registry Registry "
+    "open_artifact Artifact",
 }  # fmt: skip
 
 CONSTANTS = {

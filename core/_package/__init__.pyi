@@ -44,6 +44,8 @@ from .core.interfaces.prompt import PromptGenerator as PromptGenerator
 from .core.interfaces.prompt import PromptShape as PromptShape
 from .core.interfaces.run import Run as Run
 from .core.interfaces.sampler import Sampler as Sampler
+from .core.interfaces.search_strategy import ScoredDraw as ScoredDraw
+from .core.interfaces.search_strategy import SearchStrategy as SearchStrategy
 from .core.interfaces.sharing import PartGenerator as PartGenerator
 from .core.interfaces.sharing import Sharing as Sharing
 from .core.interfaces.side_network import SideNetwork as SideNetwork
@@ -51,6 +53,7 @@ from .core.interfaces.task import Task as Task
 from .core.library import evaluate as evaluate
 from .core.library import merge as merge
 from .core.library import predict as predict
+from .core.library import search as search
 from .core.library import train as train
 from .core.locking import next_writer as next_writer
 from .core.options.base import Options as Options
@@ -71,6 +74,7 @@ from .core.options.options import TaskOptions as TaskOptions
 from .core.options.options import WeightSource as WeightSource
 from .core.options.options import weight_source as weight_source
 from .core.options.sampler_options import SamplerOptions as SamplerOptions
+from .core.options.search_options import SearchStrategyOptions as SearchStrategyOptions
 from .core.recipe.loading import load_recipe as load_recipe
 from .core.recipe.problems import RecipeError as RecipeError
 from .core.recipe.recipe import Recipe as Recipe

@@ -9,6 +9,7 @@ VERBS = (
     Command(("check",), f"{_CLI}.check:check", "Find every problem of a recipe before it costs time"),
     Command(("show",), f"{_CLI}.show:show", "Print a recipe with all defaults filled in"),
     Command(("train",), f"{_CLI}.train:train", "Train a graft, or go on with a run"),
+    Command(("search",), f"{_CLI}.search:search", "Find values of a recipe's keys, at a fraction of a training"),
     Command(("eval",), f"{_CLI}.eval:evaluate", "Score a run, with or without a control"),
     Command(("predict",), f"{_CLI}.predict:predict", "Answer one question about your own pictures or video"),
     Command(("report",), f"{_CLI}.report:report", "Write a run's page of scores, curves and sample predictions"),

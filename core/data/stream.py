@@ -1,6 +1,6 @@
 """The stream of training: mixed batches whose order is a pure function of (seed, step), on every rank."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ class Stream:
             self.take(drawn)
             yield list(drawn.samples)
 
-    def drawn(self, start: int, stop: int) -> Iterator["Drawn"]:
+    def drawn(self, start: int, stop: int) -> Generator["Drawn"]:
         """This rank's samples of the steps from `start` up to, not including, `stop`, made ahead in threads."""
         steps = range(start, stop)
         draws = (draw for step in steps for draw in self._own(step))

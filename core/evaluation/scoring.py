@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -14,7 +14,6 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.evaluator import Evaluator, Said, SaidRow
 from multigraft.core.interfaces.metric import Metric
-from multigraft.core.model.model import Model
 from multigraft.core.model.rows import row_maker
 from multigraft.core.model.task_objective import ObjectiveLoss
 from multigraft.core.options.options import TaskOptions
@@ -22,6 +21,9 @@ from multigraft.core.registry.registry import Registry
 from multigraft.core.types.batch import Batch, Segment
 from multigraft.core.types.prediction import Prediction
 from multigraft.core.types.sample import Sample
+
+if TYPE_CHECKING:
+    from multigraft.core.model.model import Model
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class Scorer:
     def summary(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """All scores with `n` and `facts`."""
         return _measured(predictions, self.metrics())
+
+    def main(self, predictions: Sequence[Prediction]) -> float | None:
+        """The first value of the main metric; None where it has none."""
+        main = self.metrics()[0]
+        for prediction in predictions:
+            main.update(prediction)
+        return next(iter(main.compute().values()), None)
 
     def scores(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The summary, all scores by source, and the main metric by type."""
@@ -129,7 +138,7 @@ class HeldOutLoss:
 
 
 def ask_all(
-    model: Model,
+    model: "Model",
     options: TaskOptions,
     samples: Iterable[Sample],
     batch: int,
@@ -146,7 +155,7 @@ def ask_all(
 
 
 def answered(
-    model: Model,
+    model: "Model",
     options: TaskOptions,
     samples: Sequence[Sample],
     device: torch.device,
@@ -172,7 +181,7 @@ def lost_texts(backbone: Backbone, batch: Batch, evaluator: Callable[[Segment], 
     return cut
 
 
-def _said(model: Model, batch: Batch, loss: HeldOutLoss | None) -> list[Said]:
+def _said(model: "Model", batch: Batch, loss: HeldOutLoss | None) -> list[Said]:
     if loss is not None:
         loss.rows += len(batch.samples)
     if loss is None or loss.missing:

@@ -107,6 +107,10 @@ class Bank:
                 self._values[key] = nn.Parameter(value) if entry.part.trained else value
         self._use(self._values)
 
+    def replace(self, values: Mapping[Key, Tensor]) -> None:
+        """Let other tensors of the same shapes stand where its own stood, trained or not as they are."""
+        self._use({**self._values, **values})
+
     def at(self, slot: int) -> Tensor:
         """The tensor in a slot."""
         return self._by_slot[slot]
@@ -127,6 +131,10 @@ class Bank:
     def trained(self) -> dict[Key, nn.Parameter]:
         """The trained tensors, in the order of their declaration."""
         return {key: value for key, value in self._values.items() if isinstance(value, nn.Parameter)}
+
+    def named(self) -> dict[str, nn.Parameter]:
+        """The trained tensors by the texts of their keys."""
+        return {key.text: value for key, value in self.trained().items()}
 
     def frozen(self) -> dict[Key, Tensor]:
         """The random tensors that stay as they are."""

@@ -59,6 +59,7 @@ def _given(what: str) -> tuple[AfterValidator, Given]:
 TaskName = Annotated[str, *_given("task")]
 AdapterName = Annotated[str, *_given("adapter")]
 GroupName = Annotated[str, *_given("group")]
+ChoiceName = Annotated[str, *_given("choice")]
 
 
 def folded(name: str) -> str:

@@ -25,6 +25,7 @@ from multigraft.core.options.options import (
     TaskOptions,
 )
 from multigraft.core.recipe.prompts import wrong_prompts
+from multigraft.core.recipe.search_section import SearchSection
 from multigraft.core.recipe.train_section import LARGEST_BATCH, TrainSection
 from multigraft.core.types.preparation import VISUAL
 
@@ -180,6 +181,8 @@ class Recipe(Section):
     """Scoring."""
     data: DataSection = as_written({})
     """Reading."""
+    search: SearchSection | None = None
+    """What `multigraft search` chooses; training takes the recipe's own values."""
     inputs: _Inputs = as_written(["image", "video"])
     """How media are decoded."""
     loggers: _Loggers = as_written(["jsonl", "csv"])

@@ -87,6 +87,11 @@ class DeclaringHooks:
         raise NotImplementedError
 
     @hookspec
+    def register_search_strategies(self) -> "Iterable[Component]":
+        """Which arms a search trains and scores (interfaces/search_strategy.py)."""
+        raise NotImplementedError
+
+    @hookspec
     def register_loggers(self) -> "Iterable[Component]":
         """Where scalars go (interfaces/logger.py)."""
         raise NotImplementedError

@@ -17,6 +17,7 @@ from multigraft.core.options.options import (
     TaskOptions,
 )
 from multigraft.core.options.sampler_options import SamplerOptions
+from multigraft.core.options.search_options import SearchStrategyOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.registry import Registration, Registry, missing_requirement
 
@@ -28,6 +29,7 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "objectives": ObjectiveOptions,
     "prompt_generators": PromptOptions,
     "samplers": SamplerOptions,
+    "search_strategies": SearchStrategyOptions,
     "tasks": TaskOptions,
     "visual_encoders": EncoderOptions,
 }
@@ -44,6 +46,7 @@ DEEPER = {
     "objectives": "multigraft.core.testing.objectives:wrong_objective",
     "prompt_generators": "multigraft.core.testing.prompts:wrong_prompt",
     "samplers": "multigraft.core.testing.samplers:wrong_sampler",
+    "search_strategies": "multigraft.core.testing.search_strategies:wrong_search_strategy",
     "sharing": "multigraft.core.testing.sharing_rules:wrong_sharing",
     "tasks": "multigraft.core.testing.tasks:wrong_task",
     "visual_encoders": "multigraft.core.testing.encoders:wrong_visual_encoder",

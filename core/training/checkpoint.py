@@ -64,7 +64,9 @@ def save_checkpoint(run: OpenRun, step: int, optimizer: torch.optim.Optimizer, l
     def fill(folder: Path) -> None:
         save_graft(folder / "graft", run.model.graft.bank, graft_facts(run))
         (folder / "state").mkdir()
-        save_file(optimizer_tensors(optimizer, run.model.graft.bank), folder / "state" / "optimizer.safetensors")
+        save_file(
+            optimizer_tensors(optimizer, run.model.graft.bank.named()), folder / "state" / "optimizer.safetensors"
+        )
         if learning := learning_state(run.model):
             save_file({name: value.contiguous() for name, value in learning.items()}, folder / "state" / _LEARNING)
         (folder / "state" / "state.json").write_text(json.dumps(state) + "\n")
@@ -148,7 +150,7 @@ def _read_state(path: Path) -> dict[str, Any]:
 
 def _load_optimizer(path: Path, run: OpenRun, optimizer: torch.optim.Optimizer) -> None:
     try:
-        load_optimizer_tensors(optimizer, run.model.graft.bank, load_file(path))
+        load_optimizer_tensors(optimizer, run.model.graft.bank.named(), load_file(path))
     except (OSError, SafetensorError, ValueError) as error:
         raise MultigraftError(
             f"{path} is damaged: {error}; remove that checkpoint to go on from the one before it"

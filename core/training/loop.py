@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,11 @@ from multigraft.core.training.exchange import StepExchange
 from multigraft.core.training.optimizer import rate_at, set_rate
 from multigraft.core.training.reduce import drop_absent, reduce_gradients
 from multigraft.core.training.sharding import missing_batches, shard_trunk
-from multigraft.core.training.step_data import StepData
 from multigraft.core.training.tally import Tally
 from multigraft.core.types.batch import Batch
+
+if TYPE_CHECKING:
+    from multigraft.core.training.step_data import StepData
 
 
 class Trainer:
@@ -43,7 +46,7 @@ class Trainer:
                 where = f" of stage {span.number}" if len(self.spans) > 1 else ""
                 raise MultigraftError(f"every task{where} has `weight: 0`, so nothing would be trained")
 
-    def step(self, step: int, data: StepData) -> dict[str, float]:
+    def step(self, step: int, data: "StepData") -> dict[str, float]:
         """One optimizer step over this process's rows; the mean loss of each task in the global batch.
 
         One thing is read from the device: all losses, when the backward passes are made. Where one is not finite,
@@ -74,7 +77,7 @@ class Trainer:
         advance(model, exchange.appended())
         return losses
 
-    def _read(self, step: int, data: StepData, tally: Tally) -> dict[str, float]:
+    def _read(self, step: int, data: "StepData", tally: Tally) -> dict[str, float]:
         """Bring gradients and losses of all processes together, and read the losses.
 
         Raises:
@@ -109,7 +112,7 @@ class Trainer:
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
 
-    def _missing(self, data: StepData) -> dict[bool, int]:
+    def _missing(self, data: "StepData") -> dict[bool, int]:
         """How many micro-batches fewer than another process this one has, of tasks that are learned and of others;
         asked before the first pass, since layers that are gathered wait for all."""
         if not self.lockstep:

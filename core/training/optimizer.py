@@ -1,10 +1,11 @@
 """AdamW over a bank, its schedule, and its state by tensor name."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from multigraft.core.graft.bank import Bank
 from multigraft.core.recipe.spans import span_at, spans
@@ -19,17 +20,27 @@ def make_optimizer(bank: Bank, options: Optimizer) -> torch.optim.AdamW:
     A tensor without a gradient in a step is left alone with its state: torch's AdamW skips it.
     """
     trained = list(bank.trained().values())
-    groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": options.weight_decay},
-        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
-    ]
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
+        _groups(trained, options),
         lr=options.rate,
         betas=options.betas,
         eps=options.epsilon,
         fused=all(parameter.device.type == "cpu" for parameter in trained) or None,
     )
+
+
+def add_trained(optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], options: Optimizer) -> None:
+    """Let an optimizer move more tensors."""
+    for group in _groups(trained, options):
+        optimizer.add_param_group(group)
+
+
+def _groups(trained: Sequence[nn.Parameter], options: Optimizer) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def rate_at(step: int, train: TrainSection) -> float:
@@ -53,23 +64,24 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer, bank: Bank) -> dict[str, Tensor]:
-    """Its state as flat tensors, `KEY#NAME`."""
+def optimizer_tensors(optimizer: torch.optim.Optimizer, trained: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
+    """Its state as flat tensors, `KEY#NAME`, of what is trained by key."""
     return {
-        f"{key.text}#{name}": torch.as_tensor(optimizer.state[parameter][name])
-        for key, parameter in bank.trained().items()
+        f"{key}#{name}": torch.as_tensor(optimizer.state[parameter][name])
+        for key, parameter in trained.items()
         if parameter in optimizer.state
         for name in _STATE
     }
 
 
-def load_optimizer_tensors(optimizer: torch.optim.Optimizer, bank: Bank, tensors: Mapping[str, Tensor]) -> None:
+def load_optimizer_tensors(
+    optimizer: torch.optim.Optimizer, trained: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]
+) -> None:
     """Put back what `optimizer_tensors` gave.
 
     Raises:
         ValueError: tensors lack, are too many, or have other shapes.
     """
-    trained = {key.text: parameter for key, parameter in bank.trained().items()}
     known = {f"{key}#{name}" for key in trained for name in _STATE}
     if unknown := sorted(tensors.keys() - known):
         raise ValueError(f"no trained tensor for {unknown[0]}")

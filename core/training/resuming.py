@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FREE = (
     "train.steps", "train.epochs", "train.micro_batch", "train.shard", "train.checkpoint_every", "train.keep",
-    "train.log_every", "eval.*", "loggers", "plugins.*",
+    "train.log_every", "eval.*", "loggers", "plugins.*", "search", "search.*",
     "trunk.encoder.weights", "trunk.encoders.*.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
     "tasks.*.metrics", "tasks.*.evaluator", "tasks.*.evaluator.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",

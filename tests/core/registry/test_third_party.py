@@ -29,6 +29,7 @@ COMPONENTS = {
     "tasks": "image-colour",
     "metrics": "length-ratio",
     "samplers": "first-alone",
+    "search_strategies": "greedy",
     "loggers": "newest",
 }
 
@@ -112,6 +113,19 @@ def test_a_recipe_of_all_its_components_is_checked_and_trains(multigraft, traine
     scalars = json_of(trained.folder / "newest.json")
     assert scalars["step"] == 2
     assert {name for name in scalars if "order" in name} == {"train/colour/word-order/loss"}
+
+
+def test_its_strategy_searches(multigraft):
+    made = multigraft("data", "sample", "sample-data")
+    assert made.returncode == 0, made.stderr
+    searched = multigraft("search", "sample", "--run", "searched", "--set", "train.steps=60", "--set",
+                          "tasks.colour.objective=generation", "--json")  # fmt: skip
+    assert searched.returncode == 0, searched.stderr
+    report = json.loads(searched.stdout)
+    assert report["strategy"] == {"kind": "greedy", "draws": 5, "explored": 0.2}
+    start = report["choices"]["start"]
+    assert start["chosen"] == start["values"][start["preferences"].index(max(start["preferences"]))]
+    assert sum(start["scored"]) == 5 * report["steps"]
 
 
 def test_its_graft_holds_what_its_rule_says(trained):

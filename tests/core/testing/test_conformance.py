@@ -328,6 +328,7 @@ def test_what_is_built_must_be_of_its_kind():
         "objectives": "Objective",
         "prompt_generators": "PromptGenerator",
         "samplers": "Sampler",
+        "search_strategies": "SearchStrategy",
         "sharing": "Sharing",
         "tasks": "Task",
         "visual_encoders": "VisualEncoder",

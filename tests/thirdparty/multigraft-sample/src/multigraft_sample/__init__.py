@@ -87,6 +87,12 @@ def register_samplers() -> Iterable[Component]:
 
 
 @hookimpl
+def register_search_strategies() -> Iterable[Component]:
+    """The best so far."""
+    yield Component("greedy", f"{_OPTIONS}:GreedyOptions", "multigraft_sample.greedy:build")
+
+
+@hookimpl
 def register_loggers() -> Iterable[Component]:
     """The newest scalars."""
     yield Component("newest", f"{_OPTIONS}:NewestOptions", "multigraft_sample.newest:build")

@@ -15,7 +15,7 @@ COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220)}
 @click.option("--count", type=click.IntRange(min=1), default=12, show_default=True, help="Samples in each split.")
 def sample(folder: Path, count: int) -> None:
     """Make shards of pictures of one colour and of tunes in FOLDER."""
-    for split in ("train", "validation"):
+    for split in ("train", "validation", "search"):
         with ShardWriter(folder, f"colours-{split}") as writer:
             for number in range(count):
                 colour = list(COLOURS)[number % len(COLOURS)]

@@ -13,6 +13,7 @@ from multigraft import (
     Options,
     PromptOptions,
     SamplerOptions,
+    SearchStrategyOptions,
     TaskOptions,
 )
 
@@ -109,6 +110,13 @@ class FirstAloneOptions(SamplerOptions):
 
     steps: int = Field(10, ge=0)
     """Steps of the first task alone."""
+
+
+class GreedyOptions(SearchStrategyOptions):
+    """The best value so far, or now and then any."""
+
+    explored: float = Field(0.2, ge=0, le=1)
+    """Share of the draws that take any value."""
 
 
 class NewestOptions(Options):

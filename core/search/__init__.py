@@ -1,0 +1,1 @@
+"""`multigraft search`: find values of a recipe's keys before it is trained."""

@@ -1,0 +1,75 @@
+"""What a search leaves: `search.json`, `found.yaml`, and the preferences over time as `preferences.svg`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from multigraft.core.atomic import write_json, write_text
+from multigraft.core.interfaces.search_strategy import Arms, SearchStrategy
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.writing import dump_recipe
+from multigraft.core.run.open_run import OpenRun
+from multigraft.core.search.arm_recipes import filled, scored_tasks, search_section
+from multigraft.core.search.budget import Budget
+from multigraft.core.search.draws import read_draws
+from multigraft.core.search.preference_plot import preferences_svg
+from multigraft.core.search.saved import CUTS
+
+FOUND = "found.yaml"
+
+
+def write_found(run: OpenRun, recipe: Recipe, strategy: SearchStrategy, budget: Budget) -> dict[str, Any]:
+    """Write all of it; returns what `search.json` holds."""
+    search, best = search_section(recipe), strategy.best()
+    rows = read_draws(run.folder)
+    report = {
+        "strategy": search.strategy.model_dump(mode="json"),
+        "split": search.split,
+        "steps": budget.steps,
+        "share": budget.share,
+        "trains": search.trains,
+        "reward": search.reward,
+        "choices": _choices(recipe, strategy, rows),
+        "skipped": run.data.log.facts(),
+        "seconds": run.times.of_all_sessions(),
+        **{key: run.results[key] for key in CUTS if run.results.get(key)},
+    }
+    chosen = [
+        f"# {name}: {', '.join(own['keys'])} = {json.dumps(own['chosen'])}" for name, own in report["choices"].items()
+    ]
+    text = dump_recipe(filled(recipe, run.registry, best))
+    write_text(run.folder / FOUND, "# Found by `multigraft search`:\n" + "\n".join(chosen) + "\n" + text)
+    write_json(run.folder / "search.json", report)
+    write_text(run.folder / "preferences.svg", preferences_svg(rows, report["choices"]))
+    return report
+
+
+def _choices(recipe: Recipe, strategy: SearchStrategy, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    best: Arms = strategy.best()
+    found = {}
+    for number, (name, choice) in enumerate(search_section(recipe).choices.items()):
+        arms = range(len(choice.values))
+        found[name] = {
+            "keys": choice.keys,
+            "tasks": scored_tasks(recipe, choice),
+            "values": choice.values,
+            "chosen": choice.values[best[number]],
+            "preferences": list(strategy.preferences()[number]),
+            "trained": [sum(row["trained"][number] == arm for row in rows) for arm in arms],
+            "scored": [len(_rewards(rows, number, arm)) for arm in arms],
+            "mean_reward": [_mean(_rewards(rows, number, arm)) for arm in arms],
+        }
+    return found
+
+
+def _rewards(rows: Sequence[dict[str, Any]], choice: int, arm: int) -> list[float]:
+    return [
+        draw["rewards"][choice]
+        for row in rows
+        for draw in row["scored"]
+        if draw["arms"][choice] == arm and draw["rewards"][choice] is not None
+    ]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

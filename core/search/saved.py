@@ -1,0 +1,93 @@
+"""Checkpoints of a search: what it needs to go on as if it had not been stopped."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from multigraft.core.atomic import write_folder, writing
+from multigraft.core.errors import MultigraftError
+from multigraft.core.run.run_folder import checkpoint_folder, checkpoints
+from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
+from multigraft.core.training.resuming import check_data_go_on, data_facts
+
+if TYPE_CHECKING:
+    from multigraft.core.interfaces.search_strategy import SearchStrategy
+    from multigraft.core.run.open_run import OpenRun
+    from multigraft.core.search.arm_runs import ArmRuns
+
+CUTS = "cut", "cut_scored"
+"""Counts of texts that a limit has cut, in training and in scoring, among a run's results."""
+_TENSORS, _OPTIMIZER, _STATE = "tensors.safetensors", "optimizer.safetensors", "state.json"
+
+
+def save_search(run: "OpenRun", step: int, arms: "ArmRuns", strategy: "SearchStrategy") -> None:
+    """Write a checkpoint, then remove those before it."""
+    log = run.data.log
+    state: dict[str, Any] = {
+        "step": step,
+        "arms": list(arms.made),
+        "strategy": strategy.state(),
+        "fingerprints": dict(run.trunk.fingerprints),
+        "data": data_facts(run.data),
+        "draws": {"drawn": log.drawn, "bad": log.bad},
+        "cut": {name: run.results.get(name, {}) for name in CUTS},
+    }
+
+    def fill(folder: Path) -> None:
+        trained = arms.tensors.trained()
+        save_file({text: value.detach().contiguous() for text, value in trained.items()}, folder / _TENSORS)
+        save_file(optimizer_tensors(arms.optimizer, trained), folder / _OPTIMIZER)
+        (folder / _STATE).write_text(json.dumps(state) + "\n")
+
+    target = checkpoint_folder(run.folder, step)
+    with writing(target):
+        write_folder(target, fill)
+    for old in checkpoints(run.folder)[:-1]:
+        shutil.rmtree(old)
+
+
+def load_search(run: "OpenRun", arms: "ArmRuns", strategy: "SearchStrategy") -> int:
+    """Go on from the checkpoint of a folder, if it has one; returns the steps made.
+
+    Raises:
+        MultigraftError: it is damaged, or of another trunk or other data.
+    """
+    found = checkpoints(run.folder)
+    if not found:
+        return 0
+    try:
+        state = json.loads((found[-1] / _STATE).read_text())
+        _refuse_another_trunk(run, state["fingerprints"])
+        check_data_go_on(state["data"], run.data)
+        for own in state["arms"]:
+            arms.of(tuple(own))
+        _fill(arms, load_file(found[-1] / _TENSORS), load_file(found[-1] / _OPTIMIZER))
+        strategy.restore(state["strategy"])
+        run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
+        for name in CUTS:
+            run.results.setdefault(name, {}).update(state["cut"][name])
+        return int(state["step"])
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise MultigraftError(f"{found[-1]} is damaged: {error!r}; begin a new search in another folder") from None
+
+
+def _refuse_another_trunk(run: "OpenRun", saved: dict[str, str]) -> None:
+    if saved != dict(run.trunk.fingerprints):
+        raise MultigraftError("the trunk is not the one that the search began with; put its weights back")
+
+
+@torch.no_grad()
+def _fill(arms: "ArmRuns", tensors: dict[str, torch.Tensor], moments: dict[str, torch.Tensor]) -> None:
+    trained = arms.tensors.trained()
+    if differing := sorted(tensors.keys() ^ trained.keys()):
+        raise ValueError(f"{differing[0]} is missing, or belongs to no arm")
+    for text, value in trained.items():
+        if value.shape != tensors[text].shape:
+            raise ValueError(f"{text} has another shape than {tuple(value.shape)}")
+        value.copy_(tensors[text])
+    load_optimizer_tensors(arms.optimizer, trained, moments)

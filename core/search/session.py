@@ -1,0 +1,81 @@
+"""A whole search: train some values, score some, learn which are best, and fill them in."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from multigraft.core.atomic import write_text
+from multigraft.core.data.stream import Drawn
+from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.writing import dump_recipe
+from multigraft.core.registry.registry import Registry
+from multigraft.core.run.distributed import join_processes, only_run
+from multigraft.core.run.run_setup import open_run
+from multigraft.core.run.times import Times
+from multigraft.core.search.arm_recipes import check_arms, each_value, filled, refuse_keys, search_section
+from multigraft.core.search.arm_runs import ArmRuns
+from multigraft.core.search.budget import budget_of
+from multigraft.core.search.draws import DrawsFile
+from multigraft.core.search.found import write_found
+from multigraft.core.search.saved import load_search, save_search
+from multigraft.core.search.searcher import Searcher
+from multigraft.core.training.interrupt import StopRequest
+from multigraft.core.training.progress import Progress
+
+
+def search(
+    recipe: Recipe, registry: Registry, folder: Path, resume: bool = False, times: Times | None = None
+) -> dict[str, Any]:
+    """Search into a folder, or go on with the very next step of one; returns what `search.json` holds.
+
+    Raises:
+        RecipeError: values that make no recipe.
+        MultigraftError: the search cannot be made, or the folder holds something already.
+    """
+    section = search_section(recipe)
+    refuse_keys(section)
+    check_arms(recipe, registry)
+    if join_processes(recipe.device).num_processes > 1:
+        raise MultigraftError("a search runs in one process; start it without a launcher")
+    first = filled(recipe, registry, next(each_value(section)))
+    with only_run(folder, new=not resume), open_run(first, registry, folder, times=times) as run:
+        budget = budget_of(recipe, run.data.with_steps().train.steps)
+        searcher = Searcher(run, recipe, budget, ArmRuns(run, recipe, budget.steps))
+        made = load_search(run, searcher.arms, searcher.strategy) if resume else 0
+        write_text(folder / "recipe.yaml", dump_recipe(recipe))
+        with closing(DrawsFile(folder, made)) as draws:
+            _search(searcher, made, draws)
+        run.data.log.finish()
+        return write_found(run, recipe, searcher.strategy, budget)
+
+
+def _search(searcher: Searcher, made: int, draws: DrawsFile) -> None:
+    """Make the steps that are left."""
+    run, last = searcher.run, searcher.budget.steps
+    every = searcher.section.checkpoint_every or max(1, last // 10)
+    rate = searcher.recipe.train.optimizer.rate
+    stop = StopRequest(gentle=True)
+    with Progress(last, list(searcher.recipe.tasks), made, times=run.times) as progress, stop:
+        for drawn in _waited_for(searcher, made):
+            done = searcher.step(drawn)
+            draws.add(done)
+            progress.step(done.step, dict(done.losses), rate, drawn.total)
+            if done.step % every == 0 or done.step == last or stop.asked:
+                with run.times.spending("save"):
+                    save_search(run, done.step, searcher.arms, searcher.strategy)
+            if stop.asked:
+                raise KeyboardInterrupt
+
+
+def _waited_for(searcher: Searcher, made: int) -> Iterator[Drawn]:
+    """The samples of the steps that are left; what passes until they are there is waiting."""
+    with closing(searcher.training.drawn(made, searcher.budget.steps)) as batches:
+        while True:
+            with searcher.run.times.spending("wait"):
+                drawn = next(batches, None)
+            if drawn is None:
+                return
+            searcher.training.take(drawn)
+            yield drawn

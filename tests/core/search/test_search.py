@@ -1,0 +1,154 @@
+"""`multigraft search`, as a process of its own: it finds the planted value, goes on exactly, and says what is wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from multigraft import Annotation, MultigraftError, RecipeError, Record, ScoredAnswer, ShardWriter, load_recipe
+from multigraft.core import library
+
+RECIPE = """
+trunk:
+  backbone:
+    kind: t5
+    weights: random
+    architecture:
+      {{vocab_size: 300, d_model: 16, d_kv: 8, d_ff: 24, num_layers: 2, num_heads: 2, dropout_rate: 0.1,
+       decoder_start_token_id: 0}}
+tasks:
+  first: &task
+    kind: text-denoising
+    data: {{train: [train-*.tar], validation: [validation-*.tar], search: [search-*.tar]}}
+    evaluator: {{kind: generate, max_tokens: 4}}
+  second: *task
+graft: {{adapters: [{{kind: bottleneck, width: 4, sites: {{stack: [encoder], layer: [0]}}}}]}}
+train: {{steps: 400, batch: 8, sampler: equal, optimizer: {{rate: 2.0e-2}}}}
+data: {{root: {root}}}
+search:
+  choices:
+    stack: {{keys: graft.adapters.0.sites.stack, values: [[encoder], [decoder]]}}
+  reward: loss
+  checkpoint_every: 5
+"""
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """Questions whose answer is always the same: an adapter in the decoder learns it, one in the encoder hardly."""
+    folder = tmp_path_factory.mktemp("texts")
+    for split, count in (("train", 24), ("validation", 8), ("search", 16)):
+        with ShardWriter(folder, split, count) as writer:
+            for number in range(count):
+                key = f"{split}{number}"
+                asked = tuple(
+                    Annotation(id=f"{key}/{task}", task=task, text=f"word {key}", answers=(ScoredAnswer(text=answer),))
+                    for task, answer in (("first", "yes"), ("second", "no no"))
+                )
+                writer.write(key, Record(id=key, source="texts", annotations=asked), {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(texts, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipe") / "texts.yaml"
+    path.write_text(RECIPE.format(root=texts))
+    return path
+
+
+@pytest.mark.parametrize("strategy", ["bandit", "round-robin", "sweep"])
+def test_each_strategy_trains_real_arms_and_finds_the_planted_one(strategy, recipe, command, tmp_path):
+    done = command("search", recipe, "--run", tmp_path / "found", "--set", f"search.strategy={strategy}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "found" / "found.yaml")
+    found = load_recipe(tmp_path / "found" / "found.yaml")
+    assert found.graft.adapters[0].sites.stack == ["decoder"]
+    assert found.search is None
+    report = json.loads((tmp_path / "found" / "search.json").read_text())
+    assert report["share"] <= 0.2
+    assert report["choices"]["stack"]["chosen"] == ["decoder"]
+    assert sum(report["choices"]["stack"]["trained"]) == report["steps"] == len(lines(tmp_path / "found"))
+    assert ElementTree.parse(tmp_path / "found" / "preferences.svg").getroot().tag.endswith("svg")
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "draws.jsonl").read_text().splitlines()]
+
+
+def test_every_draw_is_written(recipe, tmp_path):
+    library.search(recipe, tmp_path / "whole")
+    rows = lines(tmp_path / "whole")
+    assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
+    for row in rows:
+        assert len(row["scored"]) == 5
+        assert {draw["batch"] for draw in row["scored"]} == {row["step"] - 1}
+        for draw in row["scored"]:
+            assert draw["rewards"] == [pytest.approx(sum(draw["tasks"].values()) / 2)]
+            alike = [other["tasks"] for other in row["scored"] if other["arms"] == draw["arms"]]
+            assert all(tasks == draw["tasks"] for tasks in alike)
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT]], ids=["killed", "stopped"])
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe, command, tmp_path):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert command("search", recipe, "--run", whole).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "multigraft", "search", str(recipe), "--run", str(stopped)],
+        stderr=subprocess.DEVNULL, env={**__import__("os").environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    while not (stopped / "draws.jsonl").is_file() or len((stopped / "draws.jsonl").read_text().splitlines()) < 7:
+        assert process.poll() is None
+        time.sleep(0.02)
+    for each in signals:
+        process.send_signal(each)
+    process.wait(60)
+    done = command("search", "--resume", stopped)
+    assert done.returncode == 0, done.stderr
+    assert lines(stopped) == lines(whole)
+    told = [json.loads((folder / "search.json").read_text()) for folder in (whole, stopped)]
+    assert told[0] | {"seconds": 0} == told[1] | {"seconds": 0}
+    assert (stopped / "found.yaml").read_text() == (whole / "found.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("search.choices.stack.keys", "train.batch", "`train.batch` cannot be chosen; a search is about "),
+        ("search.choices.stack.keys", "tasks.first.data", "`tasks.first.data` cannot be chosen"),
+        ("search.share", "0.001", "is less than one step of the search, which trains 8 samples and scores 5 times 4"),
+        ("search.steps", "1000", "`search.share: 0.2` allows 35 steps, and not 1,000"),
+        ("search.choices.stack.values", "[[encoder], [middle]]", "no site of this adapter has the stack 'middle'"),
+        ("tasks.first.data.search", "[train-*.tar]", "task 'first': 1 of the shards of the split 'search' are in the "),
+        ("search.split", "validation", "the split 'validation' is used by the training; a search is scored on a split"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(key, value, message, recipe, command, tmp_path):
+    done = command("search", recipe, "--run", tmp_path / "run", "--set", f"{key}={value}")
+    assert done.returncode != 0
+    assert message in " ".join(done.stderr.split()), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_value_that_makes_no_recipe_is_pointed_at(recipe, tmp_path):
+    loaded = load_recipe(recipe, ["search.choices.stack={keys: graft.adapters.0.width, values: [4, none]}"])
+    with pytest.raises(RecipeError, match=r"graft\.adapters\.0\.width"):
+        library.search(loaded, tmp_path / "run")
+
+
+def test_a_recipe_without_choices_is_refused(recipe, tmp_path):
+    bare = load_recipe(recipe).model_copy(update={"search": None})
+    with pytest.raises(MultigraftError, match="no `search` section"):
+        library.search(bare, tmp_path / "run")
+
+
+def test_training_takes_the_recipes_own_values(recipe, command, tmp_path):
+    done = command("train", recipe, "--run", tmp_path / "run", "--set", "train.steps=2")
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())["graft"]["adapters"][0]["sites"]["stack"] == [
+        "encoder"
+    ]

@@ -37,7 +37,7 @@ class Entrance:
 
     stack: str
     place: Literal["front", "back"]
-    layer: int | Literal["embedding"] = "embedding"
+    layer: int | Literal["embedding", "memory"] = "embedding"
 
 
 class Backbone(nn.Module, ABC):

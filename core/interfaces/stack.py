@@ -143,6 +143,11 @@ class Stack(nn.Module, ABC):
     ) -> LayerInputs:
         """Masks and position biases of tokens that come behind `past`; worked out anew after an insertion."""
 
+    @property
+    def reads_memory(self) -> bool:
+        """Whether it has cross-attention; one that reads no other stack's states reads prompts alone."""
+        return self.memory is not None
+
     def outside_layers(self) -> Iterable[nn.Parameter]:
         """Parameters of its layers' modules that it reads itself, such as a bias table that all layers have in common:
         they stay whole where layers are shared out over processes."""
@@ -220,8 +225,9 @@ class Insert:
     """Tokens that join a stack's before one of its layers."""
 
     stack: str
-    layer: int | Literal["embedding"]
-    """`embedding` is right behind the embedding, before `Stack.enter`."""
+    layer: int | Literal["embedding", "memory"]
+    """`embedding` is right behind the embedding, before `Stack.enter`; with `memory` they join what the stack's
+    cross-attention reads."""
     place: Literal["front", "back"]
     make: Callable[["Tokens"], "Tokens"]
     """Makes them when the layer is reached, of the text: of the stack's own states there, or the last states of the

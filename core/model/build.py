@@ -197,6 +197,8 @@ def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:
         OptionError: there is no such stack or layer.
     """
     own = backbone.entrance
+    if options.layer == "memory":
+        return _entrance_to_memory(options, backbone)
     stack = options.stack or own.stack
     if stack not in backbone.stacks:
         raise OptionError(("stack",), f"this backbone has no stack {stack!r}", did_you_mean(stack, backbone.stacks))
@@ -208,3 +210,19 @@ def _entrance(options: PromptOptions, backbone: Backbone) -> Entrance:
             ("place",), f"say whether the prompt stands in front of the tokens of the {stack} or behind them"
         )
     return Entrance(stack, options.place or own.place, options.layer)
+
+
+def _entrance_to_memory(options: PromptOptions, backbone: Backbone) -> Entrance:
+    """What the cross-attention of a stack reads.
+
+    Raises:
+        OptionError: no stack reads a memory, or not this one.
+    """
+    reading = [name for name, stack in backbone.stacks.items() if stack.reads_memory]
+    if not reading:
+        raise OptionError(("layer",), "this backbone has no cross-attention, whose memory a prompt could join")
+    stack = options.stack or reading[-1]
+    if stack not in reading:
+        message = f"{stack!r} is no stack of this backbone with cross-attention"
+        raise OptionError(("stack",), message, did_you_mean(stack, reading))
+    return Entrance(stack, options.place or "back", "memory")

@@ -23,7 +23,8 @@ def refuse_decoding_behind_marks(
         OptionError: there is such a task.
     """
     for prompt in prompts:
-        if not prompt.generator.marks or prompt.entrance.stack != backbone.predicts:
+        at = prompt.entrance
+        if not prompt.generator.marks or at.stack != backbone.predicts or at.layer == "memory":
             continue
         decoding = {"beginning", "targets"} if prompt.entrance.place == "back" else {"beginning"}
         for task, wanted in needs.items():

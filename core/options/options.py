@@ -43,11 +43,12 @@ class PromptOptions(Options):
     """Which tasks share the prompt generator."""
     stack: str | None = None
     """The stack whose tokens the prompt joins; if left out, the one by which the backbone lets prompts in."""
-    layer: Annotated[int, Field(ge=0)] | Literal["embedding"] = "embedding"
-    """The layer before which it joins them, counted from 0; `embedding` is right behind the embedding."""
+    layer: Annotated[int, Field(ge=0)] | Literal["embedding", "memory"] = "embedding"
+    """The layer before which it joins them, counted from 0; `embedding` is right behind the embedding; with `memory`
+    it joins what the cross-attention of the stack reads."""
     place: Literal["front", "back"] | None = None
     """In front of the tokens or behind them; if left out, as the backbone's family does it in the stack that it lets
-    prompts into."""
+    prompts into, and behind a memory."""
 
 
 class SiteSelector(Section):

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.stack import Insert, Stack, StackCache
+from multigraft.core.trunk.memory import joined_memory
 from multigraft.core.trunk.run_beside import run_beside
-from multigraft.core.trunk.run_stack import At, StackOutput, of_columns
+from multigraft.core.trunk.run_stack import At, StackOutput, of_columns, told
 from multigraft.core.types.batch import IGNORED
 from multigraft.core.types.tokens import Tokens
 
@@ -111,7 +112,10 @@ class Passes:
     ) -> None:
         self._split, self._elsewhere = split, elsewhere
         self.backbone, self.texts, self.intercept = backbone, texts, intercept
-        self._inserts, self._taps, self._checkpoint = inserts, taps, checkpoint
+        self._to_memory = [insert for insert in inserts if insert.layer == "memory"]
+        self._inserts = [insert for insert in inserts if insert.layer != "memory"]
+        self._taps, self._checkpoint = taps, checkpoint
+        self._memories: dict[str, Tokens | None] = {}
         self._outputs: dict[tuple[str, bool], StackOutput] = {}
 
     def output(self, stack: str, beginning: bool = False) -> StackOutput:
@@ -206,9 +210,25 @@ class Passes:
         output = self.output(stack.memory)
         return of_columns(output.tokens, output.own)
 
-    def _memory(self, stack: str) -> Tokens | None:
-        read = self.backbone.stacks[stack].memory
-        return None if read is None else self.output(read).tokens
+    def _memory(self, name: str) -> Tokens | None:
+        """What the cross-attention of a stack reads: the states of another, and prompts."""
+        if name not in self._memories:
+            stack = self.backbone.stacks[name]
+            memory = None if stack.memory is None else self.output(stack.memory).tokens
+            for insert in self._to_memory:
+                if insert.stack == name:
+                    memory = joined_memory(memory, insert, self._text_before(stack))
+            self._memories[name] = memory
+        return self._memories[name]
+
+    def _text_before(self, stack: Stack) -> Tokens:
+        """The text as it is known before a stack runs: as another has read it, or as this one embeds it."""
+        text = self._text(stack)
+        if isinstance(text, Tokens):
+            return text
+        given = self._begun.inputs[stack.name]
+        states = stack.embed(given.ids, given.positions, self.intercept.masked(given.mask))
+        return told(Tokens(states, given.mask, given.positions), text)
 
     def _run(self, name: str, beginning: bool) -> StackOutput:
         stack = self.backbone.stacks[name]

@@ -9,108 +9,28 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, embedding
 
 from multigraft import Interceptor, MultigraftError, OptionError, Site, Vocabulary
 from multigraft.plugins.backbones import loading
-from multigraft.plugins.backbones.attention import Attention, grown
+from multigraft.plugins.backbones.bert_decoder import BertDecoder
+from multigraft.plugins.backbones.bert_layers import BertStack, embedding_sites, layer_sites, special_ids
 from multigraft.plugins.backbones.narrow import even_heads, narrow_model, share_of, start_of, without
 from multigraft.plugins.backbones.options import BertOptions
-from multigraft.plugins.backbones.sites import (
-    attention_sites,
-    block_site,
-    linear_site,
-    norm_site,
-    projections,
-    word_sites,
-)
 from multigraft.plugins.backbones.text import TextCodec
 from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
 from multigraft.stacks import (
     Arranged,
     Entrance,
-    Layer,
-    LayerCache,
-    LayerInputs,
     Longest,
     NarrowStack,
     Projection,
-    Seen,
-    Stack,
     StackInput,
-    Tokens,
-    self_attention_mask,
 )
 
-_NAMES = {"query": "self.query", "key": "self.key", "value": "self.value", "output": "output.dense"}
 _SPARE = loading.Spare(
     lacking=("cls.",),
     unneeded=("bert.pooler.", "pooler.", "cls.seq_relationship.", "bert.embeddings.position_ids"),
 )
-
-
-class BertLayer(Layer):
-    """Self-attention and feed-forward; a norm behind each."""
-
-    def __init__(self, block: Any, at: str, config: Any) -> None:
-        super().__init__()
-        self.block, self.config, self.at = block, config, at
-        self._own = Attention(
-            f"{at}.self-attention", projections(block.attention, _NAMES), config.num_attention_heads,
-            dropout=config.attention_probs_dropout_prob,
-        )  # fmt: skip
-        self._up, self._down = Projection(block.intermediate.dense), Projection(block.output.dense)
-
-    def forward(
-        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
-    ) -> tuple[Tensor, LayerCache | None]:
-        """`(rows, tokens, width)` to the same."""
-        pair, cache = grown(cache, self._own.key_values(x, intercept))
-        output = self._own.mix(self._own.query(x, intercept), pair, shared.mask, intercept)
-        x = self._join("self-attention", x, output, self.block.attention.output.LayerNorm, intercept)
-        return self._feed_forward(x, intercept), cache
-
-    def _feed_forward(self, x: Tensor, intercept: Interceptor) -> Tensor:
-        site = f"{self.at}.feed-forward"
-        inner = self.block.intermediate.intermediate_act_fn(intercept.linear(f"{site}.up", self._up, x))
-        output = intercept.linear(f"{site}.down", self._down, inner)
-        return self._join("feed-forward", x, output, self.block.output.LayerNorm, intercept)
-
-    def _join(self, block: str, x: Tensor, output: Tensor, norm: nn.Module, intercept: Interceptor) -> Tensor:
-        site = f"{self.at}.{block}"
-        output = dropout(intercept.block(site, x, output), self.config.hidden_dropout_prob, intercept.training)
-        return intercept.norm(f"{site}.norm", norm, x + output)
-
-
-class BertStack(Stack):
-    """BERT's encoder."""
-
-    name = "encoder"
-    reads = "text"
-
-    def __init__(self, module: Any, config: Any) -> None:
-        super().__init__()
-        self.module, self.config = module, config
-        self.layers = nn.ModuleList(
-            BertLayer(block, f"encoder.{number}", config) for number, block in enumerate(module.encoder.layer)
-        )
-
-    def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
-        """Words, token type 0 and positions, normed."""
-        own = self.module.embeddings
-        words = intercept.embedding("words", own.word_embeddings, ids)
-        return self.as_words(words + embedding(positions, own.position_embeddings.weight), intercept)
-
-    def as_words(self, states: Tensor, intercept: Interceptor) -> Tensor:
-        """Token type 0 and the embedding norm; a learned prompt has them, and no positions."""
-        own = self.module.embeddings
-        x = states + own.token_type_embeddings.weight[0]
-        x = intercept.norm("encoder.embedding-norm", own.LayerNorm, x)
-        return dropout(x, self.config.hidden_dropout_prob, intercept.training)
-
-    def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
-        """The mask; every token reads all."""
-        return LayerInputs(self_attention_mask(tokens, past, causal=False))
 
 
 class BertBackbone(TransformersBackbone):
@@ -174,61 +94,57 @@ class BertBackbone(TransformersBackbone):
         return intercept.linear("head", self._head, self.model.cls.predictions.transform(hidden))
 
     def _sites(self) -> Iterator[Site]:
-        words, norm = "bert.embeddings.word_embeddings", "bert.embeddings.LayerNorm"
-        yield from word_sites(self.config.vocab_size, self.width, words, "cls.predictions.decoder")
-        yield norm_site("encoder", None, None, "embedding-norm", self.width, norm)
+        yield from embedding_sites("encoder", self.config)
         for number in range(self.config.num_hidden_layers):
-            yield from self._layer_sites(number, f"bert.encoder.layer.{number}")
-
-    def _layer_sites(self, number: int, at: str) -> Iterator[Site]:
-        width, inner, heads = self.width, self.config.intermediate_size, self.config.num_attention_heads
-        yield from attention_sites("encoder", number, "self-attention", width, f"{at}.attention", _NAMES, heads)
-        yield norm_site("encoder", number, "self-attention", "norm", width, f"{at}.attention.output.LayerNorm")
-        yield block_site("encoder", number, "feed-forward", width, at)
-        yield linear_site("encoder", number, "feed-forward", "up", width, inner, f"{at}.intermediate.dense")
-        yield linear_site("encoder", number, "feed-forward", "down", inner, width, f"{at}.output.dense")
-        yield norm_site("encoder", number, "feed-forward", "norm", width, f"{at}.output.LayerNorm")
+            yield from layer_sites("encoder", number, f"bert.encoder.layer.{number}", self.config)
 
 
-def special_ids(tokenizer: Any) -> tuple[list[int], int, int]:
-    """The ids before and behind every text and the one that fills up; a tokenizer without CLS and SEP has others.
-
-    Raises:
-        OptionError: the tokenizer has none.
-    """
-    names = (("cls_token", "bos_token"), ("sep_token", "eos_token"), ("pad_token",))
-    found = [
-        next((own for name in some if (own := getattr(tokenizer, f"{name}_id", None)) is not None), None)
-        for some in names
-    ]
-    for some, own in zip(names, found, strict=True):
-        if own is None:
-            raise OptionError(("tokenizer",), f"the tokenizer has no {' and no '.join(some)}")
-    begin, end, pad = found
-    return [begin], end, pad  # type: ignore[list-item, return-value]
-
-
-def build(options: BertOptions) -> BertBackbone:
+def build(options: BertOptions) -> TransformersBackbone:
     """The backbone of a recipe; random weights without a tokenizer have that of `sapling`."""
-    from transformers import BertConfig, BertForMaskedLM
-
     from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
-    model, origin, lacking = loading.load_model(options, BertForMaskedLM, BertConfig, _SPARE)
-    _check_config(model.config)
+    model, origin, lacking = _load(options)
     tokenizer = loading.load_tokenizer(options, sapling_tokenizer)
     if len(tokenizer) > model.config.vocab_size:
         message = f"the tokenizer has {len(tokenizer)} ids, and the model has words for {model.config.vocab_size}"
         raise OptionError(("tokenizer",) if options.tokenizer else ("architecture",), message)
-    backbone = BertBackbone(model, tokenizer, has_head=not lacking)
+    backbone = _backbone(model, tokenizer, options, has_head=not lacking)
     backbone.origin = origin
     return backbone
 
 
-def _check_config(config: Any) -> None:
+def _load(options: BertOptions) -> loading.Loaded:
+    """With a masked-language-model head, or with cross-attention and the head of a decoder."""
+    from transformers import BertConfig, BertForMaskedLM, BertLMHeadModel
+
+    _check_fields(options)
+    if options.form == "encoder":
+        loaded = loading.load_model(options, BertForMaskedLM, BertConfig, _SPARE)
+    else:
+        fields = {"is_decoder": True, "add_cross_attention": True}
+        decoding = options.model_copy(update={"architecture": {**options.architecture, **fields}})
+        loaded = loading.load_model(decoding, BertLMHeadModel, BertConfig, loading.Spare(unneeded=_SPARE.unneeded))
+    _check_config(loaded.model.config, options)
+    return loaded
+
+
+def _backbone(model: Any, tokenizer: Any, options: BertOptions, has_head: bool) -> TransformersBackbone:
+    if options.form == "encoder":
+        return BertBackbone(model, tokenizer, has_head)
+    return BertDecoder(model, tokenizer)
+
+
+def _check_fields(options: BertOptions) -> None:
+    """The form says what the config would say."""
+    for name in ("is_decoder", "add_cross_attention"):
+        if name in options.architecture:
+            raise OptionError(("architecture", name), "`form` says whether this BERT decodes", "leave it out")
+
+
+def _check_config(config: Any, options: BertOptions) -> None:
     """Refuse what transformers would run in another way."""
-    if config.is_decoder:
-        raise OptionError(("architecture", "is_decoder"), "`bert` reads texts in both directions", "leave it out")
+    if config.is_decoder and options.form == "encoder":
+        raise OptionError(("weights",), "they are those of a decoder", "say `form: decoder`")
     kind = getattr(config, "position_embedding_type", "absolute")
     if kind != "absolute":
         raise OptionError(("architecture", "position_embedding_type"), f"positions are absolute, and not {kind!r}")

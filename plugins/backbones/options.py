@@ -58,6 +58,10 @@ class BertOptions(PretrainedOptions):
     Weights may lack the masked-language-model head. A pooler and a next-sentence head are left out.
     """
 
+    form: Literal["encoder", "decoder"] = "encoder"
+    """`decoder` reads from left to right and predicts targets; its cross-attention, which the weights must have, reads
+    prompts that say `layer: memory`."""
+
 
 class SaplingOptions(BackboneOptions):
     """A BART of 3.4 M parameters that comes with multigraft; for quickstarts and tests."""

@@ -190,7 +190,7 @@ def test_a_weight_that_is_left_out_is_told(folder):
 @pytest.mark.parametrize(
     ("options", "place", "message"),
     [
-        ({"is_decoder": True}, ("architecture", "is_decoder"), "reads texts in both directions"),
+        ({"is_decoder": True}, ("architecture", "is_decoder"), "`form` says whether this BERT decodes"),
         ({"vocab_size": 60}, ("architecture",), "the tokenizer has 4000 ids, and the model has words for 60"),
         ({"hidden_sise": 8}, ("architecture", "hidden_sise"), "no field"),
     ],

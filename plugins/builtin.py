@@ -162,6 +162,8 @@ def register_tasks() -> Iterable[Component]:
         "multiple-choice-video-question-answering": "MultipleChoiceVideoQuestionAnswering",
         "open-video-question-answering": "OpenVideoQuestionAnswering",
         "video-captioning": "VideoCaptioning",
+        "text-classification": "TextClassification",
+        "text-generation": "TextGeneration",
         "text-denoising": "TextDenoising",
         "image-text-pairs": "ImageTextPairs",
     }

@@ -117,7 +117,10 @@ def media(subject: Subject) -> Iterator[Problem]:
     known = ", ".join(read_by) or "nothing"
     for name in subject.recipe.tasks:
         looked_at = excerpt(subject.data.source(name, TRAIN))
-        if not subject.data.tasks[name].reads_media or not looked_at:
+        if not subject.data.tasks[name].reads_media:
+            subject.notes += _left_unread(name, looked_at)
+            continue
+        if not looked_at:
             continue
         endings = [[field.rpartition(".")[2] for field in each.media] for each in looked_at]
         unread = Counter(ending for each in endings for ending in dict.fromkeys(each) if ending not in read_by)
@@ -133,6 +136,13 @@ def media(subject: Subject) -> Iterator[Problem]:
             if modality in limits:
                 counts = [sum(read_by.get(e) == kind for e in each) for each in endings]
                 yield from _too_many(subject, name, counts, _Room(kind, modality, limits[modality]))
+
+
+def _left_unread(name: str, looked_at: Sequence[Annotation]) -> Iterator[str]:
+    """A note on a task of text alone whose annotations name media."""
+    if count := sum(bool(each.media) for each in looked_at):
+        told = f"the media of {count} of {len(looked_at)} annotations looked at are not read"
+        yield f"task {name!r} reads text alone: {told}"
 
 
 @dataclass(frozen=True)

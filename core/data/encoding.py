@@ -115,11 +115,11 @@ def _tell(message: str) -> None:
 
 
 def _wanted(sources: Iterable["TaskSource"], inputs: Sequence["Input"]) -> dict[Path, list[Wanted]]:
-    """The media of each shard that the inputs read, each once, in the shard's order; annotations that are bad name
-    none."""
+    """The media of each shard that tasks and inputs read, each once, in the shard's order; annotations that are bad
+    name none."""
     read = {extension for each in inputs for extension in each.extensions}
     found: dict[Path, dict[Wanted, None]] = {}
-    for source in sources:
+    for source in (source for source in sources if source.task.reads_media):
         for path, rows in zip(source.shards, source.rows, strict=True):
             shard = open_shard(path)
             media = found.setdefault(path, {})

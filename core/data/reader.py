@@ -52,17 +52,19 @@ class SampleReader:
             name = annotation.id
             draw = None if seed is None else random.Random(seeded("target", seed, place.epoch, name))
             example = source.task.example(annotation, draw).with_prefix(source.options.prefix)
-            if source.name in self._limits and self._media is not None:
-                self._limits[source.name].check(annotation.media)
-            media = self._read_media(shard, int(shard.index.annotations.sample[row]), annotation)
+            media = self._read_media(source, shard, int(shard.index.annotations.sample[row]), annotation)
         except BadSample as error:
             return Skipped(shard.name, key, name, error.reason, legible(error.detail))
         epoch = None if seed is None else place.epoch
         return Sample(source.name, annotation, example, media, f"{shard.name}#{key}", epoch=epoch)
 
-    def _read_media(self, shard: "Shard", sample: int, annotation: "Annotation") -> tuple[Media, ...]:
-        if self._media is None:
+    def _read_media(
+        self, source: "TaskSource", shard: "Shard", sample: int, annotation: "Annotation"
+    ) -> tuple[Media, ...]:
+        if self._media is None or not source.task.reads_media:
             return ()
+        if source.name in self._limits:
+            self._limits[source.name].check(annotation.media)
         span = span_of(annotation)
         return tuple(self._media.read(shard, sample, field, span) for field in annotation.media)
 

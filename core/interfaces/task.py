@@ -17,7 +17,8 @@ class Task(ABC):
     """A kind of question one can ask about media."""
 
     reads_media = True
-    """Whether a question needs media, in runs that have an encoder; False for tasks of text alone."""
+    """Whether a question needs media, in runs that have an encoder; False for tasks of text alone, whose annotations'
+    media are not read."""
 
     @abstractmethod
     def example(self, annotation: Annotation, draw: random.Random | None) -> TextPair:

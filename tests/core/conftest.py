@@ -153,10 +153,10 @@ def samples():
 def batch_of():
     """Collate samples for a model."""
 
-    def make(model, samples):
-        limits = dict.fromkeys(TASKS, TextLimits(60, 60))
+    def make(model, samples, tasks=tuple(TASKS)):
+        limits = dict.fromkeys(tasks, TextLimits(60, 60))
         prepare = {task: [each.objective.prepare for each in own] for task, own in model.objectives.items()}
-        return collate(RowMaker(model.backbone, limits, prepare).rows(samples), list(TASKS))
+        return collate(RowMaker(model.backbone, limits, prepare).rows(samples), list(tasks))
 
     return make
 

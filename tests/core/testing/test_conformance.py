@@ -57,12 +57,20 @@ def test_every_built_in_conforms(registration):
         ("objectives", {"kind": "contrastive", "in_batch": False, "queue": 6, "teacher": True, "distillation": 0.4}),
         ("objectives", {"kind": "matching", "negatives": "alike"}),
         ("evaluators", {"kind": "rank", "answers": ["red", "blue", "green"]}),
+        (
+            "tasks",
+            {
+                "kind": "text-classification",
+                "data": ["a.tar"],
+                "objective": {"kind": "classification", "labels": ["red", "blue"]},
+            },
+        ),
     ],
 )
 def test_options_that_must_be_given_or_are_not_the_default(kind, options):
     model = REGISTRY.options(kind, options["kind"])
     build = REGISTRY.find(kind, options["kind"]).component.build
-    assert check_built(kind, import_name(build), model.model_validate(options)) == []
+    assert check_built(kind, import_name(build), model.model_validate(options, context={"registry": REGISTRY})) == []
 
 
 class Scale(Adapter):

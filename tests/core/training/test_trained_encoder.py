@@ -172,4 +172,4 @@ def test_two_processes_of_which_one_sees_no_media_train_as_one(train, recipe_fil
         ours, theirs = load_file(tmp_path / "two" / path.relative_to(tmp_path / "one")), load_file(path)
         assert ours.keys() == theirs.keys()
         for name, value in theirs.items():
-            assert_close(ours[name], value, atol=1e-5, rtol=1e-4, msg=name)
+            assert_close(ours[name], value, atol=1e-4, rtol=1e-4, msg=name)  # of steps of 2e-3 in all

@@ -25,8 +25,8 @@ from multigraft.core.cli.lazy import registry_of, with_json
 def evaluate(context: click.Context, run: Path, controls: tuple[str, ...], split: str | None, as_json: bool) -> None:
     """Score the newest graft in the folder RUN on held-out data, into its results.json and predictions/.
 
-    Controls are the same samples with something taken away: untrained, no-media, shuffled-media, reversed-frames,
-    shuffled-frames, last-frame.
+    Controls are the same samples with something taken away: untrained, no-graft, no-media, shuffled-media,
+    reversed-frames, shuffled-frames, last-frame.
     """
     from multigraft.core.cli.console import console
     from multigraft.core.cli.score_table import score_table

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -29,15 +29,15 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Control:
-    """What a control does to a sample's media."""
+    """What a control does to a sample's media, or to the graft."""
 
     help: str
     media: str = "own"
     """`own`, `none`, or `donor`: those of another sample of the task, drawn uniformly among those with other media."""
     frames: Frames | None = None
     """Applies to videos only, and leaves tasks without videos out."""
-    untrained: bool = False
-    """Whether the graft is set back to its start values."""
+    graft: Literal["trained", "start", "none"] = "trained"
+    """`start`: set back to its start values; `none`: the trunk alone, without prompts and heads."""
 
 
 def _reversed(media: Media, draw: random.Random) -> list[int]:
@@ -53,7 +53,8 @@ def _last(media: Media, draw: random.Random) -> list[int]:
 
 
 CONTROLS: Mapping[str, Control] = {
-    "untrained": Control("the graft before training", untrained=True),
+    "untrained": Control("the graft before training", graft="start"),
+    "no-graft": Control("the trunk alone", graft="none"),
     "no-media": Control("text alone", media="none"),
     "shuffled-media": Control("each text with other media, those of a sample drawn uniformly", media="donor"),
     "reversed-frames": Control("videos backwards", frames=_reversed),
@@ -83,7 +84,7 @@ class ControlledReader(SampleReader):
     def read(self, source: "TaskSource", place: Place, seed: int | None) -> Sample | Skipped:
         """The sample at a place under the control."""
         sample = self._reader.read(source, place, seed)
-        if isinstance(sample, Skipped) or self._control.untrained:
+        if isinstance(sample, Skipped) or self._control.graft != "trained":
             return sample
         draw = random.Random(seeded("control", self._seed, 0, sample.annotation.id))
         if not sample.media:

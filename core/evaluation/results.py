@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +15,15 @@ from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.seeding import seeded
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.controls import CONTROLS, ControlledReader
+from multigraft.core.evaluation.graft_of_control import graft_of, reads_what_is_left_out
 from multigraft.core.evaluation.left_out import LeftOutSamples, by_reason, lines, without
 from multigraft.core.evaluation.scoring import HeldOutLoss, Scorer, ask_all
-from multigraft.core.graft.attach import adopted
 from multigraft.core.interfaces.evaluator import SaidRow
-from multigraft.core.model.trained_trunk import trained_in_place
-from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.splits import splits_of
 from multigraft.core.run.distributed import gather_rows
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.progress_bar import ProgressBar
-from multigraft.core.run.run_start import take_start
 from multigraft.core.suggest import did_you_mean
 from multigraft.core.trunk.sharding import whole_layers
 from multigraft.core.types.prediction import Prediction
@@ -128,12 +124,11 @@ def control_scores(run: OpenRun, control: str, split: str) -> dict[str, Any]:
 def score_control(run: OpenRun, control: str, split: str) -> tuple[dict[str, Any], dict[str, LeftOutSamples]]:
     """As `control_scores`, and the tasks of which a control changes no sample."""
     check_controls([control])
-    untrained = CONTROLS[control].untrained
     scores: dict[str, Any] = {}
     left_out: dict[str, LeftOutSamples] = {}
-    with _set_back(run) if untrained else nullcontext():
+    with graft_of(run, CONTROLS[control]) as controlled:
         for name in (name for name, options in run.recipe.tasks.items() if split in options.data):
-            report, left = _under_control(run, name, split, control)
+            report, left = _under_control(controlled, name, split, control)
             if report is None:
                 left_out[name] = left
             else:
@@ -147,6 +142,8 @@ def _under_control(run: OpenRun, name: str, split: str, control: str) -> tuple[d
         return None, _whole_split(run, name, split, "no video")
     if CONTROLS[control].media == "none" and run.model.evaluators[name].says == "features":
         return None, _whole_split(run, name, split, "its evaluator holds texts against media")
+    if CONTROLS[control].graft == "none" and reads_what_is_left_out(run, name, split):
+        return None, _whole_split(run, name, split, "its head is in the graft")
     loss = HeldOutLoss()
     rows, left = _controlled_rows(run, name, split, control, loss if _says_nothing(run, name) else None)
     if left and not rows and not loss.rows:
@@ -166,26 +163,6 @@ def _controlled_rows(
     rows = task_predictions(run, name, split, run.recipe.eval.control_limit, reader, control, loss)
     left_out = gather_rows(run.accelerator, reader.left_out)
     return without(rows, left_out), by_reason(left_out)
-
-
-@contextmanager
-def _set_back(run: OpenRun) -> Iterator[None]:
-    """Within the block graft and teacher have the values that training began with; those of a trunk that is trained in
-    place come from a fresh one."""
-    bank = run.model.graft.bank
-    saved, teacher = bank.snapshot(), bank.teacher
-    bank.restart()
-    if bank.adopted:
-        for name, module in trained_in_place(run.recipe, build_trunk(run.recipe, run.registry)).items():
-            bank.restore(adopted(name, module))
-    try:
-        if teacher:
-            bank.add_teacher()
-        take_start(run)
-        yield
-    finally:
-        bank.restore(saved)
-        bank.teacher = teacher
 
 
 def task_predictions(

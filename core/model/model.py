@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from multigraft.core.graft.attachment import Graft
+from multigraft.core.graft.bank import Bank
 from multigraft.core.graft.plan import make_interceptor
 from multigraft.core.interfaces.backbone import Backbone
 from multigraft.core.interfaces.encoder import Encoder
@@ -60,6 +61,17 @@ class Model:
         self.trunk = TrunkParts(backbone, self.encoders, tuple(prompts), checkpointing)
         for encoder in encoders.values():
             encoder.checkpointing = checkpointing
+
+    def without_graft(self) -> "Model":
+        """The trunk alone, with its objectives and evaluators: nothing acts in it, and no prompt joins its tokens. What
+        asks for a module of the graft, such as a head, gets a `LeftOutModuleError`."""
+        bank = Bank(self.graft.bank.seed)
+        bank.allocate(self.graft.bank.device)
+        graft, checkpointing = Graft(self.graft.tasks, bank), self.trunk.checkpointing
+        objectives = {task: [each.without_modules() for each in own] for task, own in self.objectives.items()}
+        return Model(
+            self.backbone, self.encoders, graft, objectives, self.evaluators, (), self.precision, checkpointing
+        )
 
     @property
     def prompts(self) -> Sequence[PlacedPrompt]:

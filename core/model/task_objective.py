@@ -1,11 +1,12 @@
 """An objective of a task, with what it has of its own in a model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from multigraft.core.graft.left_out_module import LeftOutModule
 from multigraft.core.interfaces.objective import Objective, Shapes
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class TaskObjective:
     modules: Mapping[str, "GraftModule[nn.Module]"] = field(default_factory=dict)
     state: dict[str, Tensor] = field(default_factory=dict)
     """What it keeps between steps; replaced by `advance`."""
+
+    def without_modules(self) -> "TaskObjective":
+        """The same in a model without a graft."""
+        modules = {name: LeftOutModule(each.name, each.module, each.keys) for name, each in self.modules.items()}
+        return replace(self, modules=modules)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ from multigraft.core.recipe.search_section import SearchSection
 from multigraft.core.recipe.train_section import LARGEST_BATCH, TrainSection
 from multigraft.core.types.preparation import VISUAL
 
-CONTROL_NAMES = ("untrained", "no-media", "shuffled-media", "reversed-frames", "shuffled-frames", "last-frame")
+CONTROL_NAMES = (
+    "untrained", "no-graft", "no-media", "shuffled-media", "reversed-frames", "shuffled-frames", "last-frame",
+)  # fmt: skip
 """Those of core/evaluation/controls.py, which is not imported to look at a recipe's names."""
 
 

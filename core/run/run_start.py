@@ -2,14 +2,17 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from multigraft.core.atomic import write_folder, writing
 from multigraft.core.graft.starting import Start, start_from
-from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_folder import start_copy, start_graft
 
+if TYPE_CHECKING:
+    from multigraft.core.run.open_run import OpenRun
 
-def take_start(run: OpenRun) -> Start | None:
+
+def take_start(run: "OpenRun") -> Start | None:
     """Put the saved graft of `graft.start` over the drawn start values; None where the recipe names none.
 
     Raises:
@@ -24,7 +27,7 @@ def take_start(run: OpenRun) -> Start | None:
     return taken
 
 
-def keep_start(run: OpenRun) -> None:
+def keep_start(run: "OpenRun") -> None:
     """Copy the saved graft of `graft.start` into the folder of the run, if it is not there yet."""
     start, copy = run.recipe.graft.start, start_copy(run.folder)
     if start is None or copy.exists():

@@ -164,6 +164,34 @@ def test_untrained_sets_back_a_trunk_that_is_trained_in_place(recipe_file, regis
         assert hash_tensors(trained.values()) == moved
 
 
+def test_no_graft_scores_the_trunk_as_it_was_loaded(recipe_file, registry, tmp_path):
+    """However far graft and trunk have been trained; behind it both are as before."""
+    recipe = load_recipe(recipe_file, ("graft.train={backbone: true}",), registry)
+    with open_run(recipe, registry, tmp_path) as run:
+        bank = run.model.graft.bank
+        first = control_scores(run, "no-graft", "validation")
+        with torch.no_grad():
+            for value in bank.trained().values():
+                value.add_(0.3)
+        moved = hash_tensors(bank.trained().values())
+        assert control_scores(run, "no-graft", "validation") == first
+        assert hash_tensors(bank.trained().values()) == moved
+        assert control_scores(run, "no-graft", "validation").keys() == recipe.tasks.keys()
+
+
+def test_no_graft_leaves_out_a_loss_that_a_head_makes(recipe_file, registry, tmp_path):
+    sorted_by = "tasks.statements.objective={kind: classification, labels: ['true', 'false']}"
+    overrides = (sorted_by, "tasks.statements.evaluator=loss", "tasks.captions.evaluator=loss")
+    with open_run(load_recipe(recipe_file, overrides, registry), registry, tmp_path) as run:
+        final_results(run, "validation", ["no-graft"])
+    assert run.results["left_out"]["no-graft"] == {
+        "statements": {"its head is in the graft": {"n": 10, "annotations": []}}
+    }
+    scores = run.results["controls"]["no-graft"]
+    assert set(scores) == {"vqa", "captions", "videos"}
+    assert scores["captions"]["loss"] != run.results["tasks"]["captions"]["loss"]
+
+
 @pytest.fixture
 def run_folder(trained, tmp_path):
     shutil.copytree(trained.folder, tmp_path / "run")

@@ -55,8 +55,13 @@ def model_of(tiny, tiny_recipe, registry):
 @pytest.fixture(params=[1, 3], ids=["a row each", "uneven rows"])
 def batch(request):
     sizes = [1 + (request.param * number) % 4 if request.param > 1 else 1 for number in range(len(PRESENT))]
-    bounds = [sum(sizes[:number]) for number in range(len(sizes) + 1)]
-    segments = tuple(Segment(task, *bounds[number : number + 2]) for number, task in enumerate(PRESENT))
+    return batch_of_rows(dict(zip(PRESENT, sizes, strict=True)))
+
+
+def batch_of_rows(sizes):
+    """So many rows of each task, the same texts whatever the tasks are called."""
+    bounds = [sum(list(sizes.values())[:number]) for number in range(len(sizes) + 1)]
+    segments = tuple(Segment(task, *bounds[number : number + 2]) for number, task in enumerate(sizes))
     samples = tuple(
         Sample(segment.task, Annotation(id="1", task=segment.task), TextPair("", ""), (), "")
         for segment in segments
@@ -133,6 +138,16 @@ def test_tasks_that_are_not_there_cost_nothing(rule, model_of, batch):
     alone, among = work(model_of(rule), batch), work(model_of(rule, PRESENT + ABSENT), batch)
     assert alone == among
     assert alone[2] > 500
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_going_over_to_another_task_costs_nothing(rule, model_of):
+    """Its first batch is as much work as one more of the task before."""
+    model = model_of(rule)
+    first = work(model, batch_of_rows({PRESENT[5]: 3}))
+    kept = {key: id(value) for key, value in model.graft.bank.trained().items()}
+    assert [work(model, batch_of_rows({task: 3})) for task in (PRESENT[4], PRESENT[5])] == [first, first]
+    assert {key: id(value) for key, value in model.graft.bank.trained().items()} == kept
 
 
 def test_rows_of_a_graft_must_stand_together(model_of):

@@ -1,6 +1,7 @@
 """One graft over tasks of text alone and a task of pictures, in the same batches, from shards to predictions."""
 
 import json
+import shutil
 
 import pytest
 
@@ -77,6 +78,17 @@ def test_the_graft_answers_texts_and_takes_no_pictures_with_them(command, traine
     picture.write_bytes(picture_file())
     outcome = command("predict", trained_folder, "--task", "moods", "--text", "so so", "--image", picture)
     assert f"task 'moods' reads text alone and would ignore {picture}" in outcome.stderr
+
+
+def test_the_trunk_alone_is_scored_where_its_words_answer(command, trained_folder, tmp_path):
+    shutil.copytree(trained_folder, tmp_path / "run")
+    outcome = command("eval", tmp_path / "run", "--control", "no-graft", "--json")
+    assert outcome.returncode == 0, outcome.stderr
+    results = json.loads(outcome.stdout)
+    assert set(results["controls"]["no-graft"]) == {"vqa", "stories"}
+    assert results["left_out"]["no-graft"] == {"moods": {"its head is in the graft": {"n": 6, "annotations": []}}}
+    assert "no-graft leaves out task 'moods': its head is in the graft" in outcome.stderr
+    assert results["tasks"] == json.loads((trained_folder / "results.json").read_text())["tasks"]
 
 
 MOOD_OF_PICTURES = (

@@ -40,12 +40,12 @@ class Bottleneck(Adapter):
         The norms: `pre-norm.weight` and `pre-norm.bias` (width read), `post-norm.weight` and `post-norm.bias` (width).
         """
         read, inner = self._width_read(site), self.bottleneck_width(site)
-        up = zeros if self.options.start == "identity" else normal(0.02)
+        drawn = normal(self.options.spread)
         return (
             *_norm_parts("pre-norm", read, self.options.pre_norm),
-            Part("down.weight", (inner, read), normal(0.02)),
+            Part("down.weight", (inner, read), drawn),
             Part("down.bias", (inner,), zeros),
-            Part("up.weight", (site.width_out, inner), up),
+            Part("up.weight", (site.width_out, inner), zeros if self.options.start == "identity" else drawn),
             Part("up.bias", (site.width_out,), zeros),
             *_norm_parts("post-norm", site.width_out, self.options.post_norm),
         )

@@ -47,7 +47,9 @@ class BottleneckOptions(_Narrowing):
     post_norm: bool = False
     """Whether what it adds goes through a LayerNorm of its own."""
     start: Literal["normal", "identity"] = "normal"
-    """`normal`: both matrices N(0, 0.02), as in VL-Adapter; `identity`: the up matrix is zero."""
+    """`normal`: both matrices N(0, `spread`), as in VL-Adapter; `identity`: the up matrix is zero."""
+    spread: float = Field(0.02, gt=0, le=10)
+    """Standard deviation of matrices that start at random; 0.01 in Dynamic Visual Prompting."""
 
 
 class CompacterOptions(_Narrowing):

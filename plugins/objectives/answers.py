@@ -6,32 +6,12 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, gelu
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
-from multigraft import Head, Initial, Loss, Need, Objective, Row, Shapes, TaskBatch, TaskOutputs, TextPair
-from multigraft.init import normal, ones, zeros
-from multigraft.plugins.objectives.classification import LinearHead
+from multigraft import Head, Loss, Need, Objective, Row, Shapes, TaskBatch, TaskOutputs, TextPair
+from multigraft.plugins.objectives.heads import head_of
 from multigraft.plugins.objectives.options import AnswersOptions
-
-
-class MlpHead(Head):
-    """`(rows, width)` to `(rows, labels)`: `Output(GELU(Norm(Inner(x))))`, twice as wide inside."""
-
-    def __init__(self, width: int, labels: int) -> None:
-        super().__init__()
-        self.inner, self.norm = nn.Linear(width, 2 * width), nn.LayerNorm(2 * width)
-        self.output = nn.Linear(2 * width, labels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits."""
-        return self.output(gelu(self.norm(self.inner(x))))  # type: ignore[no-any-return]
-
-    def initial(self, parameter: str) -> Initial:
-        """N(0, 0.02), biases zero, the gain one."""
-        if parameter.endswith("bias"):
-            return zeros
-        return ones if parameter.startswith("norm") else normal(0.02)
 
 
 class Answers(Objective):
@@ -41,13 +21,18 @@ class Answers(Objective):
     parts = ("lost",)
 
     def __init__(self, options: AnswersOptions) -> None:
-        self.labels, self._head = list(options.labels), options.head
+        self.options, self.labels = options, list(options.labels)
         self.number = {label: number for number, label in enumerate(self.labels)}
 
     def modules(self, shapes: Shapes) -> dict[str, Head]:
         """The head to the answers."""
-        head = LinearHead if self._head == "linear" else MlpHead
-        return {"labels": head(shapes.width, len(self.labels))}
+        return {"labels": head_of(self.options, shapes.width)}
+
+    def refuse(self, targets: Sequence[str]) -> str | None:
+        """Targets none of which is a label, from which nothing could be learned."""
+        if not targets or any(target in self.number for target in targets):
+            return None
+        return f"none of the {len(targets)} targets looked at is one of the labels, such as {targets[0]!r}"
 
     def unused(self, targets: Sequence[str]) -> Sequence[str]:
         """None: an answer may be right for one question and best for none."""

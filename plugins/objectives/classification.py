@@ -1,15 +1,14 @@
-"""`classification`: a linear head over what the backbone says of a row, such as the decoder's first state."""
+"""`classification`: a head over what the backbone says of a row, such as the decoder's first state."""
 
 import random
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from multigraft import (
     Head,
-    Initial,
     Loss,
     MultigraftError,
     Need,
@@ -22,24 +21,8 @@ from multigraft import (
     Vocabulary,
     did_you_mean,
 )
-from multigraft.init import normal, zeros
+from multigraft.plugins.objectives.heads import head_of
 from multigraft.plugins.objectives.options import ClassificationOptions
-
-
-class LinearHead(Head):
-    """`(rows, width)` to `(rows, labels)`."""
-
-    def __init__(self, width: int, labels: int) -> None:
-        super().__init__()
-        self.output = nn.Linear(width, labels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits."""
-        return self.output(x)  # type: ignore[no-any-return]
-
-    def initial(self, parameter: str) -> Initial:
-        """N(0, 0.02) and zero biases."""
-        return zeros if parameter.endswith("bias") else normal(0.02)
 
 
 class Classification(Objective):
@@ -48,12 +31,12 @@ class Classification(Objective):
     needs = (Need("summary"),)
 
     def __init__(self, options: ClassificationOptions) -> None:
-        self.labels = list(options.labels)
+        self.options, self.labels = options, list(options.labels)
         self.number = {label: number for number, label in enumerate(self.labels)}
 
     def modules(self, shapes: Shapes) -> dict[str, Head]:
-        """A linear layer to the labels."""
-        return {"labels": LinearHead(shapes.width, len(self.labels))}
+        """The head to the labels."""
+        return {"labels": head_of(self.options, shapes.width)}
 
     def refuse(self, targets: Sequence[str]) -> str | None:
         """A target that is none of the labels."""

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from multigraft import Head, Loss, Need, Objective, Row, Shapes, TaskBatch, TaskOutputs, View
-from multigraft.plugins.objectives.classification import LinearHead
 from multigraft.plugins.objectives.contrastive import TEXT_ALONE
+from multigraft.plugins.objectives.heads import LinearHead
 from multigraft.plugins.objectives.options import MatchingOptions
 from multigraft.plugins.objectives.projections import PROJECTIONS, temperature, unit_vectors
 

@@ -1,11 +1,12 @@
 """Options of the built-in objectives."""
 
-from pathlib import Path
-from typing import Any, Literal
+from collections import Counter
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from multigraft import ObjectiveOptions
+from multigraft.plugins.objectives.label_files import read_labels
 
 
 class GenerationOptions(ObjectiveOptions):
@@ -22,36 +23,41 @@ class ClassificationOptions(ObjectiveOptions):
     """Cross-entropy over a list of answers, from the decoder's first state."""
 
     labels: list[str] = Field(min_length=2)
-    """The answers; a target that is none of them is an error."""
+    """The answers, or `path:FILE` or `package:PACKAGE/FILE` with one a line, which are then written into the recipe; a
+    target that is none of them is an error."""
+    head: Literal["linear", "mlp"] = "linear"
+    """`linear`: one layer; `mlp`: a layer, LayerNorm, GELU and a layer, as in UNITER and DVP."""
+    head_width: int | None = Field(None, ge=1, le=2**20)
+    """Width between the two layers of `mlp`; twice the backbone's if left out."""
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _lines_of_a_file(cls, labels: Any) -> Any:
+        return read_labels(labels) if isinstance(labels, str) else labels
 
     @field_validator("labels")
     @classmethod
     def _each_once(cls, labels: list[str]) -> list[str]:
-        twice = next((label for number, label in enumerate(labels) if label in labels[:number]), None)
+        twice = next((label for label, count in Counter(labels).items() if count > 1), None)
         if twice is not None:
             raise ValueError(f"label {twice!r} is given twice")
         return labels
+
+    @model_validator(mode="after")
+    def _a_width_of_two_layers(self) -> Self:
+        if self.head == "linear" and self.head_width is not None:
+            raise ValueError("`head_width` is for `head: mlp`")
+        return self
 
 
 class AnswersOptions(ClassificationOptions):
     """Soft scores of a list of answers, each by itself: binary cross-entropy summed over the list (VQA)."""
 
     labels: list[str] = Field(min_length=2)
-    """The answers, or `path:FILE` with one a line, which are then written into the recipe; an answer that is none of
-    them counts for nothing, and is counted."""
+    """The answers, or `path:FILE` or `package:PACKAGE/FILE` with one a line, which are then written into the recipe; an
+    answer that is none of them counts for nothing, and is counted."""
     head: Literal["linear", "mlp"] = "mlp"
-    """`linear`: one layer; `mlp`: a layer of twice the width, LayerNorm, GELU and a layer, as in UNITER and DVP."""
-
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _lines_of_a_file(cls, labels: Any) -> Any:
-        if not isinstance(labels, str) or not labels.startswith("path:"):
-            return labels
-        try:
-            lines = Path(labels.removeprefix("path:")).expanduser().read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{labels} cannot be read: {error}") from None
-        return [line for line in lines if line]
+    """`linear`: one layer; `mlp`: a layer, LayerNorm, GELU and a layer, as in UNITER and DVP."""
 
 
 class MaskedWordsOptions(ObjectiveOptions):

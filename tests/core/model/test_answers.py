@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
-from multigraft.plugins.objectives.options import AnswersOptions
+from multigraft.plugins.objectives.answers import build
+from multigraft.plugins.objectives.options import AnswersOptions, ClassificationOptions
 from multigraft.tasks.visual_question_answering.task import VisualQuestionAnswering
 
 LABELS = ["a box", "red", "blue", "two"]
@@ -100,3 +101,31 @@ def test_a_question_whose_answers_are_all_told():
     nothing = Annotation(id="2", task="vqa", text="what?", weight=2.0)
     assert VisualQuestionAnswering().example(nothing, None).weight == 0
     assert VisualQuestionAnswering(False).example(nothing, None).weight == 2.0
+
+
+def test_a_file_of_a_package(tmp_path, monkeypatch):
+    (tmp_path / "answer_lists" / "vqa").mkdir(parents=True)
+    (tmp_path / "answer_lists" / "__init__.py").touch()
+    (tmp_path / "answer_lists" / "vqa" / "few.txt").write_text("yes\nno\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert AnswersOptions(kind="answers", labels="package:answer_lists/vqa/few.txt").labels == ["yes", "no"]
+    for gone in ("package:answer_lists/none.txt", "package:no_lists/few.txt"):
+        with pytest.raises(ValidationError, match=f"{gone} cannot be read"):
+            AnswersOptions(kind="answers", labels=gone)
+    with pytest.raises(ValidationError, match="and 'yes' is none of these"):
+        AnswersOptions(kind="answers", labels="yes")
+
+
+def test_the_width_of_a_head(tiny, tiny_model):
+    objective = {"kind": "classification", "labels": LABELS, "head": "mlp", "head_width": 5}
+    tasks = {"vqa": {**tiny.TASKS["vqa"], "objective": objective, "evaluator": "classify"}}
+    own = [value for key, value in tiny_model(tasks=tasks).graft.bank.trained().items() if "labels" in key.part]
+    assert sum(value.numel() for value in own) == 16 * 5 + 5 + 2 * 5 + 5 * 4 + 4
+    with pytest.raises(ValidationError, match="`head_width` is for `head: mlp`"):
+        ClassificationOptions(kind="classification", labels=LABELS, head_width=5)
+
+
+def test_targets_of_which_none_is_a_label_are_refused():
+    objective = build(AnswersOptions(kind="answers", labels=LABELS))
+    assert objective.refuse(["green", "red"]) is None
+    assert objective.refuse(["green", "3"]) == ("none of the 2 targets looked at is one of the labels, such as 'green'")

@@ -52,6 +52,14 @@ def test_numbers_of_a_block_of_bart_base(options, expected):
     assert numbers(bottleneck(**options)[0].parts(BLOCK)) == expected
 
 
+@pytest.mark.parametrize(("options", "spread"), [({}, 0.02), ({"spread": 0.01}, 0.01)])
+def test_matrices_start_at_random(options, spread):
+    starts = {part.name: part.initial for part in bottleneck(**options)[0].parts(BLOCK)}
+    for name in ("down.weight", "up.weight"):
+        drawn = starts[name]((96, 768), torch.Generator().manual_seed(0))
+        assert drawn.std().item() == pytest.approx(spread, rel=0.02)
+
+
 def test_numbers_of_a_projection_that_widens():
     parallel = bottleneck(placement="parallel", pre_norm=True, post_norm=True, sites={"inner": ["up"]})[0]
     assert numbers(parallel.parts(WIDE)) == 768 * 96 + 96 + 96 * 3072 + 3072 + 2 * 768 + 2 * 3072

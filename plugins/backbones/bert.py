@@ -46,9 +46,9 @@ class BertBackbone(TransformersBackbone):
     norm = nn.LayerNorm
 
     def __init__(self, model: Any, tokenizer: Any, has_head: bool = True) -> None:
-        begin, end, pad = special_ids(tokenizer)
-        super().__init__(model, "bert", [BertStack(model.bert, model.config)], TextCodec(tokenizer, begin, end, pad))
-        self.end, self.pad, self.has_head = end, pad, has_head
+        text = loading.deferred(lambda: TextCodec(tokenizer, *special_ids(tokenizer)))
+        super().__init__(model, "bert", [BertStack(model.bert, model.config)], text)
+        self.has_head = has_head
         self.width, self.longest = self.config.hidden_size, Longest(input=self.config.max_position_embeddings)
         self._head = Projection(model.cls.predictions.decoder)
 
@@ -104,10 +104,8 @@ def build(options: BertOptions) -> TransformersBackbone:
     from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
     model, origin, lacking = _load(options)
-    tokenizer = loading.load_tokenizer(options, sapling_tokenizer)
-    if len(tokenizer) > model.config.vocab_size:
-        message = f"the tokenizer has {len(tokenizer)} ids, and the model has words for {model.config.vocab_size}"
-        raise OptionError(("tokenizer",) if options.tokenizer else ("architecture",), message)
+    words, place = model.config.vocab_size, "tokenizer" if options.tokenizer else "architecture"
+    tokenizer = loading.load_tokenizer(options, sapling_tokenizer, lambda made: _check_tokenizer(made, words, place))
     backbone = _backbone(model, tokenizer, options, has_head=not lacking)
     backbone.origin = origin
     return backbone
@@ -139,6 +137,13 @@ def _check_fields(options: BertOptions) -> None:
     for name in ("is_decoder", "add_cross_attention"):
         if name in options.architecture:
             raise OptionError(("architecture", name), "`form` says whether this BERT decodes", "leave it out")
+
+
+def _check_tokenizer(tokenizer: Any, words: int, place: str) -> None:
+    """Refuse one that has more ids than the model has words, or no special ones."""
+    special_ids(tokenizer)
+    if len(tokenizer) > words:
+        raise OptionError((place,), f"the tokenizer has {len(tokenizer)} ids, and the model has words for {words}")
 
 
 def _check_config(config: Any, options: BertOptions) -> None:

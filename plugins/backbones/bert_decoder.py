@@ -5,12 +5,14 @@ say `layer: memory`; in a row without any, and in a batch without any, it does n
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from multigraft import Interceptor, Site
+from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.bert_layers import (
     NAMES,
@@ -99,11 +101,10 @@ class BertDecoder(TransformersBackbone):
     norm = nn.LayerNorm
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        begin, end, pad = special_ids(tokenizer)
-        text, target = TextCodec(tokenizer, begin, None, pad), TextCodec(tokenizer, [], end, pad)
+        text, target = (loading.deferred(partial(_codec, tokenizer, of)) for of in ("text", "target"))
         super().__init__(model, "bert-decoder", [BertDecoderStack(model.bert, model.config)], text, target)
         most = self.config.max_position_embeddings
-        self.width, self.end, self.pad, self.longest = self.config.hidden_size, end, pad, Longest(most, most)
+        self.width, self.longest = self.config.hidden_size, Longest(most, most)
         self._head = Projection(model.cls.predictions.decoder)
 
     def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
@@ -142,3 +143,9 @@ class BertDecoder(TransformersBackbone):
             cross = f"{at}.crossattention"
             yield from attention_sites("decoder", number, "cross-attention", width, cross, NAMES, heads)
             yield norm_site("decoder", number, "cross-attention", "norm", width, f"{cross}.output.LayerNorm")
+
+
+def _codec(tokenizer: Any, of: str) -> TextCodec:
+    """A text has something in front, a target an end."""
+    begin, end, pad = special_ids(tokenizer)
+    return TextCodec(tokenizer, begin, None, pad) if of == "text" else TextCodec(tokenizer, [], end, pad)

@@ -6,6 +6,7 @@ names. One stack reads the text and, right behind it, the target.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -136,11 +137,10 @@ class DecoderBackbone(TransformersBackbone):
     def __init__(self, model: Any, tokenizer: Any) -> None:
         config = model.config
         refuse_config(config)
-        begin, end, pad = special_ids(config, tokenizer)
         stack = DecoderStack(model.model, config)
-        text, target = TextCodec(tokenizer, [begin], None, pad), TextCodec(tokenizer, [], end, pad)
+        text, target = (loading.deferred(partial(_codec, config, tokenizer, of)) for of in ("text", "target"))
         super().__init__(model, config.model_type, [stack], text, target)
-        self.width, self.norm, self.end, self.pad = config.hidden_size, type(model.model.norm), end, pad
+        self.width, self.norm = config.hidden_size, type(model.model.norm)
         most = min(config.max_position_embeddings, stack.window or config.max_position_embeddings)
         self.longest = Longest(most, most, most)
         self._head = Projection(model.lm_head)
@@ -204,6 +204,12 @@ _NAMES = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_pr
 _WAYS = {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"}
 
 
+def _codec(config: Any, tokenizer: Any, of: str) -> TextCodec:
+    """A text has something in front, a target an end."""
+    begin, end, pad = special_ids(config, tokenizer)
+    return TextCodec(tokenizer, [begin], None, pad) if of == "text" else TextCodec(tokenizer, [], end, pad)
+
+
 def _placed(tokens: Tokens) -> Tensor:
     """`(rows or 1, tokens)`, the tokens' places."""
     if tokens.positions is None:
@@ -216,6 +222,7 @@ def build(options: DecoderOptions) -> DecoderBackbone:
     from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
     loaded = build_model(options)
-    backbone = DecoderBackbone(loaded.model, loading.load_tokenizer(options, sapling_tokenizer))
+    check = partial(special_ids, loaded.model.config)
+    backbone = DecoderBackbone(loaded.model, loading.load_tokenizer(options, sapling_tokenizer, check))
     backbone.origin = loaded.origin
     return backbone

@@ -34,16 +34,31 @@ def build_model(options: DecoderOptions) -> loading.Loaded:
 
 
 def _model_type(options: DecoderOptions) -> tuple[tuple[str, ...], str]:
-    """Where the type is said, and what it is."""
+    """Where the type is said, and what it is; without numbers it is what the recipe says, if it says any.
+
+    Raises:
+        OptionError: the weights are of another type than the recipe says, or cannot be read.
+    """
+    said = options.architecture.get("model_type")
+    place = ("architecture", "model_type")
     if weight_source(options.weights, ("hub", "path", "random")).scheme == "random":
-        return ("architecture", "model_type"), str(options.architecture.get("model_type", "llama"))
+        return place, str(said or "llama")
+    if said is not None and loading.on_meta_device():
+        return place, str(said)
+    found = _type_of_weights(options)
+    if said not in (None, found):
+        raise OptionError(place, f"the weights {options.weights} are a {found!r}, and this says {said!r}")
+    return ("weights",), found
+
+
+def _type_of_weights(options: DecoderOptions) -> str:
     from transformers import PreTrainedConfig
 
     try:
         found, _ = PreTrainedConfig.get_config_dict(loading.find_folder(options.weights).path)
     except (OSError, ValueError) as error:
         raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
-    return ("weights",), str(found.get("model_type", ""))
+    return str(found.get("model_type", ""))
 
 
 def refuse_config(config: Any) -> None:

@@ -22,7 +22,7 @@ class EncoderDecoder(TransformersBackbone):
         config = model.config
         text = TextCodec(tokenizer, begin, config.eos_token_id, config.pad_token_id)
         super().__init__(model, name, stacks, text)
-        self.width, self.end, self.pad = config.d_model, config.eos_token_id, config.pad_token_id
+        self.width = config.d_model
         start = getattr(config, "decoder_start_token_id", None)
         self.first = config.pad_token_id if start is None else start
 

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +17,7 @@ from multigraft.plugins.pretrained.form import check_form
 from multigraft.plugins.pretrained.hub import fetch
 from multigraft.stacks import Quantized
 
+T = TypeVar("T")
 _TEXTS = ("*.json", "*.txt", "*.model")
 """Config, index of weights, tokenizer."""
 _SAFE = ("model.safetensors", "model-*.safetensors")
@@ -102,7 +103,7 @@ def load_dense(options: Described, model_class: Any, config_class: Any, spare: S
         MultigraftError: the weights cannot be found or read, or the model has others that would be random.
     """
     source = weight_source(options.weights, ("hub", "path", "random"))
-    on_meta = torch.get_default_device().type == "meta"
+    on_meta = on_meta_device()
     _check_architecture(options, config_class)
     if source.scheme == "path":
         find_folder(options.weights)
@@ -201,21 +202,28 @@ def random_model(model_class: Any, config: Any, seed: int) -> nn.Module:
     return model
 
 
-def load_tokenizer(options: PretrainedOptions, default: Any) -> Any:
+def load_tokenizer(
+    options: PretrainedOptions, default: Any, check: Callable[[Any], object] = lambda tokenizer: None
+) -> Any:
     """The tokenizer of a recipe; `default()` makes the one for random weights.
 
     Where the model is on the meta device it is only fetched when first asked for: a model can be counted without it.
 
+    Args:
+        check: what the backbone wants of it.
+
     Raises:
-        MultigraftError: it cannot be found.
+        MultigraftError: it cannot be found, or `check` says so.
     """
     wanted = options.tokenizer or (None if options.weights == "random" else options.weights)
-    if wanted is None:
-        return default()
     place = "tokenizer" if options.tokenizer else "weights"
-    if torch.get_default_device().type == "meta":
-        return Deferred(lambda: _read_tokenizer(wanted, place))
-    return _read_tokenizer(wanted, place)
+
+    def make() -> Any:
+        tokenizer = default() if wanted is None else _read_tokenizer(wanted, place)
+        check(tokenizer)
+        return tokenizer
+
+    return Deferred(make) if wanted and on_meta_device() else make()
 
 
 def _read_tokenizer(wanted: str, place: str) -> Any:
@@ -227,6 +235,16 @@ def _read_tokenizer(wanted: str, place: str) -> Any:
         raise OptionError((place,), f"tokenizer {wanted} cannot be loaded: {error}") from None
     except MultigraftError as error:
         raise OptionError((place,), str(error)) from None
+
+
+def on_meta_device() -> bool:
+    """Whether models are made without numbers, to be counted."""
+    return torch.get_default_device().type == "meta"
+
+
+def deferred(make: Callable[[], T]) -> T:
+    """What is made when it is first used."""
+    return cast("T", Deferred(make))
 
 
 class Deferred:

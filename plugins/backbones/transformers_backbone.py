@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -30,9 +31,19 @@ class TransformersBackbone(Backbone):
     ) -> None:
         super().__init__()
         self.model, self.name, self.config = model, name, model.config
-        self.text, self.target = text, target or text
+        self.text, self.target = text, text if target is None else target
         self._stacks = nn.ModuleDict({stack.name: stack for stack in stacks})
         loading.freeze(self)
+
+    @cached_property
+    def end(self) -> int:  # type: ignore[override]
+        """Id behind every target."""
+        return self.target.end[0]
+
+    @cached_property
+    def pad(self) -> int:  # type: ignore[override]
+        """Id that fills up."""
+        return self.text.pad
 
     @property
     def stacks(self) -> Mapping[str, Stack]:

@@ -203,7 +203,7 @@ def test_an_architecture_that_cannot_be(options, place, message):
 
 def test_a_tokenizer_without_a_first_token(backbone):
     with pytest.raises(OptionError, match="the tokenizer has no cls_token and no bos_token"):
-        BertBackbone(backbone.model, ByT5Tokenizer())
+        BertBackbone(backbone.model, ByT5Tokenizer()).tokenize(["a"])
 
 
 @pytest.mark.parametrize("place", ["front", "back"])

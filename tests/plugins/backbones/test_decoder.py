@@ -151,3 +151,10 @@ def test_no_more_tokens_than_a_sliding_window():
     texts = Texts(TEXTS, MASK, TARGETS)
     with pytest.raises(MultigraftError, match="7 tokens, and the backbone's attention has a sliding window of 6"):
         Passes(backbone, texts, NoGraft()).target_states()
+
+
+def test_a_type_that_the_weights_are_not(tmp_path):
+    LlamaForCausalLM(LlamaConfig(**SMALL)).save_pretrained(tmp_path)
+    with pytest.raises(OptionError, match="are a 'llama', and this says 'mistral'") as caught:
+        build(DecoderOptions(kind="decoder", weights=f"path:{tmp_path}", architecture={"model_type": "mistral"}))
+    assert caught.value.location == ("architecture", "model_type")

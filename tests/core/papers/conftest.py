@@ -70,12 +70,21 @@ def numbers(registry):
 
 
 @pytest.fixture
-def two_steps(shards, videos, registry, tmp_path):
+def trained_lines(registry, tmp_path):
+    """Train a recipe with overrides; the lines of metrics.jsonl."""
+
+    def run(path, overrides):
+        session.train(load_recipe(path, tuple(overrides), registry), registry, tmp_path, False)
+        return [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+
+    return run
+
+
+@pytest.fixture
+def two_steps(shards, videos, trained_lines):
     """Train two steps of a recipe over a tiny trunk; the lines of metrics.jsonl."""
 
     def run(path, suite, family):
-        overrides = tuple(small(suite, family, shards if suite == "image" else videos))
-        session.train(load_recipe(path, overrides, registry), registry, tmp_path, False)
-        return [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+        return trained_lines(path, small(suite, family, shards if suite == "image" else videos))
 
     return run

@@ -40,6 +40,14 @@ def test_queries_read_the_media(arrays):
     torch.testing.assert_close(made(arrays["query_len1"], hidden), arrays["out_len1_masked"], atol=1e-6, rtol=1e-5)
 
 
+def test_how_much_each_token_is_attended_to(arrays):
+    """The reference's shares of the tokens, over our values and output, give its output."""
+    made = attention(arrays, "", 24, 24)
+    values = made.value(arrays["visual"]).unflatten(2, (3, 8)).transpose(1, 2)
+    out = made.output((arrays["attn_len1"] @ values).transpose(1, 2).flatten(2))
+    torch.testing.assert_close(out, made(arrays["query_len1"], Tokens(arrays["visual"])), atol=1e-6, rtol=1e-5)
+
+
 def test_the_form_of_two_widths(arrays):
     made = attention(arrays, "bottleneck.", 16, 8)
     out = made(arrays["bottleneck.query"], Tokens(arrays["visual"]))

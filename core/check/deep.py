@@ -1,7 +1,7 @@
 """The checks of a recipe that build things: its trunk on the meta device, its shards, its components, its graft."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from multigraft.core.model.objectives import build_objectives
 from multigraft.core.model.summary import summarize_model
 from multigraft.core.model.trunk import Trunk, build_backbone, build_encoder
 from multigraft.core.options.base import Options
-from multigraft.core.options.options import AdapterOptions, Decoding
+from multigraft.core.options.options import AdapterOptions, Decoding, TaskOptions
 from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.spans import spans
@@ -157,10 +157,20 @@ def tasks(subject: Subject) -> Iterator[Problem]:
     if subject.trunk is None:
         return
     given = subject.recipe, subject.registry, subject.trunk.backbone
-    for name in subject.recipe.tasks:
+    for name, task in subject.recipe.tasks.items():
         with tries.at():
-            subject.says[name] = build_evaluator(*given, name, build_objectives(*given, name)).says
+            objectives = build_objectives(*given, name)
+            evaluator = build_evaluator(*given, name, objectives)
+            needs = {*evaluator.needs, *(need for each in objectives for need in each.needs)}
+            subject.says[name] = evaluator.says
+            subject.outputs[name] = _most_output(task, {need.what for need in needs})
     yield from tries.problems
+
+
+def _most_output(task: TaskOptions, reads: Collection[str]) -> int:
+    """Tokens that are predicted behind a text, at most."""
+    decoded = task.evaluator.max_tokens if isinstance(task.evaluator, Decoding) else 0
+    return max(task.target_limit, decoded) if {"targets", "beginning"} & set(reads) else 0
 
 
 def _unused_rule(subject: Subject) -> Iterator[Problem]:
@@ -211,44 +221,6 @@ def _place_of(value: str, place: Location, subject: Subject) -> Location:
         if inside and found.value == value:
             return found.location
     return place
-
-
-def limits(subject: Subject) -> Iterator[Problem]:
-    """Texts, targets and outputs may be no longer than the backbone has positions for; prefixes leave room."""
-    if subject.trunk is None:
-        return
-    backbone = subject.trunk.backbone
-    longest = backbone.longest
-    for name, task in subject.recipe.tasks.items():
-        given: list[tuple[Location, int, int | None]] = [
-            (("text_limit",), task.text_limit, longest.input),
-            (("target_limit",), task.target_limit, longest.output),
-        ]
-        if isinstance(task.evaluator, Decoding):
-            given.append((("evaluator", "max_tokens"), task.evaluator.max_tokens, longest.output))
-        for key, value, most in given:
-            if most is not None and value > most:
-                message = f"{value} tokens, and the backbone has positions for {most}"
-                yield subject.document.problem(("tasks", name, *key), message, f"{most} at most")
-        prefix = int(backbone.tokenize([task.prefix])[1].sum())
-        if prefix > task.text_limit:
-            message = (
-                f"{task.text_limit} tokens, and the prefix, which is never cut, has {prefix} with the special ones"
-            )
-            yield subject.document.problem(("tasks", name, "text_limit"), message, "make room for it")
-
-
-def prompt_room(subject: Subject) -> Iterator[Problem]:
-    """Where the tokens of a visual prompt take positions, they and the longest text fit together."""
-    together = subject.trunk.backbone.longest.together if subject.trunk else None
-    if together is None or subject.summary is None:
-        return
-    for name, task in subject.recipe.tasks.items():
-        prompts = subject.summary.prompt_tokens[name]
-        if prompts + task.text_limit > together:
-            message = f"{task.text_limit} tokens and {prompts} of prompts, and there are {together} positions"
-            hint = f"{together - prompts} at most" if together > prompts else "give `trunk.prompt` fewer tokens"
-            yield subject.document.problem(("tasks", name, "text_limit"), message, hint)
 
 
 def controls(subject: Subject) -> Iterator[Problem]:

@@ -17,10 +17,9 @@ _SHAPE_CHECKS = (
     "requirements", "data_files", "weight_files", "saved_start", "references", "given_names", "adapter_names", "splits",
     "command", "loggers", "unused",
 )  # fmt: skip
-_DEEP = "multigraft.core.check.deep"
 _DEEP_CHECKS = (
-    "trunk", "shards", "adapters", "tasks", "components", "limits", "controls", "device", "graft", "prompt_room",
-    "start",
+    "deep:trunk", "deep:shards", "deep:adapters", "deep:tasks", "deep:components", "room:limits", "deep:controls",
+    "deep:device", "deep:graft", "room:prompt_room", "deep:start",
 )  # fmt: skip
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
@@ -29,7 +28,7 @@ _ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "unused_inputs")
 _OBJECTIVES = "multigraft.core.check.objectives"
 _OBJECTIVE_CHECKS = ("epochs", "least_rows", "unused_sharing", "unused_teacher")
 DEEP_CHECKS = (
-    *(f"{_DEEP}:{name}" for name in _DEEP_CHECKS),
+    *(f"multigraft.core.check.{name}" for name in _DEEP_CHECKS),
     "multigraft.core.check.modalities:inputs",
     *(f"{_OBJECTIVES}:{name}" for name in _OBJECTIVE_CHECKS),
     "multigraft.core.check.modalities:unused_prompt_options",

@@ -31,6 +31,8 @@ class Subject:
     """Its shards, once a deep check has opened them; none where they will be made."""
     says: dict[str, str] = field(default_factory=dict)
     """`Evaluator.says` of each task, once a deep check has built them."""
+    outputs: dict[str, int] = field(default_factory=dict)
+    """Tokens of each task's longest target or output, once a deep check has built what reads them."""
     summary: "ModelSummary | None" = None
     """What the recipe would build, once a deep check has found it well."""
 

@@ -94,8 +94,9 @@ class Overlay:
 
     @classmethod
     def of(cls, method: str, site: Site, module: nn.Module, names: Sequence[str]) -> "Overlay":
-        """Those of these names that the site's module has."""
-        own = dict(module.named_parameters(recurse=False))
+        """Those of these names that the site's module has; of a fused one, the site's rows."""
+        rows = slice(None) if site.rows is None else slice(*site.rows)
+        own = {name: value[rows] for name, value in module.named_parameters(recurse=False) if name in names}
         parts = (Part(name, tuple(own[name].shape), copy_of(own[name])) for name in names if name in own)
         return cls(method, site, tuple(parts))
 

@@ -28,7 +28,7 @@ class Longest:
     output: int | None = None
     """Of a target, a candidate or an output."""
     together: int | None = None
-    """Of input text and visual prompt together, where the prompt's tokens take positions too."""
+    """Of prompts, input text and what is predicted behind it together, where all of them take positions."""
 
 
 @dataclass(frozen=True)

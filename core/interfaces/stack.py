@@ -63,6 +63,7 @@ class StackCache:
 
     layers: tuple[LayerCache, ...]
     seen: tuple[Seen | None, ...]
+    """At the embedding, and at each layer: one more than there are layers."""
     marked: bool = False
     """Whether an insert has marked the tokens that it holds."""
     beside: "Mapping[str, StackCache]" = field(default_factory=dict)
@@ -71,12 +72,12 @@ class StackCache:
     @classmethod
     def empty(cls, layers: int) -> "StackCache":
         """Before the first pass."""
-        return cls((LayerCache(),) * layers, (None,) * layers)
+        return cls((LayerCache(),) * layers, (None,) * (layers + 1))
 
     @property
     def is_empty(self) -> bool:
         """Whether no pass was made yet."""
-        return not self.seen or self.seen[0] is None
+        return self.seen[0] is None
 
     def select(self, rows: Tensor) -> "StackCache":
         """With the tokens so far of the given rows, which read the same memory as those they replace."""
@@ -168,9 +169,10 @@ class Stack(nn.Module, ABC):
         """What is done to embedded words, for tokens that are counted as text: `(rows, tokens, width)`."""
         return states
 
-    def enter(self, x: Tensor, intercept: "Interceptor") -> Tensor:
-        """What is done to embedded text and inserted tokens before the first layer."""
-        return x
+    def enter(self, tokens: "Tokens", intercept: "Interceptor") -> Tensor:
+        """What is done to embedded text and inserted tokens, which have their places, before the first layer:
+        `(rows, tokens, width)`."""
+        return tokens.states
 
     def finish(self, x: Tensor, intercept: "Interceptor") -> Tensor:
         """What is done behind the last layer."""
@@ -185,6 +187,13 @@ class NarrowStack:
     """With parameters on the meta device, and none that neither its layers nor its `shared` and `finish` read."""
     initial: "Callable[[str, Tensor], Initial]"
     """The start value of a parameter, by its name in the stack and what has its shape."""
+
+
+def moved(tokens: "Tokens", past: Seen | None) -> "Tokens":
+    """Tokens that come behind others, at the places to which insertions among these have moved them."""
+    if past is None or past.shift is None or tokens.positions is None:
+        return tokens
+    return replace(tokens, positions=tokens.positions + past.shift)
 
 
 def joined(tokens: "Tokens", inserted: "Tokens", front: bool) -> "Tokens":

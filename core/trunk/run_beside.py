@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.stack import Insert, Stack, StackCache
+from multigraft.core.interfaces.stack import Insert, Stack, StackCache, moved
 from multigraft.core.trunk.row_pieces import joined_caches, joined_tokens, rows_of_cache, rows_of_tokens
 from multigraft.core.trunk.run_stack import At, StackOutput, run_stack, told
 from multigraft.core.types.tokens import Tokens
@@ -158,13 +158,18 @@ class _Beside:
             return side.network.join(state, _placed(taken, read, state.shape[1]), side.inner[layer])
 
         assert isinstance(side.narrow, Stack)
+        cache = self._cache(side)
+        own, *joining = self._entering(side, cache)
         output = run_stack(
             side.narrow,
-            self._entered(side, rows_of_tokens(self.tokens, side.start, side.stop)),
+            own,
             self.plain,
             memory=self._memory(side),
-            inserts=[self._joins(side, insert, made) for insert, made in self.joining],
-            cache=self._cache(side),
+            inserts=[
+                replace(insert, make=lambda _, made=made: made)  # type: ignore[misc]
+                for (insert, _), made in zip(self.joining, joining, strict=True)
+            ],
+            cache=cache,
             checkpoint=self.checkpoint,
             before=before,
         )
@@ -173,17 +178,24 @@ class _Beside:
         left = side.network.leave(output.tokens.states, side.outer)
         return replace(output, tokens=replace(output.tokens, states=left))
 
-    def _entered(self, side: "SideRows", tokens: Tokens) -> Tokens:
-        entering = self.stack.enter(tokens.states, self.plain)
-        return replace(tokens, states=side.network.enter(entering, side.outer))
+    def _entering(self, side: "SideRows", cache: StackCache | None) -> list[Tokens]:
+        """The stack's own tokens in the rows of a network, and those that join them, as they enter its first layer."""
+        own = rows_of_tokens(self.tokens, side.start, side.stop)
+        pieces, order, whole = [own], [0], moved(own, None if cache is None else cache.seen[0])
+        for number, (insert, made) in enumerate(self.joining, 1):
+            pieces.append(self._embedded(side, insert, made))
+            front = insert.place == "front"
+            whole = self.stack.join(whole, pieces[number], front, insert.as_text)
+            order = [number, *order] if front else [*order, number]
+        states = side.network.enter(self.stack.enter(whole, self.plain), side.outer)
+        found = torch.split(states, [pieces[number].states.shape[1] for number in order], 1)
+        entered = dict(zip(order, found, strict=True))
+        return [replace(piece, states=entered[number]) for number, piece in enumerate(pieces)]
 
-    def _joins(self, side: "SideRows", insert: Insert, made: Tokens) -> Insert:
+    def _embedded(self, side: "SideRows", insert: Insert, made: Tokens) -> Tokens:
         own = rows_of_tokens(made, side.start, side.stop)
         own = replace(own, states=own.states.to(self.tokens.states.dtype))
-        if insert.as_text:
-            own = replace(own, states=self.stack.as_words(own.states, self.plain))
-        own = self._entered(side, own)
-        return replace(insert, make=lambda _: own)
+        return replace(own, states=self.stack.as_words(own.states, self.plain)) if insert.as_text else own
 
     def _columns(self, side: "SideRows", sides: "Sequence[SideRows]") -> list[bool] | None:
         """Which of the network's tokens the trunk has read; None for all."""

@@ -16,6 +16,7 @@ from multigraft.core.interfaces.stack import (
     Stack,
     StackCache,
     joined_masks,
+    moved,
 )
 from multigraft.core.types.tokens import Tokens
 
@@ -69,12 +70,12 @@ def run_stack(
     """
     way = _Way(stack, tokens, intercept, memory, _joining(stack, inserts, cache), text, taps)
     way.insert("embedding")
-    way.states(stack.enter(way.tokens.states, intercept.masked(way.tokens.mask)))
+    way.enter(None if cache is None else cache.seen[0])
     grown: list[LayerCache | None] = []
-    seen: list[Seen | None] = []
+    seen: list[Seen | None] = [way.seen]
     for number, layer in enumerate(stack.layers):
         way.insert(number)
-        shared, at = way.shared(None if cache is None else cache.seen[number])
+        shared, at = way.shared(None if cache is None else cache.seen[number + 1])
         run = _Recomputed(layer) if checkpoint and torch.is_grad_enabled() else layer
         x, own = run(before(number, way.tokens.states), shared, None if cache is None else cache.layers[number], at)
         way.states(x)
@@ -143,7 +144,7 @@ class _Way:
             if insert.place == "front":
                 count = made.states.shape[1]
                 self.own = slice(self.own.start + count, self.own.stop + count)
-            self._at = None
+            self._at = self.seen = None
         if at in self._tapped:
             self.taps[at] = self.tokens
 
@@ -151,16 +152,24 @@ class _Way:
         """The text, without tokens that have joined and without targets."""
         return told(of_columns(self.tokens, self.own), self._text)
 
+    def enter(self, past: Seen | None) -> None:
+        """Go on with what enters the first layer."""
+        self._stand_behind(past)
+        self.states(self.stack.enter(self.tokens, self._plain.masked(self.tokens.mask)))
+
     def shared(self, past: Seen | None) -> tuple[LayerInputs, "Interceptor"]:
         """Masks and the like for the next layer, anew only where tokens or past have changed."""
-        if self._at is None or past is not self._past:
-            self._past = past
-            if past is not None and past.shift is not None and self._given.positions is not None:
-                self.tokens = replace(self.tokens, positions=self._given.positions + past.shift)
+        self._stand_behind(past)
+        if self._at is None:
             at = self._plain.masked(self.tokens.mask)
             self._at = self.stack.shared(self.tokens, self.memory, past, at), at
-            self.seen = self._now_seen(past)
         return self._at
+
+    def _stand_behind(self, past: Seen | None) -> None:
+        if self.seen is None or past is not self._past:
+            if past is not None:
+                self.tokens = replace(self.tokens, positions=moved(self._given, past).positions)
+            self._at, self._past, self.seen = None, past, self._now_seen(past)
 
     def _now_seen(self, past: Seen | None) -> Seen:
         states, positions = self.tokens.states, self.tokens.positions

@@ -38,6 +38,8 @@ class Site:
     """Of an attention: heads of keys and values."""
     head_width: int = 0
     """Of an attention: width of a head."""
+    rows: tuple[int, int] | None = None
+    """Of a projection whose module keeps a fused weight: the first of its rows of it and the one behind the last."""
 
     @property
     def name(self) -> str:

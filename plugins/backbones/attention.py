@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from multigraft import Interceptor
 from multigraft.stacks import AttentionCall, KeyValues, LayerCache, LayerInputs, Projection
@@ -20,7 +20,7 @@ class Attention:
 
     Args:
         site: name of its block; the sites of its projections lie below.
-        modules: those of `query`, `key`, `value` and `output`.
+        projections: those of `query`, `key`, `value` and `output`.
         scale: 1 / sqrt(head width) if left out.
         dropout: of its probabilities, in training.
     """
@@ -28,15 +28,15 @@ class Attention:
     def __init__(
         self,
         site: str,
-        modules: Mapping[str, nn.Module],
+        projections: Mapping[str, Projection],
         heads: int,
         memory_heads: int | None = None,
         scale: float | None = None,
         dropout: float = 0.0,
     ) -> None:
         self.site, self.heads, self.memory_heads = site, heads, memory_heads or heads
-        self._projections = {name: Projection(module) for name, module in modules.items()}
-        self._names = {name: f"{site}.{name}" for name in (*modules, "memory")}
+        self._projections = dict(projections)
+        self._names = {name: f"{site}.{name}" for name in (*projections, "memory")}
         self._scale, self._dropout = scale, dropout
 
     def query(self, x: Tensor, intercept: Interceptor) -> Tensor:

@@ -76,8 +76,8 @@ class BartLayer(Layer):
         return intercept.norm(f"{site}.norm", norm, x + output)
 
     def _attention(self, module: Any, block: str) -> Attention:
-        modules = projections(module, _NAMES)
-        return Attention(f"{self.at}.{block}", modules, module.num_heads, dropout=self.config.attention_dropout)
+        own = projections(module, _NAMES)
+        return Attention(f"{self.at}.{block}", own, module.num_heads, dropout=self.config.attention_dropout)
 
 
 class BartStack(Stack):

@@ -148,4 +148,4 @@ class BertDecoder(TransformersBackbone):
 def _codec(tokenizer: Any, of: str) -> TextCodec:
     """A text has something in front, a target an end."""
     begin, end, pad = special_ids(tokenizer)
-    return TextCodec(tokenizer, begin, None, pad) if of == "text" else TextCodec(tokenizer, [], end, pad)
+    return TextCodec(tokenizer, begin, [], pad) if of == "text" else TextCodec(tokenizer, [], end, pad)

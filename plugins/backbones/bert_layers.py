@@ -113,7 +113,7 @@ def layer_sites(stack: str, number: int, at: str, config: Any) -> Iterator[Site]
     yield norm_site(stack, number, "feed-forward", "norm", width, f"{at}.output.LayerNorm")
 
 
-def special_ids(tokenizer: Any) -> tuple[list[int], int, int]:
+def special_ids(tokenizer: Any) -> tuple[list[int], list[int], int]:
     """The ids before and behind every text and the one that fills up; a tokenizer without CLS and SEP has others.
 
     Raises:
@@ -128,4 +128,4 @@ def special_ids(tokenizer: Any) -> tuple[list[int], int, int]:
         if own is None:
             raise OptionError(("tokenizer",), f"the tokenizer has no {' and no '.join(some)}")
     begin, end, pad = found
-    return [begin], end, pad  # type: ignore[list-item, return-value]
+    return [begin], [end], pad  # type: ignore[list-item, return-value]

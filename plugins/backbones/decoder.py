@@ -1,21 +1,23 @@
 """Decoder-only language models in Llama's form: pre-norm, rotary positions, grouped-query attention, SwiGLU.
 
 Llama (Touvron et al. 2023), Mistral (Jiang et al. 2023) and Qwen2 (Yang et al. 2024) have the same modules by the same
-names. One stack reads the text and, right behind it, the target.
+names; Qwen3 (Yang et al. 2025) norms the heads of queries and keys beside, which is no site.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from multigraft import IGNORED, Interceptor, MultigraftError, Site
+from multigraft import Interceptor, MultigraftError, Site
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.attention import Attention, grown
-from multigraft.plugins.backbones.decoder_model import build_model, refuse_config, special_ids
+from multigraft.plugins.backbones.decoder_model import build_model, refuse_config
+from multigraft.plugins.backbones.decoder_only import CausalStack, DecoderOnly, placed
+from multigraft.plugins.backbones.decoder_texts import FORMS, TextForm, plain
+from multigraft.plugins.backbones.gpt2 import Gpt2Backbone
 from multigraft.plugins.backbones.narrow import narrow_model, share_of, start_of, without
 from multigraft.plugins.backbones.options import DecoderOptions
 from multigraft.plugins.backbones.rotary import RotaryInputs, rotated
@@ -27,22 +29,14 @@ from multigraft.plugins.backbones.sites import (
     projections,
     word_sites,
 )
-from multigraft.plugins.backbones.text import TextCodec
-from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
 from multigraft.stacks import (
-    Arranged,
-    Entrance,
     Layer,
     LayerCache,
     LayerInputs,
-    Longest,
     NarrowStack,
     Projection,
     Seen,
-    Stack,
-    StackInput,
     Tokens,
-    joined,
     self_attention_mask,
 )
 
@@ -60,7 +54,8 @@ class DecoderLayer(Layer):
             config.num_key_value_heads,
             dropout=config.attention_dropout,
         )
-        self._ways = {name: Projection(module) for name, module in projections(block.mlp, _WAYS).items()}
+        self._ways = projections(block.mlp, _WAYS)
+        self._head_norms = {name: getattr(block.self_attn, own, None) for name, own in _HEAD_NORMS.items()}
 
     def forward(
         self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
@@ -69,10 +64,15 @@ class DecoderLayer(Layer):
         site = f"{self.at}.self-attention"
         normed = intercept.norm(f"{site}.norm", self.block.input_layernorm, x)
         new = self._attention.key_values(normed, intercept)
-        pair, cache = grown(cache, replace(new, key=rotated(new.key, shared)))
-        query = rotated(self._attention.query(normed, intercept), shared)
+        pair, cache = grown(cache, replace(new, key=rotated(self._head_normed("key", new.key), shared)))
+        query = rotated(self._head_normed("query", self._attention.query(normed, intercept)), shared)
         x = x + intercept.block(site, normed, self._attention.mix(query, pair, shared.mask, intercept), x)
         return self._feed_forward(x, intercept), cache
+
+    def _head_normed(self, name: str, x: Tensor) -> Tensor:
+        """Queries or keys `(rows, heads, tokens, head width)`, each head normed where the model does so."""
+        norm = self._head_norms[name]
+        return x if norm is None else norm(x)
 
     def _feed_forward(self, x: Tensor, intercept: Interceptor) -> Tensor:
         site = f"{self.at}.feed-forward"
@@ -82,11 +82,8 @@ class DecoderLayer(Layer):
         return x + intercept.block(site, normed, output, x)
 
 
-class DecoderStack(Stack):
-    """The layers of a decoder-only model."""
-
-    name = "decoder"
-    reads = "text+target"
+class DecoderStack(CausalStack):
+    """The layers of a model in Llama's form."""
 
     def __init__(self, module: Any, config: Any) -> None:
         super().__init__()
@@ -106,61 +103,32 @@ class DecoderStack(Stack):
         Raises:
             MultigraftError: there are more tokens than attention looks back in the model.
         """
-        positions = _placed(tokens)
+        positions = placed(tokens)
         count = tokens.states.shape[1] + (past.tokens if past else 0)
         if self.window is not None and count > self.window:
             raise MultigraftError(f"{count} tokens, and the backbone's attention has a sliding window of {self.window}")
         cos, sin = self.module.rotary_emb(tokens.states, positions)
         return RotaryInputs(self_attention_mask(tokens, past, causal=True), cos=cos[:, None], sin=sin[:, None])
 
-    def join(self, tokens: Tokens, inserted: Tokens, front: bool, as_text: bool) -> Tokens:
-        """Inserted tokens take places: in front from 0 on, and the row's own stand behind them; else behind these."""
-        own, real = _placed(tokens), inserted.real
-        places = (real.cumsum(1) - 1).clamp(min=0)
-        if front:
-            tokens = replace(tokens, positions=own + real.sum(1, keepdim=True))
-        else:
-            places = places + own.masked_fill(~tokens.real, -1).amax(1, keepdim=True) + 1
-        return joined(tokens, replace(inserted, positions=places), front)
-
     def finish(self, x: Tensor, intercept: Interceptor) -> Tensor:
         """The last norm."""
         return intercept.norm("decoder.final-norm", self.module.norm, x)
 
 
-class DecoderBackbone(TransformersBackbone):
-    """A frozen decoder-only model with its tokenizer."""
+class DecoderBackbone(DecoderOnly):
+    """A frozen model in Llama's form with its tokenizer."""
 
-    predicts = "decoder"
-    entrance = Entrance("decoder", "front")
-
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, form: TextForm = plain) -> None:
         config = model.config
         refuse_config(config)
-        stack = DecoderStack(model.model, config)
-        text, target = (loading.deferred(partial(_codec, config, tokenizer, of)) for of in ("text", "target"))
-        super().__init__(model, config.model_type, [stack], text, target)
-        self.width, self.norm = config.hidden_size, type(model.model.norm)
-        most = min(config.max_position_embeddings, stack.window or config.max_position_embeddings)
-        self.longest = Longest(most, most, most)
+        stack, most = DecoderStack(model.model, config), config.max_position_embeddings
+        super().__init__(model, tokenizer, stack, min(most, stack.window or most), form)
+        self.norm = type(model.model.norm)
         self._head = Projection(model.lm_head)
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""
         return self.model.model.embed_tokens.weight  # type: ignore[no-any-return]
-
-    def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
-        """A row's real text tokens and, right behind them, its targets without their last token."""
-        ids, real, last = text_ids, text_mask, text_mask.sum(1, keepdim=True) - 1
-        places = last
-        if target_ids is not None:
-            ids = torch.cat([text_ids, target_ids[:, :-1]], 1)
-            real = torch.cat([text_mask, target_ids[:, 1:] != IGNORED], 1)
-            places = last + torch.arange(target_ids.shape[1], device=last.device)
-        order = (~real).to(torch.uint8).argsort(dim=1, stable=True)
-        ids, real = ids.gather(1, order), real.gather(1, order)
-        positions = torch.arange(ids.shape[1], device=ids.device)[None]
-        return Arranged({"decoder": StackInput(ids.masked_fill(~real, self.pad), real, positions)}, places)
 
     def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
         """Layers whose heads and feed-forwards are narrower by as much, a head no narrower than 2; the heads are as
@@ -201,28 +169,27 @@ class DecoderBackbone(TransformersBackbone):
 
 
 _NAMES = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}
+_HEAD_NORMS = {"query": "q_norm", "key": "k_norm"}
 _WAYS = {"gate": "gate_proj", "up": "up_proj", "down": "down_proj"}
 
 
-def _codec(config: Any, tokenizer: Any, of: str) -> TextCodec:
-    """A text has something in front, a target an end."""
-    begin, end, pad = special_ids(config, tokenizer)
-    return TextCodec(tokenizer, [begin], None, pad) if of == "text" else TextCodec(tokenizer, [], end, pad)
+_OTHERS: Mapping[str, type[DecoderOnly]] = {"gpt2": Gpt2Backbone}
+"""Backbones of the model types that have another form."""
 
 
-def _placed(tokens: Tokens) -> Tensor:
-    """`(rows or 1, tokens)`, the tokens' places."""
-    if tokens.positions is None:
-        raise ValueError("rotary attention needs the positions of its tokens")
-    return tokens.positions
+def backbone_of(model: Any, tokenizer: Any, form: TextForm = plain) -> DecoderOnly:
+    """The backbone over a model of transformers, by its type."""
+    own: Any = _OTHERS.get(model.config.model_type, DecoderBackbone)
+    return own(model, tokenizer, form)  # type: ignore[no-any-return]
 
 
-def build(options: DecoderOptions) -> DecoderBackbone:
+def build(options: DecoderOptions) -> DecoderOnly:
     """The backbone of a recipe; random weights without a tokenizer have sapling's, of 5000 words."""
     from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
     loaded = build_model(options)
-    check = partial(special_ids, loaded.model.config)
-    backbone = DecoderBackbone(loaded.model, loading.load_tokenizer(options, sapling_tokenizer, check))
+    form, config = FORMS[options.texts], loaded.model.config
+    tokenizer = loading.load_tokenizer(options, sapling_tokenizer, partial(form, config))
+    backbone = backbone_of(loaded.model, tokenizer, form)
     backbone.origin = loaded.origin
     return backbone

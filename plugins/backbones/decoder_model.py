@@ -5,13 +5,16 @@ from typing import Any
 from multigraft import OptionError, did_you_mean, weight_source
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.options import DecoderOptions
+from multigraft.plugins.backbones.places import config_of, find_place
 
 MODELS = {
+    "gpt2": ("GPT2LMHeadModel", "GPT2Config"),
     "llama": ("LlamaForCausalLM", "LlamaConfig"),
     "mistral": ("MistralForCausalLM", "MistralConfig"),
     "qwen2": ("Qwen2ForCausalLM", "Qwen2Config"),
+    "qwen3": ("Qwen3ForCausalLM", "Qwen3Config"),
 }
-"""Classes of transformers by model type: those whose layers are Llama's, module by module."""
+"""Classes of transformers by model type: GPT-2, and those whose layers are Llama's, module by module."""
 _STEADY = ("default", "linear", "llama3", "yarn")
 """Kinds of rotary frequencies that do not depend on the length of a batch."""
 
@@ -41,7 +44,7 @@ def _model_type(options: DecoderOptions) -> tuple[tuple[str, ...], str]:
     """
     said = options.architecture.get("model_type")
     place = ("architecture", "model_type")
-    if weight_source(options.weights, ("hub", "path", "random")).scheme == "random":
+    if weight_source(options.weights, DecoderOptions.schemes).scheme == "random":
         return place, str(said or "llama")
     if said is not None and loading.on_meta_device():
         return place, str(said)
@@ -52,10 +55,8 @@ def _model_type(options: DecoderOptions) -> tuple[tuple[str, ...], str]:
 
 
 def _type_of_weights(options: DecoderOptions) -> str:
-    from transformers import PreTrainedConfig
-
     try:
-        found, _ = PreTrainedConfig.get_config_dict(loading.find_folder(options.weights).path)
+        found = config_of(find_place(options.weights))
     except (OSError, ValueError) as error:
         raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
     return str(found.get("model_type", ""))
@@ -81,14 +82,16 @@ def special_ids(config: Any, tokenizer: Any) -> tuple[int, int, int]:
     Raises:
         OptionError: nothing begins a text, or nothing ends a target.
     """
-    begin = _first("begin a text", tokenizer.bos_token_id, config.bos_token_id)
-    end = _first("end a target", config.eos_token_id, tokenizer.eos_token_id)
-    return begin, end, _first("fill up", config.pad_token_id, tokenizer.pad_token_id, end)
+    words = config.vocab_size
+    begin = _first("begin a text", words, tokenizer.bos_token_id, config.bos_token_id)
+    end = _first("end a target", words, config.eos_token_id, tokenizer.eos_token_id)
+    return begin, end, _first("fill up", words, config.pad_token_id, tokenizer.pad_token_id, end)
 
 
-def _first(what: str, *ids: int | list[int] | None) -> int:
-    """The first that there is; of several ends the first."""
+def _first(what: str, words: int, *ids: int | list[int] | None) -> int:
+    """The first that is a word of the model; of several ends the first."""
     for found in ids:
-        if found is not None and found != []:
-            return found[0] if isinstance(found, list) else found
+        for each in found if isinstance(found, list) else (found,):
+            if each is not None and each < words:
+                return each
     raise OptionError(("tokenizer",), f"neither the tokenizer nor the model's config has a token to {what} with")

@@ -20,7 +20,7 @@ class EncoderDecoder(TransformersBackbone):
 
     def __init__(self, model: Any, tokenizer: Any, name: str, begin: Sequence[int], stacks: Sequence[Stack]) -> None:
         config = model.config
-        text = TextCodec(tokenizer, begin, config.eos_token_id, config.pad_token_id)
+        text = TextCodec(tokenizer, begin, [config.eos_token_id], config.pad_token_id)
         super().__init__(model, name, stacks, text)
         self.width = config.d_model
         start = getattr(config, "decoder_start_token_id", None)

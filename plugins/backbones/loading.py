@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import torch
@@ -12,30 +11,17 @@ from torch import nn
 
 from multigraft import MultigraftError, OptionError, did_you_mean, hash_tensors, weight_source
 from multigraft.plugins.backbones.options import PretrainedOptions
+from multigraft.plugins.backbones.places import Named, find_place, make_config, with_weights
 from multigraft.plugins.backbones.quantized import quantize_layers
-from multigraft.plugins.pretrained.form import check_form
-from multigraft.plugins.pretrained.hub import fetch
 from multigraft.stacks import Quantized
 
 T = TypeVar("T")
-_TEXTS = ("*.json", "*.txt", "*.model")
-"""Config, index of weights, tokenizer."""
-_SAFE = ("model.safetensors", "model-*.safetensors")
 _SHOWN = 5
 """Names of weights in a message, at most."""
-_PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin")
 
 
-class Described(Protocol):
+class Described(Named, Protocol):
     """What is said of a pretrained model."""
-
-    @property
-    def weights(self) -> str:
-        """`hub:NAME@REVISION`, `path:DIR` or `random`."""
-
-    @property
-    def allow_pickle_weights(self) -> bool:
-        """Whether they may be pickled."""
 
     @property
     def architecture(self) -> dict[str, Any]:
@@ -64,13 +50,6 @@ class Spare(NamedTuple):
     """What a folder may have beside the model's weights."""
 
 
-class Folder(NamedTuple):
-    """Files of a model, and what a recipe says to get exactly these."""
-
-    path: Path
-    origin: str
-
-
 _NOTHING = Spare()
 
 
@@ -80,12 +59,20 @@ def load_model(options: PretrainedOptions, model_class: Any, config_class: Any, 
     Raises:
         MultigraftError: the weights cannot be found or read, or the model has others that would be random.
     """
+    _refuse_gguf(options)
     loaded = load_dense(options, model_class, config_class, spare)
     if options.extra_tokens:
         _add_tokens(loaded.model, options)
     if options.quantized is not None:
         quantize_layers(loaded.model, options.quantized)
     return loaded
+
+
+def _refuse_gguf(options: PretrainedOptions) -> None:
+    """Where the recipe names a package, only its files tell what is in it."""
+    source = weight_source(options.weights, options.schemes)
+    if source.scheme == "package" and not options.reads_gguf and find_place(options.weights).gguf is not None:
+        raise OptionError(("weights",), "GGUF files are read by `kind: decoder` alone")
 
 
 def _add_tokens(model: Any, options: PretrainedOptions) -> None:
@@ -102,23 +89,24 @@ def load_dense(options: Described, model_class: Any, config_class: Any, spare: S
     Raises:
         MultigraftError: the weights cannot be found or read, or the model has others that would be random.
     """
-    source = weight_source(options.weights, ("hub", "path", "random"))
+    source = weight_source(options.weights, ("hub", "path", "package", "random"))
     on_meta = on_meta_device()
     _check_architecture(options, config_class)
-    if source.scheme == "path":
-        find_folder(options.weights)
+    if source.scheme in ("path", "package"):
+        find_place(options.weights)
     if source.scheme == "random" or (on_meta and options.architecture):
         return Loaded(random_model(model_class, config_class(**options.architecture), options.seed), options.weights)
-    place = find_folder(options.weights)
+    place = find_place(options.weights)
     try:
-        config = config_class.from_pretrained(place.path, **options.architecture)
+        config = make_config(place, config_class, options.architecture)
         if on_meta:
             return Loaded(random_model(model_class, config, options.seed), place.origin)
         place, safe = with_weights(options)
         with torch.random.fork_rng(devices=[]):
             model, found = model_class.from_pretrained(
-                place.path, config=config, use_safetensors=safe, dtype=torch.float32, output_loading_info=True
-            )
+                place.folder, config=config, use_safetensors=safe, dtype=torch.float32, output_loading_info=True,
+                **place.reading,
+            )  # fmt: skip
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
     _tell_unneeded(options, found["unexpected_keys"], spare)
@@ -158,26 +146,6 @@ def _untied(model: nn.Module, start: str) -> set[str]:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
-
-
-def with_weights(options: Described) -> tuple[Folder, bool]:
-    """The folder with its weights, and whether they are safetensors.
-
-    Raises:
-        OptionError: there are only pickled ones, and the recipe does not allow them.
-    """
-    place = find_folder(options.weights, _SAFE)
-    if _has(place.path, _SAFE):
-        return place, True
-    if options.allow_pickle_weights:
-        return find_folder(options.weights, _PICKLED), False
-    pickled = next((file for pattern in _PICKLED for file in sorted(place.path.glob(pattern))), None)
-    check_form(pickled or place.path / _PICKLED[0], options.weights, allow_pickle=False)
-    return place, True
-
-
-def _has(folder: Path, patterns: Sequence[str]) -> bool:
-    return any(True for pattern in patterns for _ in folder.glob(pattern))
 
 
 _READ_BY_US = ("decoder_start_token_id", "scale_decoder_outputs")
@@ -230,11 +198,12 @@ def _read_tokenizer(wanted: str, place: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(find_folder(wanted).path)
-    except (OSError, ValueError) as error:
-        raise OptionError((place,), f"tokenizer {wanted} cannot be loaded: {error}") from None
+        found = find_place(wanted)
+        return AutoTokenizer.from_pretrained(found.folder, **found.reading)
     except MultigraftError as error:
         raise OptionError((place,), str(error)) from None
+    except Exception as error:  # tokenizers raises nothing more special
+        raise OptionError((place,), f"tokenizer {wanted} cannot be loaded: {error}") from None
 
 
 def on_meta_device() -> bool:
@@ -266,21 +235,6 @@ class Deferred:
 
     def __len__(self) -> int:
         return len(self._made)
-
-
-def find_folder(weights: str, files: Sequence[str] = ()) -> Folder:
-    """The folder of `path:DIR`, or the files of `hub:NAME@REVISION` that are no weights, and some more.
-
-    Raises:
-        OptionError: there is no such folder, or the files cannot be fetched.
-    """
-    source = weight_source(weights, ("hub", "path"))
-    if source.scheme == "hub":
-        snapshot = fetch(source.value, (*_TEXTS, *files))
-        return Folder(snapshot.folder, snapshot.origin)
-    if not Path(source.value).is_dir():
-        raise OptionError(("weights",), f"there is no folder {source.value}")
-    return Folder(Path(source.value), weights)
 
 
 def freeze(model: nn.Module) -> None:

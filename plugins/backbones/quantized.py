@@ -110,13 +110,22 @@ def quantize_layers(model: nn.Module, bits: Literal[8, 4]) -> None:
     """Put quantised modules in place of the linear ones of a model's layers, which are those inside module lists.
 
     Raises:
-        OptionError: bitsandbytes is not installed.
+        OptionError: bitsandbytes is not installed, or no module of the layers is a linear one.
     """
     if find_spec("bitsandbytes") is None:
         hint = "pip install 'multigraft[quantized]'"
         raise OptionError(("quantized",), f"weights in {bits} bits need bitsandbytes, which is not installed", hint)
-    for layers in [each for each in model.modules() if isinstance(each, nn.ModuleList)]:
-        for parent in list(layers.modules()):
-            for name, module in parent.named_children():
-                if type(module) is nn.Linear:
-                    setattr(parent, name, _KINDS[bits].of(module))
+    for parent, name, module in _linear_modules(model):
+        setattr(parent, name, _KINDS[bits].of(module))
+
+
+def _linear_modules(model: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:
+    """Those of the layers, with the modules that they stand in and their names there."""
+    lists = (each for each in model.modules() if isinstance(each, nn.ModuleList))
+    parents = dict.fromkeys(parent for layers in lists for parent in layers.modules())
+    found = [(parent, name, each) for parent in parents for name, each in parent.named_children()]
+    linear = [(parent, name, each) for parent, name, each in found if type(each) is nn.Linear]
+    if not linear:
+        message = f"the layers of a {type(model).__name__} have no linear modules, which alone can be quantised"
+        raise OptionError(("quantized",), message, "leave it out")
+    return linear

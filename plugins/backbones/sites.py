@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from torch import nn
 
 from multigraft import Site
+from multigraft.stacks import Projection
 
 
 def block_site(stack: str, layer: int, block: str, width: int, module: str) -> Site:
@@ -50,6 +51,6 @@ def attention_sites(
     yield Site(stack, layer, block, "attention", "memory", width, heads * wide, module, heads, kept, wide)
 
 
-def projections(module: nn.Module, names: Mapping[str, str]) -> dict[str, nn.Module]:
-    """The modules of an attention by our names."""
-    return {name: module.get_submodule(own) for name, own in names.items()}
+def projections(module: nn.Module, names: Mapping[str, str]) -> dict[str, Projection]:
+    """The linear maps of a block by our names."""
+    return {name: Projection(module.get_submodule(own)) for name, own in names.items()}

@@ -90,10 +90,8 @@ class T5Layer(Layer):
         return x + dropout(output, self.config.dropout_rate, intercept.training)
 
     def _attention(self, module: Any, block: str) -> Attention:
-        modules = projections(module, _NAMES)
-        return Attention(
-            f"{self.at}.{block}", modules, self.config.num_heads, scale=1.0, dropout=self.config.dropout_rate
-        )
+        own = projections(module, _NAMES)
+        return Attention(f"{self.at}.{block}", own, self.config.num_heads, scale=1.0, dropout=self.config.dropout_rate)
 
 
 class T5Stack(Stack):
@@ -117,9 +115,9 @@ class T5Stack(Stack):
         """Words; positions act in attention."""
         return intercept.embedding("words", self.module.embed_tokens, ids)
 
-    def enter(self, x: Tensor, intercept: Interceptor) -> Tensor:
+    def enter(self, tokens: Tokens, intercept: Interceptor) -> Tensor:
         """Dropout, of inserted tokens too."""
-        return dropout(x, self.config.dropout_rate, intercept.training)
+        return dropout(tokens.states, self.config.dropout_rate, intercept.training)
 
     def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """Masks and relative position biases as added numbers."""

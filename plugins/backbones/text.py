@@ -16,23 +16,26 @@ class TextCodec:
     Args:
         tokenizer: any transformers tokenizer.
         begin: ids before every text.
-        end: id behind every text; None for none.
+        end: ids behind every text.
         pad: id that fills up.
     """
 
-    def __init__(self, tokenizer: Any, begin: Sequence[int], end: int | None, pad: int) -> None:
-        self.tokenizer, self.begin, self.pad = tokenizer, list(begin), pad
-        self.end = [] if end is None else [end]
+    def __init__(self, tokenizer: Any, begin: Sequence[int], end: Sequence[int], pad: int) -> None:
+        self.tokenizer, self.begin, self.end, self.pad = tokenizer, list(begin), list(end), pad
         self._lock = Lock()
         """A fast tokenizer is written to when it is used."""
 
     def encode(self, texts: Sequence[str], limit: int | None, fill: int) -> Tensor:
         """Ids `(texts, tokens)`, filled up at the end; a text longer than `limit` loses its last tokens."""
-        with self._lock:
-            rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        rows = self.tokens(texts)
         room = None if limit is None else max(limit - len(self.begin) - len(self.end), 0)
         framed = [torch.tensor([*self.begin, *row[:room], *self.end]) for row in rows]
         return torch.nn.utils.rnn.pad_sequence(framed, batch_first=True, padding_value=fill)
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text as it stands."""
+        with self._lock:
+            return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]  # type: ignore[no-any-return]
 
     def inputs(self, texts: Sequence[str], limit: int | None) -> tuple[Tensor, Tensor]:
         """Ids and mask of input texts, `(texts, tokens)`."""

@@ -37,8 +37,8 @@ class TransformersBackbone(Backbone):
 
     @cached_property
     def end(self) -> int:  # type: ignore[override]
-        """Id behind every target."""
-        return self.target.end[0]
+        """Id that ends a target."""
+        return self.target.end[-1]
 
     @cached_property
     def pad(self) -> int:  # type: ignore[override]

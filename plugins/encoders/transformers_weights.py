@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from multigraft import MultigraftError, OptionError, weight_source
-from multigraft.plugins.backbones import loading
+from multigraft.plugins.backbones import loading, places
 from multigraft.plugins.encoders.options import TRANSFORMERS_SCHEMES, TransformersOptions
 from multigraft.plugins.encoders.seeded import building_on_meta
 from multigraft.plugins.encoders.transformers_families import FAMILIES, Family
@@ -50,7 +50,7 @@ def load(options: TransformersOptions) -> Loaded:
     if source.scheme == "random" or (building_on_meta() and described):
         family = FAMILIES[str(options.model)]
         return _loaded(options, said, family, family.picture)
-    folder = (loading.with_weights(said)[0] if source.scheme == "path" else loading.find_folder(said.weights)).path
+    folder = (places.with_weights(said)[0] if source.scheme == "path" else places.find_place(said.weights)).folder
     config = _read_config(folder, said.weights)
     family = _family(config, options)
     if options.output == "projected" and "projection_dim" in config:

@@ -50,6 +50,14 @@ DECODER = {
         "num_key_value_heads": 2, "intermediate_size": 24, "max_position_embeddings": 500,
     },
 }  # fmt: skip
+GPT2 = {
+    "kind": "decoder",
+    "weights": "random",
+    "architecture": {
+        "model_type": "gpt2", "vocab_size": 5000, "n_embd": 16, "n_layer": 2, "n_head": 4, "n_inner": 24,
+        "n_positions": 500, "embd_pdrop": 0.0, "resid_pdrop": 0.0, "attn_pdrop": 0.0,
+    },
+}  # fmt: skip
 BERT = {
     "kind": "bert",
     "weights": "random",
@@ -164,7 +172,7 @@ def batch_of():
 @pytest.fixture(scope="session")
 def tiny():
     """The tables above, for tests that choose from them."""
-    return SimpleNamespace(T5=T5, BART=BART, BERT=BERT, DECODER=DECODER, TASKS=TASKS, SHARING=SHARING)
+    return SimpleNamespace(T5=T5, BART=BART, BERT=BERT, DECODER=DECODER, GPT2=GPT2, TASKS=TASKS, SHARING=SHARING)
 
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220)}

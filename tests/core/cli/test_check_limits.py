@@ -81,6 +81,22 @@ def test_a_backbone_without_positions_takes_any_limit(check):
     assert check(3000, backbone).exit_code == 0
 
 
+@pytest.mark.parametrize(("room", "exit_code"), [(160 + 4 + 7, 0), (160 + 4 + 6, 2)])
+def test_prompts_texts_and_targets_have_places_in_one_sequence(check, room, exit_code):
+    """The last token of a target is not read."""
+    architecture = f"{{model_type: gpt2, vocab_size: 5000, n_embd: 16, n_layer: 1, n_head: 2, n_positions: {room}}}"
+    trunk = (
+        f"trunk={{backbone: {{kind: decoder, weights: random, architecture: {architecture}}}, "
+        "prompt: {kind: learned, tokens: 4}}"
+    )
+    outcome = check(160, trunk)
+    assert outcome.exit_code == exit_code
+    if exit_code:
+        wanted = "160 tokens, 4 of prompts and 7 of what is predicted, and there are 170 positions"
+        assert f"tasks.choice.text_limit: {wanted}" in outcome.stderr
+        assert "159 at most" in outcome.stderr
+
+
 def test_how_many_texts_are_cut_is_guessed_from_200_drawn_evenly(check, run):
     outcome = check(120, "tasks.choice.target_limit=60")
     (line,) = [line for line in outcome.stdout.splitlines() if line.startswith("limits cut")]

@@ -70,7 +70,7 @@ class Sapling:
     longest = Longest(256, 256)
 
     def __init__(self):
-        self._codec = TextCodec(sapling_tokenizer(), [0], 2, 1)
+        self._codec = TextCodec(sapling_tokenizer(), [0], [2], 1)
 
     def tokenize(self, texts, limit=None):
         return self._codec.inputs(texts, limit)

@@ -16,7 +16,7 @@ GRAFTS = {
     ],
     "generated": [{"kind": "bottleneck", "width": 4, "sharing": "hypernetwork"}],
 }
-RATES = {"T5": "dropout_rate", "BART": "dropout", "DECODER": "attention_dropout"}
+RATES = {"T5": "dropout_rate", "BART": "dropout", "DECODER": "attention_dropout", "GPT2": "resid_pdrop"}
 
 
 def gradients(model, batch):

@@ -44,6 +44,9 @@ def by_hand(model, family, ids, prompt):
     if family == "DECODER":
         words = inner.model.embed_tokens(ids)
         return inner.model(inputs_embeds=torch.cat([prompt, words], 1)).last_hidden_state[:, count:]
+    if family == "GPT2":
+        words = inner.transformer.wte(ids)
+        return inner.transformer(inputs_embeds=torch.cat([prompt, words], 1)).last_hidden_state[:, count:]
     encoder = inner.model.encoder
     words = encoder.layernorm_embedding(encoder.embed_tokens(ids) + encoder.embed_positions(ids))
     x = torch.cat([encoder.layernorm_embedding(prompt), words], 1)
@@ -52,21 +55,21 @@ def by_hand(model, family, ids, prompt):
     return x[:, count:]
 
 
-@pytest.mark.parametrize("family", ["T5", "BART", "DECODER"])
+@pytest.mark.parametrize("family", ["T5", "BART", "DECODER", "GPT2"])
 @pytest.mark.parametrize("hidden", [None, 5])
 def test_it_stands_in_front_of_the_words(family, hidden, model_of, texts, batch_of):
     model = model_of(family, {**LEARNED, "hidden": hidden, "sharing": "per-task"})
     for sample in texts:
         batch = batch_of(model, [sample])
         output = model.run(batch, training=False)[sample.task]
-        stack = "decoder" if family == "DECODER" else "encoder"
+        stack = "encoder" if family in ("T5", "BART") else "decoder"
         expected = by_hand(model, family, batch.texts["text"].ids, tokens_of(model, sample.task))
         states = output.states(stack).states[:, 3:]
         torch.testing.assert_close(states[:, : expected.shape[1]], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("place", ["front", "back"])
-@pytest.mark.parametrize("family", ["T5", "BART", "DECODER"])
+@pytest.mark.parametrize("family", ["T5", "BART", "DECODER", "GPT2"])
 @pytest.mark.parametrize("beams", [1, 3])
 def test_each_task_has_its_own_in_a_mixed_batch(family, beams, place, model_of, texts, batch_of):
     model = model_of(family, {**LEARNED, "sharing": "per-task", "place": place})
@@ -79,7 +82,7 @@ def test_each_task_has_its_own_in_a_mixed_batch(family, beams, place, model_of, 
 
 
 @pytest.mark.parametrize("place", ["front", "back"])
-@pytest.mark.parametrize("family", ["T5", "BART", "DECODER"])
+@pytest.mark.parametrize("family", ["T5", "BART", "DECODER", "GPT2"])
 def test_a_row_does_not_feel_the_length_of_others(family, place, model_of, texts, batch_of):
     model = model_of(family, {**LEARNED, "place": place})
     row = texts[0]

@@ -39,7 +39,7 @@ def lines_of(registry):
     return find
 
 
-@pytest.mark.parametrize("name", ["T5", "BART", "DECODER"])
+@pytest.mark.parametrize("name", ["T5", "BART", "DECODER", "GPT2"])
 def test_backbones_of_each_family(lines_of, tiny, name):
     assert lines_of("backbones", getattr(tiny, name)) == []
 

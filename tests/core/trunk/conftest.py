@@ -7,6 +7,8 @@ import torch
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     T5Config,
@@ -15,6 +17,7 @@ from transformers import (
 
 from multigraft.plugins.backbones.bart import BartBackbone
 from multigraft.plugins.backbones.decoder import DecoderBackbone
+from multigraft.plugins.backbones.gpt2 import Gpt2Backbone
 from multigraft.plugins.backbones.t5 import T5Backbone
 
 VOCABULARY, PAD, END = 14, 0, 1
@@ -29,6 +32,8 @@ LLAMA = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
     "intermediate_size": 24, "max_position_embeddings": 64, "bos_token_id": 3,
 }  # fmt: skip
+
+GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 4, "n_inner": 24, "n_positions": 24, "bos_token_id": 3}
 
 
 class Letters:
@@ -65,7 +70,11 @@ def decoder(seed):
     return DecoderBackbone(loud(model, seed), Letters())
 
 
+def gpt2(seed):
+    return Gpt2Backbone(loud(GPT2LMHeadModel(GPT2Config(**SPECIAL, **GPT2)), seed), Letters())
+
+
 @pytest.fixture(scope="session")
 def families():
     """Each family's backbone for a seed; its vocabulary is `VOCABULARY`, its end `END`."""
-    return SimpleNamespace(bart=bart, t5=t5, decoder=decoder)
+    return SimpleNamespace(bart=bart, t5=t5, decoder=decoder, gpt2=gpt2)

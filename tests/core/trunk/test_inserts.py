@@ -66,6 +66,22 @@ def llama_states(backbone, row, target, stack, layer, place):
     return x[:, len(TEXTS[row]) + len(prompt) - 1 :]
 
 
+def gpt2_states(backbone, row, target, stack, layer, place):
+    """As `llama_states`: what is there at the embedding has places, and what joins before a layer has none."""
+    model, prompt = backbone.model.transformer, prompts()[0][row, : PROMPTS[row]]
+    behind = len(TEXTS[row]) if place == "back" else 0
+
+    def step(number, x):
+        return model.h[number](x, attention_mask=order(x.shape[1], True))
+
+    x, inside = model.wte(torch.tensor([TEXTS[row] + target])), layer != "embedding"
+    if not inside:
+        x = torch.cat([x[:, :behind], prompt[None], x[:, behind:]], 1)
+    x = x + model.wpe.weight[: x.shape[1]]
+    x = model.ln_f(walked(x, step, len(model.h), inside, layer, behind, prompt))
+    return x[:, len(TEXTS[row]) + len(prompt) - 1 :]
+
+
 def bart_states(backbone, row, target, stack, layer, place):
     """As `llama_states`, of BART's decoder."""
     model, prompt = backbone.model.model, prompts()[0][row, : PROMPTS[row]]
@@ -118,10 +134,15 @@ def t5_states(backbone, row, target, stack, layer, place):
     return model.decoder.final_layer_norm(x)[:, len(prompt) if stack == "decoder" else 0 :]
 
 
-BY_HAND = {"bart": bart_states, "t5": t5_states, "decoder": llama_states}
+BY_HAND = {"bart": bart_states, "t5": t5_states, "decoder": llama_states, "gpt2": gpt2_states}
 WAYS = [
     (family, stack, layer, place)
-    for family, stacks in (("bart", ("encoder", "decoder")), ("t5", ("encoder", "decoder")), ("decoder", ("decoder",)))
+    for family, stacks in (
+        ("bart", ("encoder", "decoder")),
+        ("t5", ("encoder", "decoder")),
+        ("decoder", ("decoder",)),
+        ("gpt2", ("decoder",)),
+    )
     for stack in stacks
     for layer in ("embedding", 0, 1)
     for place in ("front", "back")
@@ -262,7 +283,9 @@ def told(backbone, stack, layer, before=()):
     return given
 
 
-@pytest.mark.parametrize(("family", "stack"), [("decoder", "decoder"), ("t5", "decoder"), ("bart", "encoder")])
+@pytest.mark.parametrize(
+    ("family", "stack"), [("decoder", "decoder"), ("gpt2", "decoder"), ("t5", "decoder"), ("bart", "encoder")]
+)
 @pytest.mark.parametrize("layer", ["embedding", 1])
 def test_a_prompt_made_of_the_text_sees_neither_targets_nor_other_prompts(family, stack, layer, families):
     backbone = getattr(families, family)(0)

@@ -6,6 +6,8 @@ from transformers import (
     BartConfig,
     BartForConditionalGeneration,
     ByT5Tokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     T5Config,
@@ -18,6 +20,7 @@ from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.tokens import Tokens
 from multigraft.plugins.backbones.bart import BartBackbone
 from multigraft.plugins.backbones.decoder import DecoderBackbone
+from multigraft.plugins.backbones.gpt2 import Gpt2Backbone
 from multigraft.plugins.backbones.t5 import T5Backbone
 
 SMALL_BART = {
@@ -49,12 +52,18 @@ def decoder() -> DecoderBackbone:
     return DecoderBackbone(LlamaForCausalLM(LlamaConfig(**SMALL_LLAMA)).eval(), ByT5Tokenizer())
 
 
+def gpt2() -> Gpt2Backbone:
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=60, n_embd=16, n_layer=2, n_head=4, n_positions=30, bos_token_id=1, eos_token_id=1)
+    return Gpt2Backbone(GPT2LMHeadModel(config).eval(), ByT5Tokenizer())
+
+
 ENCODER_DECODERS = {
     "bart": bart,
     "t5": t5,
     "t5 gated, untied": lambda: t5(feed_forward_proj="gated-gelu", tie_word_embeddings=False),
 }
-BACKBONES = ENCODER_DECODERS | {"decoder": decoder}
+BACKBONES = ENCODER_DECODERS | {"decoder": decoder, "gpt2": gpt2}
 
 
 @pytest.fixture(params=BACKBONES)

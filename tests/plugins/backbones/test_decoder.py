@@ -3,18 +3,22 @@
 import pytest
 import torch
 from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
 )
 
 from multigraft import MultigraftError, OptionError
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.trunk.passes import Passes, Texts
-from multigraft.plugins.backbones.decoder import DecoderBackbone, build
+from multigraft.plugins.backbones.decoder import backbone_of, build
 from multigraft.plugins.backbones.options import DecoderOptions
 from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
@@ -22,6 +26,7 @@ SMALL = {
     "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
     "intermediate_size": 24, "max_position_embeddings": 40,
 }  # fmt: skip
+SMALL_GPT2 = {"vocab_size": 60, "n_embd": 16, "n_layer": 3, "n_head": 4, "n_positions": 40}
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 1e4, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 20}  # fmt: skip
 MODELS = {
@@ -29,6 +34,11 @@ MODELS = {
     "llama, wide heads, tied": lambda: LlamaForCausalLM(LlamaConfig(**SMALL, head_dim=6, tie_word_embeddings=True)),
     "llama 3": lambda: LlamaForCausalLM(LlamaConfig(**SMALL, rope_parameters=LLAMA3)),
     "mistral": lambda: MistralForCausalLM(MistralConfig(**SMALL)),
+    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SMALL, head_dim=6)),
+    "gpt2": lambda: GPT2LMHeadModel(GPT2Config(**SMALL_GPT2)),
+    "gpt2, narrow inside, scaled by layer": lambda: GPT2LMHeadModel(
+        GPT2Config(**SMALL_GPT2, n_inner=24, scale_attn_by_inverse_layer_idx=True, activation_function="relu")
+    ),
     "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SMALL)),
 }
 TEXTS = torch.tensor([[0, 4, 7, 9, 5], [0, 8, 1, 1, 1], [0, 3, 6, 1, 1]])
@@ -43,7 +53,7 @@ def backbone(request):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape) * 0.4)
-    return DecoderBackbone(model, sapling_tokenizer()).double()
+    return backbone_of(model, sapling_tokenizer()).double()
 
 
 def alone(backbone, row):
@@ -118,7 +128,7 @@ def test_texts_begin_and_targets_end():
     assert backbone.tokenize_targets(["a box and more of it"], limit=3)[0, -1] == 2
 
 
-@pytest.mark.parametrize("name", ["llama", "mistral", "qwen2"])
+@pytest.mark.parametrize("name", ["llama", "llama, wide heads, tied", "mistral", "qwen2", "qwen3", "gpt2"])
 def test_a_folder_says_what_it_holds(name, tmp_path):
     model = MODELS[name]()
     model.save_pretrained(tmp_path)
@@ -126,16 +136,17 @@ def test_a_folder_says_what_it_holds(name, tmp_path):
     backbone = build(DecoderOptions(kind="decoder", weights=f"path:{tmp_path}"))
     assert (type(backbone.model), backbone.origin) == (type(model), f"path:{tmp_path}")
     assert (backbone.text.begin, backbone.end, backbone.pad) == ([0], 2, 1)
-    torch.testing.assert_close(backbone.word_table(), model.model.embed_tokens.weight)
-    bias = backbone.model.model.layers[0].self_attn.q_proj.bias
-    assert (bias is not None) == (name == "qwen2")
+    assert backbone.name == model.config.model_type
+    torch.testing.assert_close(backbone.word_table(), model.get_input_embeddings().weight)
+    query = next(site for site in backbone.sites() if site.inner == "query")
+    assert (backbone.model.get_submodule(query.module).bias is not None) == (name in ("qwen2", "gpt2"))
     with torch.device("meta"):
         assert build(DecoderOptions(kind="decoder", weights=f"path:{tmp_path}")).word_table().is_meta
 
 
 def test_a_folder_of_another_family_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(OptionError, match="no decoder-only model of the type 'gpt2' is taken") as caught:
+    (tmp_path / "config.json").write_text('{"model_type": "opt"}')
+    with pytest.raises(OptionError, match="no decoder-only model of the type 'opt' is taken") as caught:
         build(DecoderOptions(kind="decoder", weights=f"path:{tmp_path}"))
     assert caught.value.location == ("weights",)
 
@@ -158,3 +169,38 @@ def test_a_type_that_the_weights_are_not(tmp_path):
     with pytest.raises(OptionError, match="are a 'llama', and this says 'mistral'") as caught:
         build(DecoderOptions(kind="decoder", weights=f"path:{tmp_path}", architecture={"model_type": "mistral"}))
     assert caught.value.location == ("architecture", "model_type")
+
+
+def random_gpt2(**fields):
+    small = {**SMALL_GPT2, "vocab_size": 5000, "model_type": "gpt2"} | fields
+    return build(DecoderOptions(kind="decoder", weights="random", architecture=small))
+
+
+def test_a_random_gpt2_has_the_special_tokens_of_the_tokenizer_where_its_own_are_no_words_of_it():
+    backbone = random_gpt2()
+    assert backbone.config.eos_token_id == 50256
+    assert (backbone.text.begin, backbone.end, backbone.pad) == ([0], 2, 1)
+
+
+def test_places_of_gpt2_are_those_that_rows_need_and_padding_needs_none():
+    backbone = random_gpt2(n_positions=6)
+    assert backbone.longest.together == 6
+    states = Passes(backbone, Texts(TEXTS[:, :5], MASK, TARGETS), NoGraft()).target_states()
+    alone = Passes(backbone, Texts(TEXTS[1:2, :2], MASK[1:2, :2], TARGETS[1:2]), NoGraft()).target_states()
+    torch.testing.assert_close(states[1:2], alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("part", ["target_states", "steps"])
+def test_no_more_tokens_than_gpt2_has_places_for(part):
+    backbone = random_gpt2(n_positions=5)
+    run = Passes(backbone, Texts(TEXTS, MASK, TARGETS), NoGraft())
+    with pytest.raises(MultigraftError, match="6 tokens in a row, and the backbone has positions for 5"):
+        run.target_states() if part == "target_states" else run.beginning.extend(TARGETS[:, :1], NoGraft())
+
+
+@pytest.mark.parametrize("options", [{"architecture": {"add_cross_attention": True}}, {"quantized": 8}])
+def test_what_gpt2_cannot_have(options):
+    pytest.importorskip("bitsandbytes")
+    architecture = {**SMALL_GPT2, "vocab_size": 5000, "model_type": "gpt2"} | options.pop("architecture", {})
+    with pytest.raises(OptionError, match=r"a cross-attention could read|no linear modules"):
+        build(DecoderOptions(kind="decoder", weights="random", architecture=architecture, **options))

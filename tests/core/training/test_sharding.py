@@ -28,6 +28,10 @@ DECODER = (
     "num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 24, "
     "max_position_embeddings: 300}}",
 )
+GPT2 = (
+    "trunk.backbone={kind: decoder, weights: random, architecture: {model_type: gpt2, vocab_size: 5000, n_embd: 16, "
+    "n_layer: 2, n_head: 4, n_inner: 24, n_positions: 300, embd_pdrop: 0.0, resid_pdrop: 0.0, attn_pdrop: 0.0}}",
+)
 RARE = ("train.sampler={kind: weights, weights: {vqa: 4, statements: 2, captions: 1, videos: 1}}",)
 MIXED = (
     "tasks.statements.objective={kind: classification, labels: ['true', 'false']}",
@@ -52,6 +56,7 @@ CASES = {
     "bart-one-layer": (*BART, "graft.adapters=[{kind: bottleneck, width: 4, sites: {layer: [1]}}]", "graft.train={}"),
     "bart-mixed": (*BART, *MIXED),
     "decoder": (*DECODER, *RARE),
+    "gpt2": (*GPT2, *RARE),
     "t5-encoder": (*T5, *RARE, "graft.train.encoder=true"),
 }
 SHARD = "train.shard=true"

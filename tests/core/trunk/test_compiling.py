@@ -10,7 +10,9 @@ from multigraft.core.types.tokens import Tokens
 RULES = ["single", "half-shared", "per-task", "groups", "hypernetwork"]
 
 
-@pytest.mark.parametrize(("backbone", "stack"), [("T5", "encoder"), ("BART", "decoder"), ("DECODER", "decoder")])
+@pytest.mark.parametrize(
+    ("backbone", "stack"), [("T5", "encoder"), ("BART", "decoder"), ("DECODER", "decoder"), ("GPT2", "decoder")]
+)
 @pytest.mark.parametrize("rule", RULES)
 def test_a_layer_is_one_graph(rule, backbone, stack, tiny, tiny_model, samples, batch_of):
     torch._dynamo.reset()

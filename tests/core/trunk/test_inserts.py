@@ -222,15 +222,17 @@ def searched(scores, beams, penalty):
     return finished[0][1]
 
 
+@pytest.mark.parametrize("layer", ["embedding", 1])
 @pytest.mark.parametrize("place", ["front", "back"])
-def test_candidates_behind_a_prompt(place, families):
-    backbone = families.decoder(0)
+@pytest.mark.parametrize("family", ["decoder", "gpt2"])
+def test_candidates_behind_a_prompt(family, place, layer, families):
+    backbone = getattr(families, family)(0)
     candidates = [["a", "bc"], ["def"], ["a"], ["bb"]]
-    scores = score(run(backbone, "decoder", 1, place).beginning, NoGraft(), candidates)
+    scores = score(run(backbone, "decoder", layer, place).beginning, NoGraft(), candidates)
     for row, texts in enumerate(candidates):
         for number, text in enumerate(texts):
             target = backbone.tokenize_targets([text])[0]
-            logits = logits_by_hand("decoder", backbone, row, target[:-1].tolist(), "decoder", 1, place)
+            logits = logits_by_hand(family, backbone, row, target[:-1].tolist(), "decoder", layer, place)
             expected = logits.float().log_softmax(-1).gather(1, target[:, None]).sum()
             torch.testing.assert_close(scores[row, number], expected)
 

@@ -8,6 +8,7 @@ import pytest
 
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
+from multigraft.plugins.backbones.sapling_tokenizer import sapling_tokenizer
 
 RECIPE = """\
 trunk: {backbone: sapling}
@@ -95,6 +96,31 @@ def test_prompts_texts_and_targets_have_places_in_one_sequence(check, room, exit
         wanted = "160 tokens, 4 of prompts and 7 of what is predicted, and there are 170 positions"
         assert f"tasks.choice.text_limit: {wanted}" in outcome.stderr
         assert "159 at most" in outcome.stderr
+
+
+@pytest.mark.parametrize("texts", ["plain", "chat"])
+def test_a_chat_template_takes_tokens_of_a_limit_as_the_prefix_does(check, folder, texts):
+    """The template has 5 words around a text, and the plain text one token that begins it."""
+    tokenizer = sapling_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn|>"]})
+    tokenizer.chat_template = (
+        "{% for each in messages %}<|turn|><|turn|>{{ each['content'] }}<|turn|>{% endfor %}"
+        "{% if add_generation_prompt %}<|turn|><|turn|>{% endif %}"
+    )
+    tokenizer.save_pretrained(folder / "talker")
+    trunk = (
+        f"trunk={{backbone: {{kind: decoder, weights: random, texts: {texts}, tokenizer: 'path:{folder / 'talker'}', "
+        "architecture: {vocab_size: 5000, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, "
+        "intermediate_size: 24, eos_token_id: 2}}}"
+    )
+    prefix = len(tokenizer("Answer the question:", add_special_tokens=False)["input_ids"])
+    around = {"plain": 1, "chat": 5}[texts]
+    options = (trunk, "tasks.choice.prefix='Answer the question:'")
+    assert check(prefix + around, *options).exit_code == 0
+    outcome = check(prefix + around - 1, *options)
+    wanted = f"the prefix, which is never cut, has {prefix + around} with the special ones"
+    assert outcome.exit_code == 2
+    assert wanted in outcome.stderr
 
 
 def test_how_many_texts_are_cut_is_guessed_from_200_drawn_evenly(check, run):

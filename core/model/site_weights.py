@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.projection import Projection
+from multigraft.core.interfaces.stack import Insert
 from multigraft.core.trunk.passes import Passes, Texts
+from multigraft.core.types.tokens import Tokens
 from multigraft.core.types.transform import Transform
 
 if TYPE_CHECKING:
@@ -79,7 +81,12 @@ class SiteWeights:
 def _recorded(backbone: "Backbone") -> _Recorder:
     recorder = _Recorder()
     ids = torch.tensor([[backbone.end]], device=backbone.word_table().device)
-    passes = Passes(backbone, Texts(ids, torch.ones_like(ids, dtype=torch.bool), ids), recorder)
+    read = [
+        Insert(name, "memory", "back", lambda text: Tokens(text.states))
+        for name, stack in backbone.stacks.items()
+        if stack.reads_memory and stack.memory is None
+    ]
+    passes = Passes(backbone, Texts(ids, torch.ones_like(ids, dtype=torch.bool), ids), recorder, read)
     for stack in backbone.stacks:
         passes.output(stack)
     return recorder

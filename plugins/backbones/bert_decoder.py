@@ -46,10 +46,11 @@ class BertDecoderLayer(BertLayer):
 
     def __init__(self, block: Any, at: str, config: Any) -> None:
         super().__init__(block, at, config)
-        self._cross = Attention(
-            f"{at}.cross-attention", projections(block.crossattention, NAMES), config.num_attention_heads,
-            dropout=config.attention_probs_dropout_prob,
-        )  # fmt: skip
+        self._cross = self._attention(block.crossattention) if hasattr(block, "crossattention") else None
+
+    def _attention(self, module: nn.Module) -> Attention:
+        heads, rate = self.config.num_attention_heads, self.config.attention_probs_dropout_prob
+        return Attention(f"{self.at}.cross-attention", projections(module, NAMES), heads, dropout=rate)
 
     def forward(
         self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
@@ -58,20 +59,25 @@ class BertDecoderLayer(BertLayer):
         pair, cache = grown(cache, self._own.key_values(x, intercept))
         output = self._own.mix(self._own.query(x, intercept), pair, shared.mask, intercept)
         x = self._join("self-attention", x, output, self.block.attention.output.LayerNorm, intercept)
-        if shared.memory is not None:
-            x, cache = self._read(x, shared, cache, intercept)
+        if shared.memory is not None and self._cross is not None:
+            x, cache = self._read(self._cross, x, shared.memory, shared, cache, intercept)
         return self._feed_forward(x, intercept), cache
 
     def _read(
-        self, x: Tensor, shared: LayerInputs, cache: LayerCache | None, intercept: Interceptor
+        self,
+        cross: Attention,
+        x: Tensor,
+        memory: Tokens,
+        shared: LayerInputs,
+        cache: LayerCache | None,
+        intercept: Interceptor,
     ) -> tuple[Tensor, LayerCache | None]:
-        memory, cache = self._cross.memory_of(shared, cache, intercept)
-        output = self._cross.mix(self._cross.query(x, intercept), memory, shared.memory_mask, intercept)
+        pair, cache = cross.memory_of(shared, cache, intercept)
+        output = cross.mix(cross.query(x, intercept), pair, shared.memory_mask, intercept)
         read = self._join("cross-attention", x, output, self.block.crossattention.output.LayerNorm, intercept)
-        assert shared.memory is not None
-        if shared.memory.mask is None:
+        if memory.mask is None:
             return read, cache
-        having = shared.memory.mask.any(1)
+        having = memory.mask.any(1)
         having = having.repeat_interleave(x.shape[0] // having.shape[0])
         return torch.where(having[:, None, None], read, x), cache
 
@@ -116,7 +122,8 @@ class BertDecoder(TransformersBackbone):
         return self.model.bert.embeddings.word_embeddings.weight  # type: ignore[no-any-return]
 
     def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
-        """Layers whose feed-forwards are narrower by as much; the heads are as many.
+        """Layers whose feed-forwards are narrower by as much; the heads are as many. They have no cross-attention, since
+        no prompt joins a memory beside them.
 
         Raises:
             MultigraftError: they cannot share the width.
@@ -126,6 +133,7 @@ class BertDecoder(TransformersBackbone):
             "hidden_size": even_heads(width, config.num_attention_heads),
             "intermediate_size": share_of(config.intermediate_size, width, self.width),
             "num_hidden_layers": layers,
+            "add_cross_attention": False,
         }
         module = without(narrow_model(self.model, fields).bert, "embeddings")
         return NarrowStack(BertDecoderStack(module, config), start_of(config.initializer_range))

@@ -1,7 +1,8 @@
 """Transformers models and tokenizers from a hub id, a folder or a config; random weights from a seed."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -102,7 +103,7 @@ def load_dense(options: Described, model_class: Any, config_class: Any, spare: S
         if on_meta:
             return Loaded(random_model(model_class, config, options.seed), place.origin)
         place, safe = with_weights(options)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _untold():
             model, found = model_class.from_pretrained(
                 place.folder, config=config, use_safetensors=safe, dtype=torch.float32, output_loading_info=True,
                 **place.reading,
@@ -111,6 +112,19 @@ def load_dense(options: Described, model_class: Any, config_class: Any, spare: S
         raise OptionError(("weights",), f"weights {options.weights} cannot be loaded: {error}") from None
     _tell_unneeded(options, found["unexpected_keys"], spare)
     return Loaded(model, place.origin, _lacking(options, model, set(found["missing_keys"]), spare))
+
+
+@contextmanager
+def _untold() -> Iterator[None]:
+    """Without transformers' own report of weights that are missing or left over, which is ours to tell."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _tell_unneeded(options: Described, names: Iterable[str], spare: Spare) -> None:

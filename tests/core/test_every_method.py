@@ -57,7 +57,16 @@ KNOWN = (
     "bottleneck", "compacter", "low-rank", "ia3", "lora", "dora", "prefix", "vl-pet", "ladder", "channel-scale",
     "learned",
 )  # fmt: skip
-NOISE = {"t5": 0.1, "bart": 0.1, "decoder": 0.1, "gpt2": 0.1, "bert": 0.1, "vision": 0.1, "sapling": 0.02}
+NOISE = {
+    "t5": 0.1,
+    "bart": 0.1,
+    "decoder": 0.1,
+    "gpt2": 0.1,
+    "bert": 0.1,
+    "bert-decoder": 0.1,
+    "vision": 0.1,
+    "sapling": 0.02,
+}
 """Added to what is trained, so that nothing is trivial; the sapling is twelve times as wide."""
 COLOURS = ["a box", *(f"{shade}{colour}" for shade in ("", "dark ") for colour in ("red", "green", "blue"))]
 UNPREDICTED = {
@@ -134,9 +143,9 @@ CASES = [
     *(pytest.param("t5", method, rule, id=f"t5 {method.text} {rule}") for method in METHODS for rule in SHARING),
     *(
         pytest.param(backbone, method, "per-task", id=f"{backbone} {method.text} per-task")
-        for backbone in ("bart", "decoder", "gpt2", "bert", "sapling")
+        for backbone in ("bart", "decoder", "gpt2", "bert", "bert-decoder", "sapling")
         for method in METHODS
-        if method.variant != "a number a text" or backbone not in ("decoder", "gpt2")
+        if method.variant != "a number a text" or backbone not in ("decoder", "gpt2", "bert-decoder")
     ),
     *(
         pytest.param("vision", method, rule, id=f"in the visual encoder {method.text} {rule}")
@@ -167,6 +176,7 @@ class Bench:
         self.runs, self.batches, self._parts = {}, {}, {}
         self.trunks = {
             "t5": tiny.T5, "bart": tiny.BART, "decoder": tiny.DECODER, "gpt2": tiny.GPT2, "bert": tiny.BERT,
+            "bert-decoder": {**tiny.BERT, "form": "decoder"},
             "vision": tiny.T5, "sapling": {"kind": "sapling"},
         }  # fmt: skip
 
@@ -185,6 +195,8 @@ class Bench:
             encoder["model"] = "test_vit"
             adapters = [{**each, "sites": {**each.get("sites", {}), "stack": ["vision"]}} for each in adapters]
         prompts = [{"kind": "linear", "tokens": 4}]
+        if backbone == "bert-decoder" and (method is None or method.name != "ladder"):
+            prompts[0]["layer"] = "memory"
         if method and not adapters:
             prompts.append({"kind": method.name, "sharing": rule})
         data = {"train": ["pictures-train-*.tar"]}

@@ -129,7 +129,7 @@ REFUSED = {
 @pytest.mark.parametrize("reason", REFUSED)
 def test_templates_that_cannot_be_used(reason):
     with pytest.raises(OptionError, match=reason) as caught:
-        backbone(tokenizer=talker(REFUSED[reason]))
+        backbone(tokenizer=talker(REFUSED[reason])).tokenize(TEXTS)
     assert caught.value.location == ("texts",)
 
 

@@ -1,7 +1,8 @@
 """PromptGenerator: makes tokens that join those of a text: of media, of the text's states, or of nothing but itself.
 
 A component's `build(options, shape: PromptShape) -> PromptGenerator`; its options subclass `PromptOptions`. It is a
-plain module, built on the meta device and called functionally: its parameters are parts of the graft, with owners.
+plain module, built on the meta device and called functionally: its parameters are parts of the graft, with owners. It
+is in training mode (`self.training`) when the graft is.
 """
 
 from abc import ABC, abstractmethod

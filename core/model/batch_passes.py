@@ -97,7 +97,8 @@ class BatchPasses:
             bounds.append(bounds[-1] + (pairs if each == segment else 0))
         chosen = RowChoice((replace(segment, start=0, stop=pairs),), pairs)
         kinds = paired(self.media(view.values).of(rows), rows, media) if view.media else []
-        prompts = Prompts(self.trunk.prompts, PairedMedia(kinds), chosen)
+        training = self.values.at_sites(view.values).training
+        prompts = Prompts(self.trunk.prompts, PairedMedia(kinds), chosen, training)
         return Passes(
             self.backbone,
             Texts(own.ids[texts], own.mask[texts], own.targets[texts]),
@@ -121,7 +122,8 @@ class BatchPasses:
             rows = self._chosen(
                 lambda need: need.view.values == values and need.view.media and need.what not in ("media", "pairs")
             )
-            self._prompts[values] = Prompts(self.trunk.prompts, self.media(values), rows)
+            training = self.values.at_sites(values).training
+            self._prompts[values] = Prompts(self.trunk.prompts, self.media(values), rows, training)
         return self._prompts[values]
 
     def computing(self, values: str) -> AbstractContextManager[object]:

@@ -51,10 +51,19 @@ class PlacedPrompt:
         return self.module.module
 
     def of_rows(
-        self, segments: Sequence[Segment], text: Tokens | None = None, media: MediaTokens | None = None
+        self,
+        segments: Sequence[Segment],
+        training: bool,
+        text: Tokens | None = None,
+        media: MediaTokens | None = None,
     ) -> Tokens:
-        """A prompt with the values that the rows' owners hold; rows of other grafts get none."""
+        """A prompt with the values that the rows' owners hold; rows of other grafts get none.
+
+        Args:
+            training: whether the generator drops what it drops in training.
+        """
         pieces = []
+        self.module.module.train(training)
         own = [segment for segment in segments if self.serves(segment)]
         for segment in merged_segments(self.module.identity, own):
             seen = media and media.of(lambda x: x[segment.rows])  # noqa: B023 - used at once
@@ -65,13 +74,17 @@ class PlacedPrompt:
         numbers = [row for segment in own for row in range(segment.start, segment.stop)]
         return side_by_side([(numbers, made)], segments[-1].stop)
 
-    def of_media(self, kinds: Sequence[RowTokens], segments: Sequence[Segment], text: Tokens | None = None) -> Tokens:
+    def of_media(
+        self, kinds: Sequence[RowTokens], segments: Sequence[Segment], training: bool, text: Tokens | None = None
+    ) -> Tokens:
         """The prompts of all kinds of media, each row's own first."""
         made = []
         for kind in self.readable(kinds):
             own = kind.segments_of(segments)
             if any(map(self.serves, own)):
-                made.append((kind.numbers, self.of_rows(own, text and of_numbers(text, kind.numbers), kind.media)))
+                made.append(
+                    (kind.numbers, self.of_rows(own, training, text and of_numbers(text, kind.numbers), kind.media))
+                )
         return side_by_side(made, segments[-1].stop)
 
     def marked(self, states: Tensor, kinds: Sequence[RowTokens], segments: Sequence[Segment]) -> Tensor:
@@ -128,10 +141,13 @@ class Prompts:
 
     Args:
         rows: of all passes that media join.
+        training: whether generators drop what they drop in training.
     """
 
-    def __init__(self, prompts: Sequence[PlacedPrompt], media: MediaOfRows, rows: RowChoice) -> None:
-        self._prompts, self._media, self._rows = prompts, media, rows
+    def __init__(
+        self, prompts: Sequence[PlacedPrompt], media: MediaOfRows, rows: RowChoice, training: bool = False
+    ) -> None:
+        self._prompts, self._media, self._rows, self._training = prompts, media, rows, training
         self._made: dict[int, Tokens] = {}
 
     def inserts(self, rows: RowChoice, with_media: bool) -> tuple[Insert, ...]:
@@ -150,12 +166,10 @@ class Prompts:
 
         def make(text: Tokens | None) -> Tokens:
             if "text" in needs:
-                return (
-                    prompt.of_media(self._media.of(rows), segments, text)
-                    if of_media
-                    else prompt.of_rows(segments, text)
-                )
-            return self._of_media(number, rows) if of_media else prompt.of_rows(segments)
+                if of_media:
+                    return prompt.of_media(self._media.of(rows), segments, self._training, text)
+                return prompt.of_rows(segments, self._training, text)
+            return self._of_media(number, rows) if of_media else prompt.of_rows(segments, self._training)
 
         def mark(states: Tensor) -> Tensor:
             return prompt.marked(states, self._media.of(rows) if of_media else (), segments)
@@ -166,7 +180,7 @@ class Prompts:
     def _of_media(self, number: int, rows: RowChoice) -> Tokens:
         if number not in self._made:
             kinds = self._media.of(self._rows)
-            self._made[number] = self._prompts[number].of_media(kinds, local_segments(self._rows))
+            self._made[number] = self._prompts[number].of_media(kinds, local_segments(self._rows), self._training)
         return rows.within(self._rows).take_tokens(self._made[number])
 
 

@@ -122,7 +122,7 @@ class BertDecoder(TransformersBackbone):
         return self.model.bert.embeddings.word_embeddings.weight  # type: ignore[no-any-return]
 
     def narrow_stack(self, name: str, width: int, layers: int) -> NarrowStack:
-        """Layers whose feed-forwards are narrower by as much; the heads are as many. They have no cross-attention, since
+        """Layers whose feed-forwards are narrower by as much; the heads are as many. They have no cross-attention, as
         no prompt joins a memory beside them.
 
         Raises:

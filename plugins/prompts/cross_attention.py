@@ -16,15 +16,18 @@ class CrossAttention(nn.Module):
     `4 inner (inner + 1)` numbers where all widths are `inner`.
     """
 
-    def __init__(self, width: int, memory_width: int, inner: int, heads: int) -> None:
+    def __init__(self, width: int, memory_width: int, inner: int, heads: int, dropout: float = 0.0) -> None:
         """
+        Args:
+            dropout: of the map, in training.
+
         Raises:
             OptionError: the heads do not divide the inner width.
         """
         super().__init__()
         if inner % heads:
             raise OptionError(("heads",), f"{heads} heads do not divide the width {inner}")
-        self.heads = heads
+        self.heads, self.dropout = heads, dropout
         self.query, self.output = nn.Linear(width, inner), nn.Linear(inner, width)
         self.key, self.value = nn.Linear(memory_width, inner), nn.Linear(memory_width, inner)
 
@@ -35,7 +38,8 @@ class CrossAttention(nn.Module):
             for projected in (self.query(x), self.key(memory.states), self.value(memory.states))
         )
         mask = None if memory.mask is None else memory.mask[:, None, None]
-        mixed = scaled_dot_product_attention(query, key, value, mask)
+        dropped = self.dropout if self.training else 0.0
+        mixed = scaled_dot_product_attention(query, key, value, mask, dropped)
         return self.output(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 

@@ -19,7 +19,8 @@ class DynamicPrompt(PromptGenerator):
     def __init__(self, options: DynamicOptions, shape: PromptShape) -> None:
         super().__init__()
         self.options, self.query = options, options.query or shape.summary
-        self.attention = CrossAttention(shape.width, shape.feature_width, options.inner or shape.width, options.heads)
+        inner = options.inner or shape.width
+        self.attention = CrossAttention(shape.width, shape.feature_width, inner, options.heads, options.dropout)
         self.codes = ItemCodes(options.item_codes, shape.feature_width) if options.item_codes else None
         self.marks = options.modality_codes
         self.modality = nn.Embedding(2, shape.width) if options.modality_codes else None

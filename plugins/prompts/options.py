@@ -63,6 +63,8 @@ class ReadingOptions(PromptOptions):
     """Heads of the attention."""
     inner: int | None = Field(None, ge=1, le=65_536)
     """Width of queries, keys and values together; the backbone's if left out."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of the attention's map that is dropped in training."""
     item_codes: int = Field(64, ge=0, le=65_536)
     """Trained codes that tell the first, second, ... picture, frame or clip of a sample apart; items behind the last
     code have that too, and with 0 items are not told apart."""

@@ -60,7 +60,7 @@ class _Layer(nn.Module):
         super().__init__()
         width, inner = shape.width, options.expansion * shape.width
         self.attention_norm, self.feed_forward_norm = shape.norm(width), shape.norm(width)
-        self.attention = CrossAttention(width, width, options.inner or width, options.heads)
+        self.attention = CrossAttention(width, width, options.inner or width, options.heads, options.dropout)
         self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
 
     def forward(self, x: Tensor, memory: Tokens) -> Tensor:

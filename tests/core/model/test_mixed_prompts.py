@@ -162,3 +162,16 @@ def test_what_is_wrong_with_a_tasks_prompt_is_told_there(prompt, place, message,
 def test_a_prompt_of_the_trunk_that_joins_no_text(tiny, tiny_recipe):
     with pytest.raises(ValidationError, match="each task has a `prompt` of its own, and this one joins no text"):
         tiny_recipe(tasks=tasks_with(tiny, dict.fromkeys(tiny.TASKS, OWN["vqa"])))
+
+
+@pytest.mark.parametrize("kind", ["resampler", "dynamic"])
+def test_the_map_of_a_reading_prompt_is_dropped_in_training_alone(kind, tiny, tiny_model, samples, batch_of):
+    model = tiny_model(
+        trunk=trunk(tiny.T5, {"kind": kind, "heads": 2, "dropout": 0.5}), graft={"train": {"norms": True}}
+    )
+
+    def loss(training):
+        return sum(own.sum.item() for (own,) in model.losses(batch_of(model, samples), training).values())
+
+    assert loss(training=True) != pytest.approx(loss(training=True), abs=1e-6)
+    assert loss(training=False) == loss(training=False)

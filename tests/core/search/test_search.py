@@ -93,6 +93,22 @@ def test_every_draw_is_written(recipe, tmp_path):
             assert all(tasks == draw["tasks"] for tasks in alike)
 
 
+def test_each_task_finds_its_own_layer_in_the_same_batches(recipe, tmp_path):
+    layered = "{kind: learned, tokens: 2, stack: encoder, place: front, layer: 0, sharing: per-task}"
+    choices = {task: {"keys": f"tasks.{task}.prompt.layer", "values": [0, 1]} for task in ("first", "second")}
+    overrides = [f"tasks.{task}.prompt={layered}" for task in choices]
+    loaded = load_recipe(recipe, [*overrides, f"search.choices={json.dumps(choices)}", "search.share=0.05"])
+    report = library.search(loaded, tmp_path / "run")
+    draws = [draw for row in lines(tmp_path / "run") for draw in row["scored"]]
+    assert {tuple(draw["arms"]) for draw in draws} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    for draw in draws:
+        assert draw["rewards"] == [draw["tasks"]["first"], draw["tasks"]["second"]]
+    found = load_recipe(tmp_path / "run" / "found.yaml").tasks
+    for task, choice in report["choices"].items():
+        assert choice["tasks"] == [task]
+        assert found[task].prompt[0].layer == choice["chosen"]
+
+
 @pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT]], ids=["killed", "stopped"])
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe, command, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"

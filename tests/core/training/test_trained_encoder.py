@@ -154,7 +154,8 @@ def test_untrained_sets_the_encoder_back_and_puts_it_there_again(recipe_file, re
 
 
 def test_two_processes_of_which_one_sees_no_media_train_as_one(train, recipe_file, tmp_path):
-    overrides = ("graft.train.encoder=true", *LOOKING_AND_READING)
+    steady = "train.optimizer.epsilon=1.0e-4"  # AdamW makes steps of roundings where a gradient is no larger than these
+    overrides = ("graft.train.encoder=true", steady, *LOOKING_AND_READING)
     train(tmp_path / "one", *overrides)
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--", "multigraft", "train"]
     options = [word for override in overrides for word in ("--set", override)]
@@ -172,4 +173,4 @@ def test_two_processes_of_which_one_sees_no_media_train_as_one(train, recipe_fil
         ours, theirs = load_file(tmp_path / "two" / path.relative_to(tmp_path / "one")), load_file(path)
         assert ours.keys() == theirs.keys()
         for name, value in theirs.items():
-            assert_close(ours[name], value, atol=1e-4, rtol=1e-4, msg=name)  # of steps of 2e-3 in all
+            assert_close(ours[name], value, atol=1e-5, rtol=1e-4, msg=name)

@@ -69,6 +69,7 @@ def _tell(report: Mapping[str, Any], folder: Path) -> None:
     for name, choice in report["choices"].items():
         console(sys.stderr).print(_table(name, choice))
     share = f"{report['share']:.1%} of what the training costs, counted in samples through the trunk"
+    share += f" ({report['share_by_clock']:.0%} by the clock)"
     click.echo(f"{report['steps']:,} steps, {share}; every draw is in {folder / 'draws.jsonl'}", err=True)
     click.echo(f"Next: multigraft train {folder / 'found.yaml'}", err=True)
 

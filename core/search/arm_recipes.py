@@ -35,10 +35,15 @@ def refuse_keys(search: SearchSection) -> None:
     """All arms have one trunk, the same data and the same training.
 
     Raises:
-        MultigraftError: a choice changes these.
+        MultigraftError: a choice changes these, or what is not trained in the search.
     """
     for name, choice in search.choices.items():
         for key in choice.keys:
+            if search.trains == "backbone" and key.startswith("graft."):
+                raise MultigraftError(
+                    f"search.choices.{name}: with `trains: backbone` the search has no adapters, and `{key}` would "
+                    "change nothing; leave out `trains`"
+                )
             if not _may_differ(key.split(".")):
                 raise MultigraftError(
                     f"search.choices.{name}: `{key}` cannot be chosen; a search is about `trunk.prompt`, "

@@ -23,6 +23,12 @@ class Budget:
     """Samples in a batch that is scored."""
     share: float
     """Cost of the search by that of the training."""
+    training: int
+    """Steps of the training."""
+
+    def share_by_clock(self, step: float, score: float) -> float:
+        """The search by the training in time, of seconds that steps and scores of the search took."""
+        return (step + score) / max(step, 1e-9) * self.steps / self.training
 
 
 def budget_of(recipe: Recipe, training: int) -> Budget:
@@ -52,4 +58,4 @@ def budget_of(recipe: Recipe, training: int) -> Budget:
         raise OptionError(
             ("search", "steps"), f"`search.share: {search.share}` allows {most:,} steps, and not {steps:,}"
         )
-    return Budget(steps, batch, steps * step / whole)
+    return Budget(steps, batch, steps * step / whole, training)

@@ -27,6 +27,7 @@ def write_found(run: OpenRun, recipe: Recipe, strategy: SearchStrategy, budget: 
         "split": search.split,
         "steps": budget.steps,
         "share": budget.share,
+        "share_by_clock": budget.share_by_clock(run.times.spent("step"), run.times.spent(f"score/{search.split}")),
         "trains": search.trains,
         "reward": search.reward,
         "choices": _choices(recipe, strategy, rows),

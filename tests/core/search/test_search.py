@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from safetensors.torch import load_file
 
 from multigraft import Annotation, MultigraftError, RecipeError, Record, ScoredAnswer, ShardWriter, load_recipe
 from multigraft.core import library
@@ -109,6 +110,22 @@ def test_each_task_finds_its_own_layer_in_the_same_batches(recipe, tmp_path):
         assert found[task].prompt[0].layer == choice["chosen"]
 
 
+def test_the_whole_backbone_may_be_trained_and_the_recipe_found_trains_its_own_graft(recipe, tmp_path):
+    prompt = "trunk.prompt={kind: learned, tokens: 2, stack: encoder, place: front, layer: 0}"
+    choices = "search.choices={layer: {keys: trunk.prompt.layer, values: [0, 1]}}"
+    loaded = load_recipe(recipe, [prompt, choices, "search.trains=backbone", "search.share=0.05"])
+    report = library.search(loaded, tmp_path / "run")
+    rows = lines(tmp_path / "run")
+    assert rows[-1]["losses"]["first"] < rows[0]["losses"]["first"]
+    (saved,) = (tmp_path / "run" / "checkpoints").iterdir()
+    names = set(load_file(saved / "tensors.safetensors"))
+    assert any('"backbone"' in name for name in names)
+    assert not any("bottleneck" in name for name in names)
+    found = load_recipe(tmp_path / "run" / "found.yaml")
+    assert found == loaded.model_copy(update={"search": None, "trunk": found.trunk})
+    assert found.trunk.prompt[0].layer == report["choices"]["layer"]["chosen"]
+
+
 @pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT]], ids=["killed", "stopped"])
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe, command, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
@@ -127,7 +144,8 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe
     assert done.returncode == 0, done.stderr
     assert lines(stopped) == lines(whole)
     told = [json.loads((folder / "search.json").read_text()) for folder in (whole, stopped)]
-    assert told[0] | {"seconds": 0} == told[1] | {"seconds": 0}
+    timeless = {"seconds": 0, "share_by_clock": 0}
+    assert told[0] | timeless == told[1] | timeless
     assert (stopped / "found.yaml").read_text() == (whole / "found.yaml").read_text()
 
 
@@ -140,6 +158,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe
         ("search.steps", "1000", "`search.share: 0.2` allows 35 steps, and not 1,000"),
         ("search.choices.stack.values", "[[encoder], [middle]]", "no site of this adapter has the stack 'middle'"),
         ("tasks.first.data.search", "[train-*.tar]", "task 'first': 1 of the shards of the split 'search' are in the "),
+        ("search.trains", "backbone", "with `trains: backbone` the search has no adapters, and "),
         ("search.split", "validation", "the split 'validation' is used by the training; a search is scored on a split"),
     ],
 )  # fmt: skip

@@ -8,10 +8,12 @@ import torch
 from multigraft.core.interfaces.adapter import Adapter
 from multigraft.core.interfaces.metric import Metric
 from multigraft.core.interfaces.sampler import Sampler
+from multigraft.core.interfaces.search_strategy import ScoredDraw, SearchStrategy
 from multigraft.core.interfaces.sharing import Sharing
 from multigraft.core.options.base import Options
 from multigraft.core.options.options import AdapterOptions
 from multigraft.core.options.sampler_options import SamplerOptions
+from multigraft.core.options.search_options import SearchStrategyOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.hookspecs import KINDS
 from multigraft.core.registry.registry import load_registry
@@ -292,6 +294,79 @@ def test_samplers(sampler, line):
     options = SamplerOptions(kind="any")
     assert check_built("samplers", build(Turns), options) == []
     assert any(line in each for each in check_built("samplers", build(sampler), options))
+
+
+class TakingTurns(SearchStrategy):
+    """The next value of each choice, and the last reward of each."""
+
+    def __init__(self, sizes, draws):
+        self.sizes, self.draws, self.last = sizes, draws, [[None] * size for size in sizes]
+
+    def trained(self, step):
+        return tuple(step % size for size in self.sizes)
+
+    def scored(self, step):
+        return [ScoredDraw(tuple(step % size for size in self.sizes), step)] * self.draws
+
+    def learn(self, draws, rewards):
+        for draw, own in zip(draws, rewards, strict=True):
+            for choice, reward in enumerate(own):
+                self.last[choice][draw.arms[choice]] = reward
+
+    def preferences(self):
+        return self.last
+
+    def state(self):
+        return {"last": self.last}
+
+    def restore(self, state):
+        self.last = state["last"]
+
+
+class BeyondTheLast(TakingTurns):
+    def trained(self, step):
+        return tuple(step % (size + 1) for size in self.sizes)
+
+
+class TooOften(TakingTurns):
+    def scored(self, step):
+        return super().scored(step) * 2
+
+
+class OneForAll(TakingTurns):
+    def preferences(self):
+        return self.last[:1]
+
+
+class Forgetful(TakingTurns):
+    """Trains what was best, and does not keep what that is."""
+
+    def trained(self, step):
+        return self.best()
+
+    def scored(self, step):
+        return [ScoredDraw(tuple(step % size for size in self.sizes), step)]
+
+    def restore(self, state):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("strategy", "line"),
+    [
+        (BeyondTheLast, "it draws values that are none of 2, numbered from 0"),
+        (TooOften, "it scores 240 batches in 24 steps, and `draws: 5` allows 120"),
+        (OneForAll, "`preferences` does not have 4, 3 values"),
+        (Forgetful, "what it draws is another when it goes on from `state`"),
+    ],
+)
+def test_search_strategies(strategy, line):
+    def build(kind):
+        return lambda options, sizes, steps, seed: kind(sizes, options.draws)
+
+    options = SearchStrategyOptions(kind="any")
+    assert check_built("search_strategies", build(TakingTurns), options) == []
+    assert any(line in each for each in check_built("search_strategies", build(strategy), options))
 
 
 class LastSeen(Metric):

@@ -15,7 +15,7 @@ from multigraft.core.search.draws import read_draws
 from multigraft.core.search.preference_plot import preferences_svg
 from multigraft.core.search.saved import CUTS
 
-FOUND = "found.yaml"
+FOUND, REPORT = "found.yaml", "search.json"
 
 
 def write_found(run: OpenRun, recipe: Recipe, strategy: SearchStrategy, budget: Budget) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def write_found(run: OpenRun, recipe: Recipe, strategy: SearchStrategy, budget: 
     ]
     text = dump_recipe(filled(recipe, run.registry, best))
     write_text(run.folder / FOUND, "# Found by `multigraft search`:\n" + "\n".join(chosen) + "\n" + text)
-    write_json(run.folder / "search.json", report)
+    write_json(run.folder / REPORT, report)
     write_text(run.folder / "preferences.svg", preferences_svg(rows, report["choices"]))
     return report
 

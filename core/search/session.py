@@ -1,5 +1,6 @@
 """A whole search: train some values, score some, learn which are best, and fill them in."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from multigraft.core.search.arm_recipes import check_arms, each_value, filled, r
 from multigraft.core.search.arm_runs import ArmRuns
 from multigraft.core.search.budget import budget_of
 from multigraft.core.search.draws import DrawsFile
-from multigraft.core.search.found import write_found
+from multigraft.core.search.found import REPORT, write_found
 from multigraft.core.search.saved import load_search, save_search
 from multigraft.core.search.searcher import Searcher
 from multigraft.core.training.interrupt import StopRequest
@@ -29,6 +30,8 @@ def search(
     recipe: Recipe, registry: Registry, folder: Path, resume: bool = False, times: Times | None = None
 ) -> dict[str, Any]:
     """Search into a folder, or go on with the very next step of one; returns what `search.json` holds.
+
+    A finished search is left as it is.
 
     Raises:
         RecipeError: values that make no recipe.
@@ -44,6 +47,8 @@ def search(
         budget = budget_of(recipe, run.data.with_steps().train.steps)
         searcher = Searcher(run, recipe, budget, ArmRuns(run, recipe, budget.steps))
         made = load_search(run, searcher.arms, searcher.strategy) if resume else 0
+        if made == budget.steps and (folder / REPORT).is_file():
+            return dict(json.loads((folder / REPORT).read_text()))
         write_text(folder / "recipe.yaml", dump_recipe(recipe))
         with closing(DrawsFile(folder, made)) as draws:
             _search(searcher, made, draws)

@@ -147,6 +147,8 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe
     timeless = {"seconds": 0, "share_by_clock": 0}
     assert told[0] | timeless == told[1] | timeless
     assert (stopped / "found.yaml").read_text() == (whole / "found.yaml").read_text()
+    again = command("search", "--resume", stopped, "--json")
+    assert {key: value for key, value in json.loads(again.stdout).items() if key in told[1]} == told[1]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The recipes of a search's arms: the recipe with a value of each choice put in."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from multigraft.core.registry.registry import Registry
 
 _OF_TRUNK = ("prompt",)
 _OF_GRAFT = ("adapters", "sharing", "train")
-_OF_TASK = ("prompt", "objective", "prefix")
+_OF_TASK = ("prompt", "objective")
+_FEW = 32
+"""Combinations of which all are made before the first step."""
 
 
 def search_section(recipe: Recipe) -> SearchSection:
@@ -32,24 +36,32 @@ def search_section(recipe: Recipe) -> SearchSection:
 
 
 def refuse_keys(search: SearchSection) -> None:
-    """All arms have one trunk, the same data and the same training.
+    """All arms have one trunk, the same data and the same training, and each choice has keys of its own.
 
     Raises:
-        MultigraftError: a choice changes these, or what is not trained in the search.
+        MultigraftError: a choice changes these, what another choice sets, or what is not trained in the search.
     """
+    taken: list[tuple[str, str]] = []
     for name, choice in search.choices.items():
         for key in choice.keys:
-            if search.trains == "backbone" and key.startswith("graft."):
-                raise MultigraftError(
-                    f"search.choices.{name}: with `trains: backbone` the search has no adapters, and `{key}` would "
-                    "change nothing; leave out `trains`"
-                )
-            if not _may_differ(key.split(".")):
-                raise MultigraftError(
-                    f"search.choices.{name}: `{key}` cannot be chosen; a search is about `trunk.prompt`, "
-                    f"{', '.join(f'`graft.{each}`' for each in _OF_GRAFT)} and "
-                    f"{', '.join(f'`tasks.NAME.{each}`' for each in _OF_TASK)}"
-                )
+            if reason := _refusal(key, search, taken):
+                raise MultigraftError(f"search.choices.{name}: {reason}")
+            taken.append((name, key))
+
+
+def _refusal(key: str, search: SearchSection, taken: Sequence[tuple[str, str]]) -> str:
+    """Why a key cannot be chosen."""
+    if not _may_differ(key.split(".")):
+        known = [f"`graft.{each}`" for each in _OF_GRAFT] + [f"`tasks.NAME.{each}`" for each in _OF_TASK]
+        return f"`{key}` cannot be chosen; a search is about `trunk.prompt`, {', '.join(known)}"
+    if search.trains == "backbone" and key.startswith("graft."):
+        return f"with `trains: backbone` the search has no adapters, and `{key}` would change nothing"
+    if search.reward == "loss" and "objective" in key.split("."):
+        return f"with `reward: loss` values of `{key}` would be held against each other by losses of their own"
+    for name, other in taken:
+        if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
+            return f"`{key}` lies in what the choice '{name}' sets too, `{other}`"
+    return ""
 
 
 def _may_differ(path: list[str]) -> bool:
@@ -84,9 +96,12 @@ def for_training(recipe: Recipe, arm: Recipe, steps: int) -> Recipe:
     return arm.model_copy(update=changed)
 
 
-def each_value(search: SearchSection) -> Iterator[Arms]:
-    """Draws in which every value of every choice comes once at least, the others at their first."""
+def arms_to_try(search: SearchSection) -> Iterator[Arms]:
+    """All combinations where they are few; else draws in which every value of every choice comes once at least."""
     sizes = [len(choice.values) for choice in search.choices.values()]
+    if prod(sizes) <= _FEW:
+        yield from product(*map(range, sizes))
+        return
     yield (0,) * len(sizes)
     for choice, size in enumerate(sizes):
         for arm in range(1, size):
@@ -109,7 +124,7 @@ def check_arms(recipe: Recipe, registry: Registry) -> None:
         RecipeError: with the problems of those that make none.
     """
     problems = []
-    for arms in each_value(search_section(recipe)):
+    for arms in arms_to_try(search_section(recipe)):
         try:
             filled(recipe, registry, arms)
         except RecipeError as error:

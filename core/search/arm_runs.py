@@ -12,6 +12,7 @@ from multigraft.core.model.model import Model
 from multigraft.core.model.objectives import learning_state
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.run.open_run import OpenRun
+from multigraft.core.run.run_start import take_start
 from multigraft.core.search.arm_recipes import filled, for_training
 from multigraft.core.search.shared_tensors import SharedTensors
 from multigraft.core.training.loop import Trainer
@@ -66,12 +67,13 @@ class ArmRuns:
         allocate(model, self._run.accelerator.device)
         if learning_state(model):
             raise MultigraftError("a search has no objectives that keep something between steps, such as a queue")
+        run = replace(self._run, recipe=own, model=model)
+        take_start(run)
         new = self.tensors.join(model.graft.bank, own)
         if self._optimizer is None:
             self._optimizer = make_optimizer(model.graft.bank, own.train.optimizer)
         elif new:
             add_trained(self._optimizer, list(new.values()), own.train.optimizer)
-        run = replace(self._run, recipe=own, model=model)
         return ArmRun(run, Trainer(run, self._optimizer), StepMaker(run))
 
     def _refuse_another_trunk(self, model: Model) -> None:

@@ -44,13 +44,14 @@ def budget_of(recipe: Recipe, training: int) -> Budget:
     batch = search.batch or max(1, train.batch // 2)
     trained = _WHOLE if recipe.graft.train.backbone else _FROZEN
     in_search = _WHOLE if search.trains == "backbone" else trained
-    step = in_search * train.batch + _FORWARD * search.strategy.draws * batch
-    whole = trained * train.batch * training
+    in_step = train.sampler.largest_batch(list(recipe.tasks), train.batch)
+    step = in_search * in_step + _FORWARD * search.strategy.draws * batch
+    whole = trained * in_step * training
     most = int(search.share * whole / step)
     if most < 1:
         raise MultigraftError(
             f"`search.share: {search.share}` of {training:,} steps of training is less than one step of the search, "
-            f"which trains {train.batch} samples and scores {search.strategy.draws} times {batch}; "
+            f"which trains {in_step} samples and scores {search.strategy.draws} times {batch}; "
             "train longer, or score less"
         )
     steps = most if search.steps is None else search.steps

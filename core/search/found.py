@@ -22,17 +22,20 @@ def write_found(run: OpenRun, recipe: Recipe, strategy: SearchStrategy, budget: 
     """Write all of it; returns what `search.json` holds."""
     search, best = search_section(recipe), strategy.best()
     rows = read_draws(run.folder)
+    seconds = run.times.of_all_sessions()
     report = {
         "strategy": search.strategy.model_dump(mode="json"),
         "split": search.split,
         "steps": budget.steps,
         "share": budget.share,
-        "share_by_clock": budget.share_by_clock(run.times.spent("step"), run.times.spent(f"score/{search.split}")),
+        "share_by_clock": budget.share_by_clock(
+            seconds.get("train/step", 0.0), seconds.get(f"score/{search.split}", 0.0)
+        ),
         "trains": search.trains,
         "reward": search.reward,
         "choices": _choices(recipe, strategy, rows),
         "skipped": run.data.log.facts(),
-        "seconds": run.times.of_all_sessions(),
+        "seconds": seconds,
         **{key: run.results[key] for key in CUTS if run.results.get(key)},
     }
     chosen = [

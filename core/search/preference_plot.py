@@ -1,5 +1,6 @@
 """The preferences of a search over its steps, as SVG."""
 
+import json
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
@@ -29,7 +30,7 @@ def _draw(
         chosen = value == choice["chosen"]
         held = [row["preferences"][number][arm] for row in rows]
         line = [float("nan") if each is None else each for each in held]
-        label = f"{value}{', chosen' if chosen else ''}"
+        label = json.dumps(value, ensure_ascii=False).replace("$", r"\$") + (", chosen" if chosen else "")
         colour = colours(arm / max(1, len(values) - 1))
         axes.plot(steps, line, label=label, color=colour, linewidth=2.4 if chosen else 1)
     axes.set_title(f"{name}: {', '.join(choice['keys'])}", fontsize=10)

@@ -20,46 +20,53 @@ if TYPE_CHECKING:
 _PERCENT = 100.0
 
 
-def batch_of(arm: "ArmRun", samples: Sequence[Sample]) -> Batch:
-    """The samples as a mixed batch, prepared as an arm's objectives want it."""
-    recipe = arm.run.recipe
-    rows = row_maker(arm.run.model, recipe.tasks, recipe.train.seed).rows(samples)
-    return collate(rows, list(recipe.tasks)).to(arm.run.accelerator.device)
+def batches_of(arm: "ArmRun", samples: Sequence[Sample]) -> list[Batch]:
+    """The samples as mixed batches of at most `eval.batch`, prepared as an arm's objectives want it."""
+    recipe, device = arm.run.recipe, arm.run.accelerator.device
+    rows = list(row_maker(arm.run.model, recipe.tasks, recipe.train.seed).rows(samples))
+    starts = range(0, len(rows), recipe.eval.batch)
+    return [collate(rows[at : at + recipe.eval.batch], list(recipe.tasks)).to(device) for at in starts]
 
 
-def rewards(arm: "ArmRun", batch: Batch, kind: Literal["metric", "loss"]) -> dict[str, float]:
-    """In percent, by task of the batch; without dropout.
+def rewards(arm: "ArmRun", batches: Sequence[Batch], kind: Literal["metric", "loss"]) -> dict[str, float]:
+    """In percent, by task of the batches; without dropout.
 
     Raises:
         MultigraftError: a task has no metric that can be read off a batch.
     """
-    return _of_metrics(arm, batch) if kind == "metric" else _of_losses(arm, batch)
+    return _of_metrics(arm, batches) if kind == "metric" else _of_losses(arm, batches)
 
 
-def _of_losses(arm: "ArmRun", batch: Batch) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _of_losses(arm: "ArmRun", batches: Sequence[Batch]) -> dict[str, float]:
+    found: dict[str, HeldOutLoss] = {}
     with torch.no_grad():
-        for task, losses in arm.run.model.losses(batch, False).items():
-            loss = HeldOutLoss()
-            loss.add(losses)
-            if loss.value is not None:
-                found[task] = _PERCENT * math.exp(-loss.value)
-    return found
+        for batch in batches:
+            for task, losses in arm.run.model.losses(batch, False).items():
+                found.setdefault(task, HeldOutLoss()).add(losses)
+    values = {task: loss.value for task, loss in found.items()}
+    return {task: _PERCENT * math.exp(-value) for task, value in values.items() if value is not None}
 
 
-def _of_metrics(arm: "ArmRun", batch: Batch) -> dict[str, float]:
-    run = arm.run
-    said = run.model.answers(batch)
+def _of_metrics(arm: "ArmRun", batches: Sequence[Batch]) -> dict[str, float]:
+    run, said = arm.run, _said(arm, batches)
     found: dict[str, float] = {}
-    for segment in batch.segments:
-        task, evaluator = segment.task, run.model.evaluators[segment.task]
-        own = zip(batch.samples[segment.rows], said[segment.rows], strict=True)
-        rows = [SaidRow(sample.annotation, each) for sample, each in own]
-        scorer = Scorer(run.recipe.tasks[task], run.registry)
-        score = scorer.main(list(evaluator.predictions(run.data.tasks[task], rows)))
+    for task, rows in said.items():
+        predictions = list(run.model.evaluators[task].predictions(run.data.tasks[task], rows))
+        score = Scorer(run.recipe.tasks[task], run.registry).main(predictions)
         if score is None:
             raise MultigraftError(f"task '{task}' has no score on a batch; say `search.reward: loss`")
         found[task] = _PERCENT * score
+    return found
+
+
+def _said(arm: "ArmRun", batches: Sequence[Batch]) -> dict[str, list[SaidRow]]:
+    """What the evaluators say of the rows of each task."""
+    found: dict[str, list[SaidRow]] = {}
+    for batch in batches:
+        every = arm.run.model.answers(batch)
+        for segment in batch.segments:
+            own = zip(batch.samples[segment.rows], every[segment.rows], strict=True)
+            found.setdefault(segment.task, []).extend(SaidRow(sample.annotation, said) for sample, said in own)
     return found
 
 

@@ -11,27 +11,33 @@ from safetensors.torch import load_file, save_file
 
 from multigraft.core.atomic import write_folder, writing
 from multigraft.core.errors import MultigraftError
+from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.run.run_folder import checkpoint_folder, checkpoints
 from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from multigraft.core.training.resuming import check_data_go_on, data_facts
 
 if TYPE_CHECKING:
-    from multigraft.core.interfaces.search_strategy import SearchStrategy
+    from multigraft.core.recipe.recipe import Recipe
     from multigraft.core.run.open_run import OpenRun
     from multigraft.core.search.arm_runs import ArmRuns
+    from multigraft.core.search.searcher import Searcher
 
 CUTS = "cut", "cut_scored"
 """Counts of texts that a limit has cut, in training and in scoring, among a run's results."""
 _TENSORS, _OPTIMIZER, _STATE = "tensors.safetensors", "optimizer.safetensors", "state.json"
 
 
-def save_search(run: "OpenRun", step: int, arms: "ArmRuns", strategy: "SearchStrategy") -> None:
+def save_search(searcher: "Searcher", step: int) -> None:
     """Write a checkpoint, then remove those before it."""
+    run, arms = searcher.run, searcher.arms
     log = run.data.log
     state: dict[str, Any] = {
         "step": step,
         "arms": list(arms.made),
-        "strategy": strategy.state(),
+        "strategy": searcher.strategy.state(),
+        "recipe": dump_recipe(searcher.recipe),
+        "batches": searcher.batches.counted,
+        "seconds": run.times.of_all_sessions(),
         "fingerprints": dict(run.trunk.fingerprints),
         "data": data_facts(run.data),
         "draws": {"drawn": log.drawn, "bad": log.bad},
@@ -51,29 +57,38 @@ def save_search(run: "OpenRun", step: int, arms: "ArmRuns", strategy: "SearchStr
         shutil.rmtree(old)
 
 
-def load_search(run: "OpenRun", arms: "ArmRuns", strategy: "SearchStrategy") -> int:
+def load_search(searcher: "Searcher") -> int:
     """Go on from the checkpoint of a folder, if it has one; returns the steps made.
 
     Raises:
-        MultigraftError: it is damaged, or of another trunk or other data.
+        MultigraftError: it is damaged, or of another recipe, another trunk or other data.
     """
+    run, arms = searcher.run, searcher.arms
     found = checkpoints(run.folder)
     if not found:
         return 0
     try:
         state = json.loads((found[-1] / _STATE).read_text())
+        _refuse_another_recipe(searcher.recipe, state["recipe"])
         _refuse_another_trunk(run, state["fingerprints"])
         check_data_go_on(state["data"], run.data)
         for own in state["arms"]:
             arms.of(tuple(own))
         _fill(arms, load_file(found[-1] / _TENSORS), load_file(found[-1] / _OPTIMIZER))
-        strategy.restore(state["strategy"])
+        searcher.strategy.restore(state["strategy"])
+        searcher.batches.counted = int(state["batches"])
+        run.times.go_on(state["seconds"])
         run.data.log.restore(state["draws"]["drawn"], state["draws"]["bad"])
         for name in CUTS:
             run.results.setdefault(name, {}).update(state["cut"][name])
         return int(state["step"])
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise MultigraftError(f"{found[-1]} is damaged: {error!r}; begin a new search in another folder") from None
+
+
+def _refuse_another_recipe(recipe: "Recipe", saved: str) -> None:
+    if dump_recipe(recipe) != saved:
+        raise MultigraftError("a search goes on with the recipe that it began with; begin a new one in another folder")
 
 
 def _refuse_another_trunk(run: "OpenRun", saved: dict[str, str]) -> None:

@@ -6,18 +6,19 @@ from contextlib import closing
 from multigraft.core.data.source import TaskSource
 from multigraft.core.data.stream import Drawn, Stream
 from multigraft.core.errors import MultigraftError
+from multigraft.core.options.sampler_options import SamplerOptions
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.splits import TRAIN, final_split
+from multigraft.core.recipe.splits import TRAIN, VALIDATION, final_split
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.types.sample import Sample
 
 
-def stream_of(run: OpenRun, split: str, tasks: Sequence[str], batch: int) -> Stream:
-    """Batches of some tasks in a split, shared out by `train.sampler`, without end."""
+def stream_of(run: OpenRun, split: str, tasks: Sequence[str], options: SamplerOptions, batch: int) -> Stream:
+    """Batches of some tasks in a split, without end."""
     recipe, data = run.recipe, run.data
     sources = {name: data.source(name, split) for name in tasks}
     sizes = {name: source.size for name, source in sources.items()}
-    options, seed = recipe.train.sampler, recipe.train.seed
+    seed = recipe.train.seed
     sampler = run.registry.build("samplers", options, sizes=sizes, batch=batch, seed=seed)
     most = options.largest_batch(list(tasks), batch)
     return Stream(
@@ -32,19 +33,31 @@ def stream_of(run: OpenRun, split: str, tasks: Sequence[str], batch: int) -> Str
     )
 
 
+def equal_shares(run: OpenRun) -> SamplerOptions:
+    """The sampler of scored batches: every task that is scored has a share, and all have as many samples."""
+    model = run.registry.options("samplers", "equal")
+    found = model.model_validate({"kind": "equal"}, context={"registry": run.registry})
+    assert isinstance(found, SamplerOptions)
+    return found
+
+
 class NumberedBatches:
     """Batches of a stream by their numbers; the last one is kept."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._last: Drawn | None = None
+        self.counted = 0
+        """Batches whose bad samples are counted; those with lower numbers are not counted again."""
 
     def of(self, number: int) -> Sequence[Sample]:
         """The samples of a batch; bad ones are replaced and counted as in training."""
         if self._last is None or self._last.step != number:
             with closing(self._stream.drawn(number, number + 1)) as drawn:
                 self._last = next(drawn)
-            self._stream.take(self._last)
+            if number >= self.counted:
+                self._stream.take(self._last)
+                self.counted = number + 1
         return self._last.samples
 
 
@@ -58,8 +71,8 @@ def refuse_used_elsewhere(run: OpenRun, recipe: Recipe, own: str, tasks: Sequenc
     Raises:
         MultigraftError: a task has no such split, or shards of it are those of another split too.
     """
-    if own in (TRAIN, recipe.eval.split, final_split(recipe)):
-        raise MultigraftError(f"the split {own!r} is used by the training; a search is scored on a split of its own")
+    if own in (TRAIN, VALIDATION, "test", recipe.eval.split, final_split(recipe)):
+        raise MultigraftError(f"the split {own!r} is for another use; a search is scored on a split of its own")
     for name in tasks:
         if own not in recipe.tasks[name].data:
             raise MultigraftError(f"task '{name}' has no split {own!r} in `data`, which the search is scored on")

@@ -9,12 +9,12 @@ from multigraft.core.interfaces.search_strategy import ScoredDraw, SearchStrateg
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.splits import TRAIN
 from multigraft.core.run.open_run import OpenRun
-from multigraft.core.search.arm_recipes import each_value, scored_tasks, search_section
+from multigraft.core.search.arm_recipes import arms_to_try, scored_tasks, search_section
 from multigraft.core.search.budget import Budget
 from multigraft.core.search.draws import SearchStep
-from multigraft.core.search.rewards import batch_of, of_choices, rewards
+from multigraft.core.search.rewards import batches_of, of_choices, rewards
 from multigraft.core.search.saved import CUTS
-from multigraft.core.search.search_data import NumberedBatches, refuse_used_elsewhere, stream_of
+from multigraft.core.search.search_data import NumberedBatches, equal_shares, refuse_used_elsewhere, stream_of
 from multigraft.core.training.cut_counts import CutCounts
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ class Searcher:
         scored = [task for task in recipe.tasks if any(task in own for own in self._scored_by)]
         refuse_used_elsewhere(run, recipe, self.section.split, scored)
         self.strategy = self._strategy([len(choice.values) for choice in choices])
-        self.training = stream_of(run, TRAIN, list(recipe.tasks), recipe.train.batch)
-        self._batches = NumberedBatches(stream_of(run, self.section.split, scored, self.budget.batch))
-        for values in each_value(self.section):
+        self.training = stream_of(run, TRAIN, list(recipe.tasks), recipe.train.sampler, recipe.train.batch)
+        held_out = stream_of(run, self.section.split, scored, equal_shares(run), self.budget.batch)
+        self.batches = NumberedBatches(held_out)
+        for values in arms_to_try(self.section):
             arms.of(values)
 
     def _strategy(self, sizes: Sequence[int]) -> SearchStrategy:
@@ -54,9 +55,9 @@ class Searcher:
     def step(self, drawn: Drawn) -> SearchStep:
         """Train a draw on the samples of a step, score others, and learn from it."""
         trained = self.strategy.trained(drawn.step)
-        arm = self.arms.of(trained)
         if self.strategy.begins_anew(drawn.step):
             self.arms.begin_anew()
+        arm = self.arms.of(trained)
         with self.run.times.spending("step"):
             losses = arm.trainer.step(drawn.step, arm.rows.of(drawn.samples, drawn.tasks, drawn))
         scored = list(self.strategy.scored(drawn.step))
@@ -76,7 +77,7 @@ class Searcher:
 
     def _reward(self, draw: ScoredDraw) -> dict[str, float]:
         arm = self.arms.of(draw.arms)
-        batch = batch_of(arm, self._batches.of(draw.batch))
+        batches = batches_of(arm, self.batches.of(draw.batch))
         counts = CutCounts(self.run.results.setdefault(CUTS[1], {}), list(self.recipe.tasks))
-        counts.add(counts.of(batch.rows))
-        return rewards(arm, batch, self.section.reward)
+        counts.add(counts.of([row for batch in batches for row in batch.rows]))
+        return rewards(arm, batches, self.section.reward)

@@ -14,8 +14,9 @@ from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.distributed import join_processes, only_run
 from multigraft.core.run.run_setup import open_run
+from multigraft.core.run.run_start import keep_start
 from multigraft.core.run.times import Times
-from multigraft.core.search.arm_recipes import check_arms, each_value, filled, refuse_keys, search_section
+from multigraft.core.search.arm_recipes import arms_to_try, check_arms, filled, refuse_keys, search_section
 from multigraft.core.search.arm_runs import ArmRuns
 from multigraft.core.search.budget import budget_of
 from multigraft.core.search.draws import DrawsFile
@@ -42,17 +43,19 @@ def search(
     check_arms(recipe, registry)
     if join_processes(recipe.device).num_processes > 1:
         raise MultigraftError("a search runs in one process; start it without a launcher")
-    first = filled(recipe, registry, next(each_value(section)))
+    first = filled(recipe, registry, next(arms_to_try(section)))
     with only_run(folder, new=not resume), open_run(first, registry, folder, times=times) as run:
         budget = budget_of(recipe, run.data.with_steps().train.steps)
         searcher = Searcher(run, recipe, budget, ArmRuns(run, recipe, budget.steps))
-        made = load_search(run, searcher.arms, searcher.strategy) if resume else 0
+        made = load_search(searcher) if resume else 0
         if made == budget.steps and (folder / REPORT).is_file():
             return dict(json.loads((folder / REPORT).read_text()))
         write_text(folder / "recipe.yaml", dump_recipe(recipe))
+        keep_start(run)
         with closing(DrawsFile(folder, made)) as draws:
             _search(searcher, made, draws)
         run.data.log.finish()
+        searcher.arms.of(searcher.strategy.best())
         return write_found(run, recipe, searcher.strategy, budget)
 
 
@@ -69,7 +72,7 @@ def _search(searcher: Searcher, made: int, draws: DrawsFile) -> None:
             progress.step(done.step, dict(done.losses), rate, drawn.total)
             if done.step % every == 0 or done.step == last or stop.asked:
                 with run.times.spending("save"):
-                    save_search(run, done.step, searcher.arms, searcher.strategy)
+                    save_search(searcher, done.step)
             if stop.asked:
                 raise KeyboardInterrupt
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.bank import Bank, Key
 from multigraft.core.recipe.method_names import method_name
-from multigraft.core.recipe.prompts import prompts_of
+from multigraft.core.recipe.prompts import RecipePrompt, prompts_of
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.types.owner import SHARED
 
@@ -60,14 +60,16 @@ class SharedTensors:
 
 def _identities(bank: Bank, recipe: Recipe) -> Iterator[tuple[Key, str]]:
     components = _components(recipe)
-    for key in bank.entries:
+    for key, entry in bank.entries.items():
+        if key in bank.adopted:
+            yield key, key.text
+            continue
         name, _, part = key.part.partition(".")
-        label, options, tasks = components.get(name.removesuffix(_MADE)) or (name, _rest(recipe), ())
-        place = key.owner.site_scope.replace(name, label, 1) if key.owner.site_scope.startswith(name) else None
-        yield key, json.dumps([
-            label, options, part, key.owner.task_scope, place or key.owner.site_scope,
-            tasks if key.owner.task_scope == SHARED else (),
-        ])  # fmt: skip
+        label, options, tasks = components.get(name) or (name, _made_or_rest(key, recipe, components), ())
+        place = key.owner.site_scope
+        place = place.replace(name, label, 1) if place.startswith(name) else place
+        of_tasks = tasks if key.owner.task_scope == SHARED and entry.part.trained else ()
+        yield key, json.dumps([label, options, part, key.owner.task_scope, place, of_tasks])
 
 
 _Component = tuple[str, Any, tuple[str, ...]]
@@ -79,15 +81,31 @@ def _components(recipe: Recipe) -> Mapping[str, _Component]:
     for each in recipe.graft.adapters:
         rule = each.sharing or recipe.graft.sharing
         found[method_name(each)] = (method_name(each), [_plain(each), _plain(rule)], ())
-    for prompt in prompts_of(recipe):
-        found[prompt.name] = ("prompt", _plain(prompt.options), prompt.tasks)
+    prompts = prompts_of(recipe)
+    for number, prompt in enumerate(prompts):
+        alike = sum(_are_twins(prompt, each) for each in prompts[:number])
+        found[prompt.name] = (f"prompt-{alike}", _plain(prompt.options), prompt.tasks)
     return found
 
 
-def _rest(recipe: Recipe) -> Any:
-    """What decides norms, biases, a trunk that is trained, and heads."""
-    objectives = {name: [_plain(each) for each in task.objective] for name, task in recipe.tasks.items()}
-    return [_plain(recipe.graft.train), objectives]
+def _are_twins(one: RecipePrompt, other: RecipePrompt) -> bool:
+    """Whether a task has both, and they say the same."""
+    return one.options == other.options and bool({*one.tasks} & {*other.tasks})
+
+
+def _made_or_rest(key: Key, recipe: Recipe, components: Mapping[str, _Component]) -> Any:
+    """What decides a hypernetwork, which is its adapter's, norms and biases, and heads."""
+    adapter, made, _ = key.part.partition(".")[0].partition(_MADE)
+    return components[adapter][1] if made and adapter in components else _rest(key, recipe)
+
+
+def _rest(key: Key, recipe: Recipe) -> Any:
+    name, scope = key.part.partition(".")[0], key.owner.task_scope
+    if name in ("norms", "biases"):
+        return _plain(recipe.graft.train)
+    own = {f"task:{task}": task for task in recipe.tasks}
+    tasks = [own[scope]] if scope in own else list(recipe.tasks)
+    return {task: [_plain(each) for each in recipe.tasks[task].objective] for task in tasks}
 
 
 def _plain(options: Any) -> Any:

@@ -1,6 +1,7 @@
 """`multigraft search`, as a process of its own: it finds the planted value, goes on exactly, and says what is wrong."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 
 from multigraft import Annotation, MultigraftError, RecipeError, Record, ScoredAnswer, ShardWriter, load_recipe
 from multigraft.core import library
+from multigraft.core.search.draws import DrawsFile
 
 RECIPE = """
 trunk:
@@ -119,7 +121,7 @@ def test_the_whole_backbone_may_be_trained_and_the_recipe_found_trains_its_own_g
     assert rows[-1]["losses"]["first"] < rows[0]["losses"]["first"]
     (saved,) = (tmp_path / "run" / "checkpoints").iterdir()
     names = set(load_file(saved / "tensors.safetensors"))
-    assert any('"backbone"' in name for name in names)
+    assert any(name.startswith("shared/backbone/") for name in names)
     assert not any("bottleneck" in name for name in names)
     found = load_recipe(tmp_path / "run" / "found.yaml")
     assert found == loaded.model_copy(update={"search": None, "trunk": found.trunk})
@@ -132,7 +134,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe
     assert command("search", recipe, "--run", whole).returncode == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "multigraft", "search", str(recipe), "--run", str(stopped)],
-        stderr=subprocess.DEVNULL, env={**__import__("os").environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     while not (stopped / "draws.jsonl").is_file() or len((stopped / "draws.jsonl").read_text().splitlines()) < 7:
         assert process.poll() is None
@@ -151,6 +153,69 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe
     assert {key: value for key, value in json.loads(again.stdout).items() if key in told[1]} == told[1]
 
 
+@pytest.mark.parametrize("strategy", ["round-robin", "sweep"])
+def test_other_strategies_go_on_as_exactly(strategy, recipe, tmp_path):
+    """Batches that are scored before and after a stop are counted once."""
+    values = "search.choices={width: {keys: graft.adapters.0.width, values: [2, 4, 6]}}"
+    loaded = load_recipe(recipe, [values, f"search.strategy={strategy}", "search.share=0.05"])
+    whole = library.search(loaded, tmp_path / "whole")
+    stopped_at(4, loaded, tmp_path / "half")
+    again = library.search(loaded, tmp_path / "half", resume=True)
+    assert lines(tmp_path / "half") == lines(tmp_path / "whole")
+    timeless = {"seconds": 0, "share_by_clock": 0}
+    assert again | timeless == whole | timeless
+
+
+def stopped_at(step, recipe, folder):
+    """Search until a step's line is written, and stop there as Ctrl-C does."""
+    added = DrawsFile.add
+
+    def stop(self, done):
+        added(self, done)
+        if done.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DrawsFile, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            library.search(recipe, folder)
+
+
+def test_a_search_goes_on_with_its_own_recipe(recipe, tmp_path):
+    loaded = load_recipe(recipe, ["search.share=0.05"])
+    stopped_at(3, loaded, tmp_path / "run")
+    turned = load_recipe(recipe, ["search.share=0.05", "search.choices.stack.values=[[decoder], [encoder]]"])
+    with pytest.raises(MultigraftError, match="a search goes on with the recipe that it began with"):
+        library.search(turned, tmp_path / "run", resume=True)
+
+
+def test_a_sampler_with_batches_of_its_own_does_not_stretch_the_budget(recipe, tmp_path):
+    sampler = "train.sampler={kind: one-task, batches: {first: 16, second: 16}}"
+    report = library.search(load_recipe(recipe, [sampler, "search.share=0.1"]), tmp_path / "run")
+    drawn, scored = report["steps"] * 16, 5 * report["steps"] * 4
+    assert (2 * drawn + scored) / (2 * 400 * 16) == pytest.approx(report["share"])
+    assert report["share"] <= 0.1
+
+
+def test_only_some_tasks_are_scored_whatever_the_sampler_says(recipe, tmp_path):
+    overrides = ["train.sampler={kind: weights, weights: {first: 3, second: 1}}", "search.choices.stack.tasks=[second]"]
+    library.search(load_recipe(recipe, [*overrides, "search.share=0.03"]), tmp_path / "run")
+    draws = [draw for row in lines(tmp_path / "run") for draw in row["scored"]]
+    assert {task for draw in draws for task in draw["tasks"]} == {"second"}
+
+
+def test_a_search_begins_from_the_graft_that_its_training_begins_from(recipe, training_of, tmp_path):
+    training_of(recipe)(tmp_path / "first", "train.steps=30", "graft.adapters.0.sites.stack=[encoder, decoder]")
+    begun = load_recipe(recipe, [f"graft.start=run:{tmp_path / 'first'}", "search.share=0.03"])
+    library.search(begun, tmp_path / "begun")
+    library.search(load_recipe(recipe, ["search.share=0.03"]), tmp_path / "new")
+    first = [
+        [draw["tasks"]["first"] for draw in lines(tmp_path / name)[0]["scored"] if draw["arms"] == [1]]
+        for name in ("begun", "new")
+    ]
+    assert first[0][0] > 2 * first[1][0]
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -161,7 +226,11 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe
         ("search.choices.stack.values", "[[encoder], [middle]]", "no site of this adapter has the stack 'middle'"),
         ("tasks.first.data.search", "[train-*.tar]", "task 'first': 1 of the shards of the split 'search' are in the "),
         ("search.trains", "backbone", "with `trains: backbone` the search has no adapters, and "),
-        ("search.split", "validation", "the split 'validation' is used by the training; a search is scored on a split"),
+        ("search.split", "validation", "the split 'validation' is for another use; a search is scored on"),
+        ("search.choices.stack.keys", "tasks.first.prefix", "`tasks.first.prefix` cannot be chosen"),
+        ("search.choices.stack.keys", "tasks.first.objective.weight", "with `reward: loss` values of"),
+        ("search.choices.more", "{keys: graft.adapters.0.sites, values: [{stack: [encoder]}, {}]}",
+         "`graft.adapters.0.sites` lies in what the choice 'stack' sets too, `graft.adapters.0.sites.stack`"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(key, value, message, recipe, command, tmp_path):

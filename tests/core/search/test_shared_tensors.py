@@ -82,6 +82,44 @@ def test_widths_and_rules_of_adapters_make_other_tensors(joined):
         assert same(parts(plain, "norms."), other) == len(parts(plain, "norms.")) > 0
 
 
+def test_two_prompts_that_say_the_same_are_two(joined):
+    twice = joined(vqa=[{**DYNAMIC, "layer": 1}, {**DYNAMIC, "layer": 1}])
+    first, second = (parts(twice, name) for name in ("prompt-vqa.", "prompt-vqa-1."))
+    assert len(first) == len(second) == 9
+    assert same(first, second) == 0
+    apart = joined(vqa=[{**DYNAMIC, "layer": 0}, {**DYNAMIC, "layer": 1}])
+    assert same(parts(apart, "prompt-vqa-1."), first) == 9
+
+
+def test_a_hypernetwork_is_that_of_an_adapters_options(joined):
+    def graft(**options):
+        rule = {"kind": "hypernetwork", "embedding": 6, "hidden": 6, "projected": 4}
+        return {"adapters": [{"kind": "bottleneck", "width": 4, **options}], "sharing": rule}
+
+    first, wider, other = (joined(graft(**each)) for each in ({}, {"width": 8}, {"activation": "relu"}))
+    made = parts(first, "bottleneck-hypernetwork")
+    assert len(made) > 8
+    assert same(made, wider) == same(made, other) == 0
+    assert same(made, joined(graft())) == len(made)
+
+
+def test_a_task_with_another_objective_has_another_head_and_the_rest_stays(registry, tiny_recipe, tiny, trunk):
+    tensors, banks = SharedTensors(), []
+    for weight in (1.0, 2.0):
+        head = {"objective": {"kind": "classification", "labels": ["true", "false"]}, "evaluator": "classify"}
+        tasks = {name: {**tiny.TASKS[name], **head} for name in ("vqa", "statements")}
+        tasks["vqa"]["objective"] = {**head["objective"], "weight": weight, "sharing": "per-task"}
+        tasks["statements"]["objective"] = {**head["objective"], "sharing": "per-task"}
+        recipe = tiny_recipe(tasks=tasks)
+        model = build_model(recipe, registry, trunk)
+        allocate(model, torch.device("cpu"))
+        tensors.join(model.graft.bank, recipe)
+        banks.append({key.text: value for key, value in model.graft.bank.trained().items()})
+    differing = {text for text, value in banks[0].items() if value is not banks[1][text]}
+    assert differing
+    assert all(text.startswith("task:vqa/head-") for text in differing)
+
+
 def test_what_an_arm_moves_all_see_that_have_it(joined):
     first, second = (joined(vqa={**DYNAMIC, "layer": layer}) for layer in (0, 1))
     with torch.no_grad():

@@ -13,7 +13,7 @@ from multigraft.core.search.arm_recipes import filled, scored_tasks, search_sect
 from multigraft.core.search.budget import Budget
 from multigraft.core.search.draws import read_draws
 from multigraft.core.search.preference_plot import preferences_svg
-from multigraft.core.search.saved import CUTS
+from multigraft.core.search.search_data import CUTS
 
 FOUND, REPORT = "found.yaml", "search.json"
 

@@ -13,6 +13,7 @@ from multigraft.core.atomic import write_folder, writing
 from multigraft.core.errors import MultigraftError
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.run.run_folder import checkpoint_folder, checkpoints
+from multigraft.core.search.search_data import CUTS
 from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
 from multigraft.core.training.resuming import check_data_go_on, data_facts
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from multigraft.core.search.arm_runs import ArmRuns
     from multigraft.core.search.searcher import Searcher
 
-CUTS = "cut", "cut_scored"
-"""Counts of texts that a limit has cut, in training and in scoring, among a run's results."""
 _TENSORS, _OPTIMIZER, _STATE = "tensors.safetensors", "optimizer.safetensors", "state.json"
 
 

@@ -12,6 +12,9 @@ from multigraft.core.recipe.splits import TRAIN, VALIDATION, final_split
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.types.sample import Sample
 
+CUTS = "cut", "cut_scored"
+"""Counts of texts that a limit has cut, in training and in scoring, among a run's results."""
+
 
 def stream_of(run: OpenRun, split: str, tasks: Sequence[str], options: SamplerOptions, batch: int) -> Stream:
     """Batches of some tasks in a split, without end."""

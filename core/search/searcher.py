@@ -13,8 +13,7 @@ from multigraft.core.search.arm_recipes import arms_to_try, scored_tasks, search
 from multigraft.core.search.budget import Budget
 from multigraft.core.search.draws import SearchStep
 from multigraft.core.search.rewards import batches_of, of_choices, rewards
-from multigraft.core.search.saved import CUTS
-from multigraft.core.search.search_data import NumberedBatches, equal_shares, refuse_used_elsewhere, stream_of
+from multigraft.core.search.search_data import CUTS, NumberedBatches, equal_shares, refuse_used_elsewhere, stream_of
 from multigraft.core.training.cut_counts import CutCounts
 
 if TYPE_CHECKING:

@@ -168,7 +168,7 @@ def table(name: str, encoder: float) -> list[str]:
     columns = (
         "way",
         "language model, G",
-        "of all tokens",
+        "to all tokens",
         "generator, G",
         "with the encoder, of all tokens",
         "pass",

@@ -221,8 +221,12 @@ def _entrance_to_memory(options: PromptOptions, backbone: Backbone) -> Entrance:
     reading = [name for name, stack in backbone.stacks.items() if stack.reads_memory]
     if not reading:
         raise OptionError(("layer",), "this backbone has no cross-attention, whose memory a prompt could join")
+    if options.place is not None:
+        raise OptionError(
+            ("place",), "cross-attention knows no order, so it changes nothing in a memory", "leave it out"
+        )
     stack = options.stack or reading[-1]
     if stack not in reading:
         message = f"{stack!r} is no stack of this backbone with cross-attention"
         raise OptionError(("stack",), message, did_you_mean(stack, reading))
-    return Entrance(stack, options.place or "back", "memory")
+    return Entrance(stack, "back", "memory")

@@ -48,7 +48,7 @@ class PromptOptions(Options):
     it joins what the cross-attention of the stack reads."""
     place: Literal["front", "back"] | None = None
     """In front of the tokens or behind them; if left out, as the backbone's family does it in the stack that it lets
-    prompts into, and behind a memory."""
+    prompts into. A memory has no order."""
 
 
 class SiteSelector(Section):

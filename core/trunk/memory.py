@@ -7,7 +7,7 @@ from multigraft.core.types.tokens import Tokens
 
 
 def joined_memory(memory: Tokens | None, insert: Insert, text: Tokens) -> Tokens:
-    """A memory with the tokens of an insert, which mark what they join; these alone where there was none.
+    """A memory with the tokens of an insert behind, which mark what they join; these alone where there was none.
 
     Args:
         text: what the insert is told is the text.
@@ -18,4 +18,4 @@ def joined_memory(memory: Tokens | None, insert: Insert, text: Tokens) -> Tokens
         return made
     if insert.mark is not None:
         memory = replace(memory, states=insert.mark(memory.states).to(memory.states.dtype))
-    return joined(memory, made, insert.place == "front")
+    return joined(memory, made, front=False)

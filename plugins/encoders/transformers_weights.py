@@ -1,8 +1,6 @@
 """A vision tower of transformers with the weights that a recipe names."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,8 +66,7 @@ def _loaded(options: TransformersOptions, said: Said, family: Family, picture: P
     model_class, config_class = getattr(transformers, name), getattr(transformers, family.config)
     spare = family.spare._replace(lacking=()) if options.output == "projected" else family.spare
     try:
-        with _without_report():
-            loaded = loading.load_dense(said, model_class, config_class, spare)
+        loaded = loading.load_dense(said, model_class, config_class, spare)
     except MultigraftError:
         raise
     except Exception as error:  # a config's own checks, and those of the modules that are made of it
@@ -79,19 +76,6 @@ def _loaded(options: TransformersOptions, said: Said, family: Family, picture: P
     if options.output == "projected" and not getattr(loaded.model.config, "vision_use_head", True):
         raise OptionError(("output",), f"weights {said.weights} have no pooling", "leave `output` out")
     return Loaded(loaded.model, family, picture, loaded.origin)
-
-
-@contextmanager
-def _without_report() -> Iterator[None]:
-    """transformers lists every weight of the text side; `loading` tells what is lacking or strange."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 def _read_config(folder: Path, weights: str) -> dict[str, Any]:

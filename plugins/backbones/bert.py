@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from multigraft import Interceptor, MultigraftError, OptionError, Site, Vocabulary
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.bert_decoder import BertDecoder
-from multigraft.plugins.backbones.bert_layers import BertStack, embedding_sites, layer_sites, special_ids
-from multigraft.plugins.backbones.narrow import even_heads, narrow_model, share_of, start_of, without
+from multigraft.plugins.backbones.bert_layers import BertStack, embedding_sites, layer_sites, narrow_bert, special_ids
 from multigraft.plugins.backbones.options import BertOptions
 from multigraft.plugins.backbones.text import TextCodec
 from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
@@ -74,14 +73,7 @@ class BertBackbone(TransformersBackbone):
         Raises:
             MultigraftError: they cannot share the width.
         """
-        config = self.config
-        fields = {
-            "hidden_size": even_heads(width, config.num_attention_heads),
-            "intermediate_size": share_of(config.intermediate_size, width, self.width),
-            "num_hidden_layers": layers,
-        }
-        module = without(narrow_model(self.model, fields).bert, "embeddings")
-        return NarrowStack(BertStack(module, config), start_of(config.initializer_range))
+        return narrow_bert(self.model, BertStack, width, layers)
 
     def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """Logits of the masked language model.

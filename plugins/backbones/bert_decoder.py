@@ -5,14 +5,12 @@ say `layer: memory`; in a row without any, and in a batch without any, it does n
 """
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from multigraft import Interceptor, Site
-from multigraft.plugins.backbones import loading
+from multigraft import Interceptor, MultigraftError, Site
 from multigraft.plugins.backbones.attention import Attention, grown
 from multigraft.plugins.backbones.bert_layers import (
     NAMES,
@@ -20,16 +18,14 @@ from multigraft.plugins.backbones.bert_layers import (
     BertStack,
     embedding_sites,
     layer_sites,
+    narrow_bert,
     special_ids,
 )
-from multigraft.plugins.backbones.narrow import even_heads, narrow_model, share_of, start_of, without
-from multigraft.plugins.backbones.one_sequence import one_sequence
+from multigraft.plugins.backbones.decoder_only import DecoderOnly, placed
+from multigraft.plugins.backbones.decoder_texts import DecoderTexts
 from multigraft.plugins.backbones.sites import attention_sites, norm_site, projections
 from multigraft.plugins.backbones.text import TextCodec
-from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
 from multigraft.stacks import (
-    Arranged,
-    Entrance,
     LayerCache,
     LayerInputs,
     Longest,
@@ -90,32 +86,40 @@ class BertDecoderStack(BertStack):
     reads_memory = True
     layer_kind = BertDecoderLayer
 
+    def embed(self, ids: Tensor, positions: Tensor, intercept: Interceptor) -> Tensor:
+        """As the encoder does it; padding behind the last position has some."""
+        return super().embed(ids, positions.clamp(max=self.config.max_position_embeddings - 1), intercept)
+
     def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
-        """The causal mask, and which tokens of the memory are read; of none that is real any, as it does not count."""
+        """The causal mask, and which tokens of the memory are read; of none that is real any, as it does not count.
+
+        Raises:
+            MultigraftError: a row has more tokens than there are positions.
+        """
+        if tokens.states.shape[1] + (past.tokens if past else 0) > self.config.max_position_embeddings:
+            self._refuse_long(tokens)
         mask = self_attention_mask(tokens, past, causal=True)
         if memory is None or memory.mask is None:
             return LayerInputs(mask, memory)
         read = memory.mask | ~memory.mask.any(1, keepdim=True)
         return LayerInputs(mask, memory, read[:, None, None, :])
 
+    def _refuse_long(self, tokens: Tokens) -> None:
+        longest = int(placed(tokens).expand_as(tokens.real).masked_fill(~tokens.real, -1).max()) + 1
+        if longest > (most := self.config.max_position_embeddings):
+            raise MultigraftError(f"{longest} tokens in a row, and the backbone has positions for {most}")
 
-class BertDecoder(TransformersBackbone):
+
+class BertDecoder(DecoderOnly):
     """A frozen BERT that decodes, with its tokenizer."""
 
-    predicts = "decoder"
-    entrance = Entrance("decoder", "front")
     norm = nn.LayerNorm
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        text, target = (loading.deferred(partial(_codec, tokenizer, of)) for of in ("text", "target"))
-        super().__init__(model, "bert-decoder", [BertDecoderStack(model.bert, model.config)], text, target)
-        most = self.config.max_position_embeddings
-        self.width, self.longest = self.config.hidden_size, Longest(most, most)
+        most = model.config.max_position_embeddings
+        super().__init__(model, tokenizer, BertDecoderStack(model.bert, model.config), most, _texts)
+        self.longest = Longest(most, most)
         self._head = Projection(model.cls.predictions.decoder)
-
-    def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
-        """A row's real text tokens and, right behind them, its targets without their last token."""
-        return one_sequence("decoder", self.pad, text_ids, text_mask, target_ids)
 
     def word_table(self) -> Tensor:
         """`(vocabulary, width)`."""
@@ -128,15 +132,7 @@ class BertDecoder(TransformersBackbone):
         Raises:
             MultigraftError: they cannot share the width.
         """
-        config = self.config
-        fields = {
-            "hidden_size": even_heads(width, config.num_attention_heads),
-            "intermediate_size": share_of(config.intermediate_size, width, self.width),
-            "num_hidden_layers": layers,
-            "add_cross_attention": False,
-        }
-        module = without(narrow_model(self.model, fields).bert, "embeddings")
-        return NarrowStack(BertDecoderStack(module, config), start_of(config.initializer_range))
+        return narrow_bert(self.model, BertDecoderStack, width, layers, add_cross_attention=False)
 
     def output(self, hidden: Tensor, intercept: Interceptor) -> Tensor:
         """Logits of the next token."""
@@ -153,7 +149,7 @@ class BertDecoder(TransformersBackbone):
             yield norm_site("decoder", number, "cross-attention", "norm", width, f"{cross}.output.LayerNorm")
 
 
-def _codec(tokenizer: Any, of: str) -> TextCodec:
-    """A text has something in front, a target an end."""
+def _texts(config: Any, tokenizer: Any) -> DecoderTexts:
+    """A text has CLS in front, a target SEP behind."""
     begin, end, pad = special_ids(tokenizer)
-    return TextCodec(tokenizer, begin, [], pad) if of == "text" else TextCodec(tokenizer, [], end, pad)
+    return DecoderTexts(TextCodec(tokenizer, begin, [], pad), TextCodec(tokenizer, [], end, pad))

@@ -8,6 +8,7 @@ from torch.nn.functional import dropout, embedding
 
 from multigraft import Interceptor, OptionError, Site
 from multigraft.plugins.backbones.attention import Attention, grown
+from multigraft.plugins.backbones.narrow import even_heads, narrow_model, share_of, start_of, without
 from multigraft.plugins.backbones.sites import (
     attention_sites,
     block_site,
@@ -20,6 +21,7 @@ from multigraft.stacks import (
     Layer,
     LayerCache,
     LayerInputs,
+    NarrowStack,
     Projection,
     Seen,
     Stack,
@@ -93,6 +95,25 @@ class BertStack(Stack):
     def shared(self, tokens: Tokens, memory: Tokens | None, past: Seen | None, intercept: Interceptor) -> LayerInputs:
         """The mask; every token reads all."""
         return LayerInputs(self_attention_mask(tokens, past, causal=False))
+
+
+def narrow_bert(model: Any, kind: type[BertStack], width: int, layers: int, **fields: int) -> NarrowStack:
+    """Layers whose feed-forwards are narrower by as much; the heads are as many.
+
+    Args:
+        fields: others of the config.
+
+    Raises:
+        MultigraftError: the heads cannot share the width.
+    """
+    config = model.config
+    fields |= {
+        "hidden_size": even_heads(width, config.num_attention_heads),
+        "intermediate_size": share_of(config.intermediate_size, width, config.hidden_size),
+        "num_hidden_layers": layers,
+    }
+    module = without(narrow_model(model, fields).bert, "embeddings")
+    return NarrowStack(kind(module, config), start_of(config.initializer_range))
 
 
 def embedding_sites(stack: str, config: Any) -> Iterator[Site]:

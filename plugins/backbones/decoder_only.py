@@ -4,14 +4,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from multigraft import IGNORED
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.decoder_texts import TextForm
-from multigraft.plugins.backbones.one_sequence import one_sequence
 from multigraft.plugins.backbones.text import TextCodec
 from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
-from multigraft.stacks import Arranged, Entrance, Longest, Stack, Tokens, joined
+from multigraft.stacks import Arranged, Entrance, Longest, Stack, StackInput, Tokens, joined
 
 
 class CausalStack(Stack):
@@ -50,7 +51,16 @@ class DecoderOnly(TransformersBackbone):
 
     def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
         """A row's real text tokens and, right behind them, its targets without their last token."""
-        return one_sequence("decoder", self.pad, text_ids, text_mask, target_ids)
+        ids, real, last = text_ids, text_mask, text_mask.sum(1, keepdim=True) - 1
+        places = last
+        if target_ids is not None:
+            ids = torch.cat([text_ids, target_ids[:, :-1]], 1)
+            real = torch.cat([text_mask, target_ids[:, 1:] != IGNORED], 1)
+            places = last + torch.arange(target_ids.shape[1], device=last.device)
+        order = (~real).to(torch.uint8).argsort(dim=1, stable=True)
+        ids, real = ids.gather(1, order), real.gather(1, order)
+        positions = torch.arange(ids.shape[1], device=ids.device)[None]
+        return Arranged({"decoder": StackInput(ids.masked_fill(~real, self.pad), real, positions)}, places)
 
 
 def _codec(form: TextForm, config: Any, tokenizer: Any, of: str) -> TextCodec:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertLMHeadModel
 
+from multigraft import MultigraftError
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.stack import Insert
 from multigraft.core.options.options import Decoding
@@ -65,6 +66,26 @@ def test_a_row_without_memory_beside_one_with_it(backbone, memory):
     logits = backbone.output(passes(backbone, memory, mask).target_states(), NoGraft())
     torch.testing.assert_close(logits[0], theirs(backbone, 0, memory[:1, :2]), atol=1e-9, rtol=1e-9)
     torch.testing.assert_close(logits[1, :2], theirs(backbone, 1), atol=1e-9, rtol=1e-9)
+
+
+def test_of_a_row_without_memory_any_token_is_read_so_that_no_row_of_scores_is_empty(backbone, memory):
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    tokens = Tokens(torch.zeros(2, 4, 16), None, torch.arange(4)[None])
+    shared = backbone.stacks["decoder"].shared(tokens, Tokens(memory, mask), None, NoGraft())
+    assert shared.memory_mask[:, 0, 0].tolist() == [[True, True, False], [True, True, True]]
+
+
+def test_padding_needs_no_position_and_a_row_that_is_too_long_is_told(backbone):
+    ids = torch.randint(5, 99, (2, 30))
+    mask = torch.stack([torch.arange(30) < 30, torch.arange(30) < 3])
+    targets = torch.full((2, 12), -100)
+    targets[0, :10], targets[1] = 7, 7
+    states = passes(backbone, ids=ids, text_mask=mask, targets=targets).target_states()
+    alone = passes(backbone, ids=ids[1:, :3], text_mask=mask[1:, :3], targets=targets[1:]).target_states()
+    torch.testing.assert_close(states[1:], alone, atol=1e-9, rtol=1e-9)
+    targets[0] = 7
+    with pytest.raises(MultigraftError, match="41 tokens in a row, and the backbone has positions for 40"):
+        passes(backbone, ids=ids, text_mask=mask, targets=targets).target_states()
 
 
 @pytest.mark.parametrize("beams", [1, 3])

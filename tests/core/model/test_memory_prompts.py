@@ -9,7 +9,6 @@ from transformers.modeling_outputs import BaseModelOutput
 from multigraft.core.errors import OptionError
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.interfaces.stack import Insert
-from multigraft.core.options.options import Decoding
 from multigraft.core.trunk.passes import Passes, Texts
 from multigraft.core.types.tokens import Tokens
 
@@ -25,7 +24,6 @@ BERT_DECODER = {
     "architecture": {"vocab_size": 5000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
                      "intermediate_size": 24, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
 }  # fmt: skip
-DECODINGS = [Decoding(beams=beams, max_tokens=5) for beams in (1, 3)]
 
 
 @pytest.fixture(params=["T5", "BART", "BERT decoder"])
@@ -38,34 +36,13 @@ def model_with(tiny_model, backbone, prompt, **sections):
     return tiny_model("per-task", trunk={"encoder": encoder, "backbone": backbone, "prompt": prompt}, **sections)
 
 
-def sums_and_gradients(model, batch):
-    losses = model.losses(batch, training=True)
-    total = torch.stack([loss.sum for (loss,) in losses.values()]).sum()
-    found = torch.autograd.grad(total, list(model.graft.bank.trained().values()), allow_unused=True)
-    return {task: loss.sum.item() for task, (loss,) in losses.items()}, found
-
-
-def texts_of(model, batch, decoding):
-    return [text for each in model.run(batch, training=False).values() for text in each.generate(decoding)]
-
-
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_a_mixed_batch_is_as_its_samples_alone(prompt, backbone, tiny_model, samples, batch_of):
+def test_a_mixed_batch_is_as_its_samples_alone(prompt, backbone, tiny_model, samples, mixed_as_alone):
     """A row without media reads no memory, or the encoder's alone."""
     model = model_with(tiny_model, backbone, PROMPTS[prompt])
     rows = [*samples, replace(samples[-1], media=())]
-    whole, gradients = sums_and_gradients(model, batch_of(model, rows))
-    alone = [sums_and_gradients(model, batch_of(model, [each])) for each in rows]
-    for task, total in whole.items():
-        assert total == pytest.approx(sum(own.get(task, 0) for own, _ in alone), rel=1e-5, abs=1e-5)
-    for key, mixed, *pieces in zip(model.graft.bank.trained(), gradients, *(own for _, own in alone), strict=True):
-        present = [piece for piece in pieces if piece is not None]
-        assert (mixed is None) == (not present), key.text
-        if mixed is not None:
-            torch.testing.assert_close(mixed, torch.stack(present).sum(0), atol=5e-5, rtol=1e-3, msg=key.text)
-    for decoding in DECODINGS:
-        singles = [text for each in rows for text in texts_of(model, batch_of(model, [each]), decoding)]
-        assert texts_of(model, batch_of(model, rows), decoding) == singles
+    mixed_as_alone.trained(model, rows)
+    mixed_as_alone.decoded(model, rows)
 
 
 @pytest.mark.parametrize("family", ["T5", "BART"])
@@ -84,10 +61,10 @@ def test_logits_are_those_of_a_longer_encoder_output(family, tiny, tiny_model):
     torch.testing.assert_close(ours, theirs, atol=1e-9, rtol=1e-9)
 
 
-def test_codes_of_modality_mark_the_memory_and_tokens_are_decoded(tiny, tiny_model, samples, batch_of):
+def test_codes_of_modality_mark_the_memory_and_tokens_are_decoded(tiny, tiny_model, samples, batch_of, mixed_as_alone):
     prompt = {"kind": "dynamic", "heads": 2, "modality_codes": True, "layer": "memory"}
     model = model_with(tiny_model, tiny.T5, prompt)
-    assert texts_of(model, batch_of(model, samples), DECODINGS[0])
+    mixed_as_alone.decoded(model, samples)
     (codes,) = [value for key, value in model.graft.bank.trained().items() if "modality" in key.part]
 
     def loss(rows):

@@ -7,7 +7,6 @@ import torch
 from pydantic import ValidationError
 
 from multigraft.core.errors import OptionError
-from multigraft.core.options.options import Decoding
 
 PROMPTS = {
     "pool": {"kind": "pool", "tokens": 3},
@@ -17,7 +16,6 @@ PROMPTS = {
     "dynamic before a layer": {"kind": "dynamic", "heads": 2, "layer": 1, "sharing": "per-task"},
     "dynamic, each token": {"kind": "dynamic", "heads": 2, "layer": 1, "query": "text"},
 }
-DECODINGS = [Decoding(beams=beams, max_tokens=6) for beams in (1, 3)]
 LABELS = {"vqa": ["a box", "red"], "statements": ["true", "false"]}
 
 
@@ -31,43 +29,17 @@ def trunk(backbone, prompt):
     return {"encoder": encoder, "backbone": backbone, "prompt": prompt}
 
 
-def sums_and_gradients(model, batch):
-    losses = model.losses(batch, training=True)
-    total = torch.stack([loss.sum for (loss,) in losses.values()]).sum()
-    trained = list(model.graft.bank.trained().values())
-    found = torch.autograd.grad(total, trained, allow_unused=True)
-    return {task: loss.sum.item() for task, (loss,) in losses.items()}, found
-
-
-def texts_of(model, batch, decoding):
-    return [text for each in model.run(batch, training=False).values() for text in each.generate(decoding)]
-
-
-def check_alone_and_mixed(model, samples, batch_of):
-    mixed, gradients = sums_and_gradients(model, batch_of(model, samples))
-    alone = [sums_and_gradients(model, batch_of(model, [each])) for each in samples]
-    for task, whole in mixed.items():
-        assert whole == pytest.approx(sum(own.get(task, 0) for own, _ in alone), rel=1e-5, abs=1e-5)
-    for key, whole, *pieces in zip(model.graft.bank.trained(), gradients, *(own for _, own in alone), strict=True):
-        present = [piece for piece in pieces if piece is not None]
-        assert (whole is None) == (not present), key.text
-        if whole is not None:
-            torch.testing.assert_close(whole, torch.stack(present).sum(0), atol=5e-5, rtol=1e-3, msg=key.text)
-
-
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_a_mixed_batch_is_as_its_samples_alone(prompt, backbone, tiny_model, samples, batch_of):
+def test_a_mixed_batch_is_as_its_samples_alone(prompt, backbone, tiny_model, samples, mixed_as_alone):
     """Pictures, two pictures, videos, and a row without media."""
     model = tiny_model("per-task", trunk=trunk(backbone, PROMPTS[prompt]))
     rows = [*samples, replace(samples[-1], media=())]
-    check_alone_and_mixed(model, rows, batch_of)
-    for decoding in DECODINGS:
-        alone = [text for each in rows for text in texts_of(model, batch_of(model, [each]), decoding)]
-        assert texts_of(model, batch_of(model, rows), decoding) == alone
+    mixed_as_alone.trained(model, rows)
+    mixed_as_alone.decoded(model, rows)
 
 
 @pytest.mark.parametrize("layer", ["embedding", 0, 1])
-def test_codes_of_modality_mark_the_rows_that_get_a_prompt(layer, tiny, tiny_model, samples, batch_of):
+def test_codes_of_modality_mark_the_rows_that_get_a_prompt(layer, tiny, tiny_model, samples, batch_of, mixed_as_alone):
     """Over BERT, whose tasks classify; a row without media is as it is without the prompt."""
     prompt = {"kind": "dynamic", "heads": 2, "layer": layer, "modality_codes": True, "sharing": "per-task"}
     tasks = {
@@ -77,7 +49,7 @@ def test_codes_of_modality_mark_the_rows_that_get_a_prompt(layer, tiny, tiny_mod
     model = tiny_model("per-task", trunk=trunk(tiny.BERT, prompt), tasks=tasks)
     own = [each for each in samples if each.task in LABELS]
     bare = replace(own[0], media=())
-    check_alone_and_mixed(model, [own[0], bare, *own[1:]], batch_of)
+    mixed_as_alone.trained(model, [own[0], bare, *own[1:]])
     prompt_parts = {key: value for key, value in model.graft.bank.trained().items() if "modality" in key.part}
     assert [tuple(value.shape) for value in prompt_parts.values()] == [(2, model.backbone.width)] * 2
 
@@ -111,17 +83,15 @@ def tasks_with(tiny, own):
     return {name: {**options, **({"prompt": own[name]} if name in own else {})} for name, options in tiny.TASKS.items()}
 
 
-def test_tasks_have_prompts_of_their_own_in_one_batch(backbone, tiny, tiny_model, samples, batch_of):
+def test_tasks_have_prompts_of_their_own_in_one_batch(backbone, tiny, tiny_model, samples, mixed_as_alone):
     """Other generators before other layers, none at all, and the trunk's."""
     model = tiny_model("per-task", backbone, tasks=tasks_with(tiny, OWN))
     assert list(model.graft.modules) == ["prompt", "prompt-vqa", "prompt-videos", "prompt-videos-1"]
-    check_alone_and_mixed(model, samples, batch_of)
-    for decoding in DECODINGS:
-        alone = [text for each in samples for text in texts_of(model, batch_of(model, [each]), decoding)]
-        assert texts_of(model, batch_of(model, samples), decoding) == alone
+    mixed_as_alone.trained(model, samples)
+    mixed_as_alone.decoded(model, samples)
 
 
-def test_rows_between_those_of_two_tasks_that_have_one_prompt(tiny, tiny_model, samples, batch_of):
+def test_rows_between_those_of_two_tasks_that_have_one_prompt(tiny, tiny_model, samples, mixed_as_alone):
     own = {"vqa": OWN["vqa"], "captions": OWN["vqa"], "statements": []}
     model = tiny_model("per-task", tasks=tasks_with(tiny, own))
     shared = {key.text for key in model.graft.keys_of("vqa") & model.graft.keys_of("captions")}
@@ -130,7 +100,7 @@ def test_rows_between_those_of_two_tasks_that_have_one_prompt(tiny, tiny_model, 
         for name in ("query", "key", "value", "output")
         for kind in ("weight", "bias")
     }
-    check_alone_and_mixed(model, samples, batch_of)
+    mixed_as_alone.trained(model, samples)
 
 
 def test_each_prompt_has_a_sharing_rule_of_its_own(tiny, tiny_model):

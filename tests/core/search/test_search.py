@@ -153,6 +153,18 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe
     assert {key: value for key, value in json.loads(again.stdout).items() if key in told[1]} == told[1]
 
 
+def test_a_sweep_trains_a_value_as_if_there_were_no_others(recipe, tmp_path):
+    """The second value shares the norms with the first, whichever that is."""
+    rewards = []
+    for number, first in enumerate(("[encoder]", "[encoder, decoder]")):
+        values = f"search.choices.stack.values=[{first}, [decoder]]"
+        overrides = [values, "graft.train={norms: true}", "search.strategy=sweep", "search.share=0.05"]
+        library.search(load_recipe(recipe, overrides), tmp_path / str(number))
+        draws = [draw for row in lines(tmp_path / str(number)) for draw in row["scored"]]
+        rewards.append([draw["rewards"] for draw in draws if draw["arms"] == [1]])
+    assert rewards[0] == rewards[1] != []
+
+
 @pytest.mark.parametrize("strategy", ["round-robin", "sweep"])
 def test_other_strategies_go_on_as_exactly(strategy, recipe, tmp_path):
     """Batches that are scored before and after a stop are counted once."""

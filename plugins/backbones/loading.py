@@ -116,15 +116,18 @@ def load_dense(options: Described, model_class: Any, config_class: Any, spare: S
 
 @contextmanager
 def _untold() -> Iterator[None]:
-    """Without transformers' own report of weights that are missing or left over, which is ours to tell."""
+    """Without transformers' own report of weights that are missing or left over, which is ours to tell, and its bar."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    before, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _tell_unneeded(options: Described, names: Iterable[str], spare: Spare) -> None:

@@ -21,6 +21,7 @@ from multigraft.core.recipe.prompts import prompts_of
 from multigraft.core.recipe.splits import TRAIN, final_split
 from multigraft.core.suggest import did_you_mean
 from multigraft.core.types.annotation import Annotation
+from multigraft.core.types.media import ending_of
 from multigraft.core.types.sample import TextPair
 
 _DRAWS = 4
@@ -122,7 +123,7 @@ def media(subject: Subject) -> Iterator[Problem]:
             continue
         if not looked_at:
             continue
-        endings = [[field.rpartition(".")[2] for field in each.media] for each in looked_at]
+        endings = [[ending_of(field) for field in each.media] for each in looked_at]
         unread = Counter(ending for each in endings for ending in dict.fromkeys(each) if ending not in read_by)
         hindered = sum(any(ending not in read_by for ending in each) for each in endings)
         if hindered == len(looked_at):

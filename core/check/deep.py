@@ -108,8 +108,8 @@ def _of_no_annotation(subject: Subject, name: str, paths: Iterable[Path]) -> Ite
     given += [("source", ("sources", number), each) for number, each in enumerate(options.sources or ())]
     indices = [open_shard(path).index for path in paths] if given else []
     known = {
-        "task": {each for index in indices for each in index.tasks},
-        "source": {each for index in indices for each in index.sources},
+        "task": {each for index in indices for each in index.head.tasks},
+        "source": {each for index in indices for each in index.head.sources},
     }
     for what, place, value in given:
         if value not in known[what]:

@@ -55,7 +55,7 @@ class MediaDecoder:
         """
         self._input_for(field)  # before reading what nobody can decode
         data = shard.read(sample, field, LARGEST_MEMBER)
-        return self.decode(field, data, span, f"{shard.name}#{shard.index.keys[sample]}.{field}@{span}")
+        return self.decode(field, data, span, f"{shard.name}#{shard.index.key(sample)}.{field}@{span}")
 
     def decode(self, field: str, data: bytes, span: Span | None, origin: str) -> Media:
         """Decode the bytes of a field or file by its extension.

@@ -30,7 +30,7 @@ from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.locking import next_writer
-from multigraft.core.types.media import Media, Span
+from multigraft.core.types.media import Media, Span, ending_of
 
 if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource
@@ -120,16 +120,15 @@ def _wanted(sources: Iterable["TaskSource"], inputs: Sequence["Input"]) -> dict[
     read = {extension for each in inputs for extension in each.extensions}
     found: dict[Path, dict[Wanted, None]] = {}
     for source in (source for source in sources if source.task.reads_media):
-        for path, rows in zip(source.shards, source.rows, strict=True):
-            shard = open_shard(path)
-            media = found.setdefault(path, {})
-            for row in rows.tolist():
+        for number, shard in enumerate(source.opened):
+            media = found.setdefault(shard.path, {})
+            for row in source.rows(number).tolist():
                 try:
                     annotation = shard.annotation(row)
                 except BadSample:
                     continue
-                sample = int(shard.index.annotations.sample[row])
-                fields = [each for each in annotation.media if each.rpartition(".")[2] in read]
+                sample = shard.sample(row)
+                fields = [each for each in annotation.media if ending_of(each) in read]
                 media.update(dict.fromkeys(Wanted(sample, each, span_of(annotation)) for each in fields))
     return {path: _sorted(media) for path, media in found.items()}
 

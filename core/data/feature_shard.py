@@ -38,8 +38,8 @@ class DamagedFeaturesError(MultigraftError):
 
 
 def medium_name(field: str, span: Span | None) -> str:
-    """A medium, or a stretch of it, in words that fit no other."""
-    return json.dumps([field, *([float(span.start), float(span.stop)] if span else [])])
+    """A medium, or a stretch of it, in words that fit no other; case makes no difference."""
+    return json.dumps([field.lower(), *([float(span.start), float(span.stop)] if span else [])])
 
 
 def key_of(sample: int, name: str) -> Key:

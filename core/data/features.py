@@ -113,9 +113,7 @@ class FeatureStore:
             if key not in stored and stored.damage:
                 raise DamagedFeaturesError(stored.damage)
             if key not in stored:
-                raise MultigraftError(
-                    f"{path} has no features of {shard.index.keys[sample]}.{field}; encode them again"
-                )
+                raise MultigraftError(f"{path} has no features of {shard.index.key(sample)}.{field}; encode them again")
             features, times = stored.arrays(key)
         except DamagedFeaturesError as error:
             raise DamagedFeaturesError(

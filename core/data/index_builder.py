@@ -1,11 +1,16 @@
 """Collects the columns of an index, file by file, in linear time and bounded memory a record."""
 
+import json
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
-from multigraft.core.data.index import Annotations, Members, Problem, ShardIndex, is_of_features
+from multigraft.core.data.index import ANNOTATION, FILE, Group, Head, Problem, is_of_features
+from multigraft.core.data.index_file import index_bytes, tables_of
 from multigraft.core.data.index_problems import Problems, unfit
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.record_check import CheckedRecord, check_record
@@ -66,8 +71,8 @@ class IndexBuilder:
         if member.field == RECORD_FIELD:
             sample.record = self._data.read(member.offset, min(member.size, LARGEST_RECORD + 1))
 
-    def index(self, stamp: tuple[int, int], walk: TarWalk) -> ShardIndex:
-        """The finished index."""
+    def index(self, walk: TarWalk) -> bytes:
+        """The finished index, as it is stored."""
         last: list[Problem] = []
         if walk.cut:
             last = [self._cut(walk)]
@@ -78,19 +83,25 @@ class IndexBuilder:
             last.append(Problem("", "no samples", "the tar holds no file `KEY.EXTENSION`"))
         if self._plain:
             self._problems.extend(self._of_features)
-        members = np.array(self._members, np.int64).reshape(-1, 4).T
-        annotations = np.array(self._annotations, np.int64).reshape(-1, 5).T
-        return ShardIndex(
-            stamp=stamp,
-            keys=list(self._keys.numbers),
-            fields=list(self._fields.numbers),
-            tasks=list(self._tasks.numbers),
-            sources=list(self._sources.numbers),
-            types=list(self._types.numbers),
-            members=Members(np.array([*self._first, members.shape[1]], np.int64), *members),
-            annotations=Annotations(*annotations),
-            problems=[*self._problems.listed(), *last],
+        first = np.array([*self._first, len(self._members) // 4], np.int64)
+        files = _table(self._members, FILE)
+        annotations = _table(self._annotations, ANNOTATION)
+        order = np.lexsort((annotations["source"], annotations["task"]))
+        problems = [*self._problems.listed(), *last]
+        head = Head(
+            stamp=self._data.stamp,
+            identity=self._data.identity,
+            content=_content(list(self._keys.numbers), list(self._fields.numbers), first, files),
+            samples=len(self._keys.numbers),
+            fields=tuple(self._fields.numbers),
+            tasks=tuple(self._tasks.numbers),
+            sources=tuple(self._sources.numbers),
+            types=tuple(self._types.numbers),
+            groups=_groups(annotations[order]),
+            problems=len(problems),
+            holds_features=bool(self._keys.numbers) and is_of_features(self._fields.numbers),
         )
+        return index_bytes(head, tables_of(list(self._keys.numbers), first, files, annotations, order, problems))
 
     def _begin(self, member: Member) -> _Sample:
         self._finish()
@@ -116,8 +127,8 @@ class IndexBuilder:
             return
         number = self._keys.number(sample.key)
         self._first.append(len(self._members) // 4)
-        for name, place in sample.files.items():
-            self._members.extend((self._fields.number(name), *place))
+        for name, (offset, size, crc) in sample.files.items():
+            self._members.extend((self._fields.number(name), crc, offset, size))
         if sample.record is None and is_of_features(sample.files):
             self._of_features.without_record(sample.key, sample.files)
             return
@@ -126,7 +137,7 @@ class IndexBuilder:
             self._problems.without_record(sample.key, sample.files)
             return
         try:
-            record = check_record(sample.record)
+            record = check_record(sample.record, sample.files[RECORD_FIELD][0])
         except BadSample as error:
             self._problems.add(Problem(sample.key, error.reason, error.detail))
             return
@@ -137,5 +148,36 @@ class IndexBuilder:
         for row in record.rows:
             self._annotations.extend((
                 sample, row.position, self._tasks.number(row.task), self._sources.number(row.source),
-                self._types.number(row.type),
+                self._types.number(row.type), row.size, row.crc, row.start,
             ))  # fmt: skip
+
+
+def _table(numbers: "array[int]", kind: np.dtype[np.void]) -> np.ndarray[Any, Any]:
+    """Rows of numbers as a table."""
+    names = kind.names or ()
+    table = np.zeros(len(numbers) // len(names), kind)
+    for name, column in zip(names, np.array(numbers, np.int64).reshape(-1, len(names)).T, strict=True):
+        table[name] = column
+    return table
+
+
+def _groups(annotations: np.ndarray[Any, Any]) -> tuple[Group, ...]:
+    """How many annotations follow each other with one task and source."""
+    pairs = np.stack([annotations["task"], annotations["source"]]).astype(np.int64)
+    starts = np.flatnonzero(np.r_[True, (np.diff(pairs) != 0).any(axis=0)][: pairs.shape[1]])
+    counts = np.diff([*starts, pairs.shape[1]])
+    return tuple(
+        Group(int(pairs[0, start]), int(pairs[1, start]), int(count))
+        for start, count in zip(starts, counts, strict=True)
+    )
+
+
+def _content(
+    keys: Sequence[str], fields: Sequence[str], first: np.ndarray[Any, Any], files: np.ndarray[Any, Any]
+) -> str:
+    """Short hash of keys, fields, sizes and checksums."""
+    digest = blake2b(digest_size=8)
+    digest.update(json.dumps([list(keys), list(fields)]).encode())
+    for column in (first, files["field"], files["size"], files["crc"]):
+        digest.update(np.ascontiguousarray(column, "<i8").tobytes())
+    return digest.hexdigest()

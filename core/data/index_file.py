@@ -1,99 +1,173 @@
-"""The text of an index file: a version, a checksum of what follows, and the index, which must make sense."""
+"""The form of an index file: magic, length and checksum of the head, the head in JSON, then the tables.
+
+All numbers are little-endian. Tables are arrays of fixed rows (`index_tables.py`), the keys as one text with their
+ends, and the problems in JSON; the head says where each lies, with its crc32.
+"""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+from struct import Struct
+from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from zlib_ng.zlib_ng import crc32
 
-from multigraft.core.data.index import Annotations, Members, Numbers, Problem, ShardIndex
+from multigraft.core.data.index import ANNOTATION, FILE, NUMBER, Extent, Head, Problem
 
-VERSION = 2
-_TABLES = ("keys", "fields", "tasks", "sources", "types")
-_END = "}"
+MAGIC = b"mgindex3"
+_PREFIX = Struct("<8sI16s")
+_FIRST_READ = 4096
+_LARGEST_HEAD = 64 << 20
+_LARGEST_INDEX, _INDEX_SHARE = 1 << 20, 8
+"""Bytes of an index, at most: so many, and so many for each byte of its shard; no honest one is near."""
+_NAMES = ("fields", "tasks", "sources", "types")
 
 
-def index_to_json(index: ShardIndex) -> str:
-    """The text of an index file."""
-    value = {
-        "stamp": list(index.stamp),
-        **{name: list(getattr(index, name)) for name in _TABLES},
-        "members": {name: column.tolist() for name, column in vars(index.members).items()},
-        "annotations": {name: column.tolist() for name, column in vars(index.annotations).items()},
-        "problems": [vars(problem) for problem in index.problems],
+@dataclass(frozen=True)
+class _Written:
+    """The head as it stands in the file."""
+
+    head: Head
+    tables: dict[str, Extent]
+    """Where each lies, counted from the end of the head."""
+
+
+_WRITTEN = TypeAdapter(_Written)
+
+
+def index_bytes(head: Head, tables: Mapping[str, bytes]) -> bytes:
+    """The bytes of an index file."""
+    places, offset = {}, 0
+    for name, data in tables.items():
+        places[name] = Extent(offset, len(data), crc32(data))
+        offset += len(data)
+    return _joined(_Written(head, places), b"".join(tables.values()))
+
+
+def with_identity(data: bytes, identity: tuple[int, int]) -> bytes:
+    """The bytes of an index file of a copy of its shard."""
+    _, size, _ = _PREFIX.unpack_from(data)
+    end = _PREFIX.size + size
+    written = _WRITTEN.validate_json(data[_PREFIX.size : end], strict=True)
+    return _joined(replace(written, head=replace(written.head, identity=identity)), data[end:])
+
+
+def _joined(written: "_Written", tables: bytes) -> bytes:
+    text = _WRITTEN.dump_json(written)
+    return _PREFIX.pack(MAGIC, len(text), _checksum(text)) + text + tables
+
+
+def tables_of(
+    keys: Sequence[str],
+    first: np.ndarray[Any, Any],
+    files: np.ndarray[Any, Any],
+    annotations: np.ndarray[Any, Any],
+    order: np.ndarray[Any, Any],
+    problems: Sequence[Problem],
+) -> dict[str, bytes]:
+    """The tables, in their order in the file."""
+    encoded = [key.encode() for key in keys]
+    return {
+        "first": first.astype(NUMBER).tobytes(),
+        "files": files.astype(FILE).tobytes(),
+        "annotations": annotations.astype(ANNOTATION).tobytes(),
+        "order": order.astype(NUMBER).tobytes(),
+        "key_ends": np.cumsum([len(key) for key in encoded]).astype(NUMBER).tobytes(),
+        "key_text": b"".join(encoded),
+        "problems": json.dumps([vars(problem) for problem in problems]).encode() if problems else b"",
     }
-    body = json.dumps(value, separators=(",", ":"))
-    return _head(body) + body + _END
 
 
-def index_from_json(text: str) -> ShardIndex:
-    """The index that `index_to_json` wrote.
+def head_of(read: Callable[[int, int], bytes]) -> tuple[Head, dict[str, Extent]]:
+    """The head of an index file, and where its tables lie.
+
+    Args:
+        read: the bytes of the file from an offset on, so many, fewer where it ends.
 
     Raises:
-        ValueError: not such a text, of another version, altered, or one that makes no sense.
+        ValueError: not an index of this version, or one that was altered.
     """
-    body = text[len(_head("")) : -len(_END)]
-    if text != _head(body) + body + _END:
-        raise ValueError("not an index of this version, or one that was altered")
+    start = read(0, _FIRST_READ)
+    if len(start) < _PREFIX.size:
+        raise ValueError("cut")
+    magic, size, checksum = _PREFIX.unpack_from(start)
+    if magic != MAGIC or size > _LARGEST_HEAD:
+        raise ValueError("not an index of this version")
+    end = _PREFIX.size + size
+    text = start[_PREFIX.size : end] if end <= len(start) else read(_PREFIX.size, size)
+    if _checksum(text) != checksum:
+        raise ValueError("an index that was altered")
     try:
-        value = json.loads(body)
-        index = ShardIndex(
-            stamp=(int(value["stamp"][0]), int(value["stamp"][1])),
-            **{name: [str(each) for each in value[name]] for name in _TABLES},
-            members=Members(**_columns(value["members"])),
-            annotations=Annotations(**_columns(value["annotations"])),
-            problems=[Problem(**problem) for problem in value["problems"]],
-        )
-        faults = list(_faults(index))
-    except Exception as error:
-        raise ValueError(f"damaged index: {error!r}") from None
-    if faults:
-        raise ValueError(f"an index that makes no sense: {', '.join(faults)}")
-    return index
+        written = _WRITTEN.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise ValueError(f"damaged index: {error}") from None
+    extents = {name: each._replace(offset=end + each.offset) for name, each in written.tables.items()}
+    if fault := next(_faults(written.head, extents), ""):
+        raise ValueError(f"an index that makes no sense: {fault}")
+    return written.head, extents
 
 
-def _head(body: str) -> str:
-    """What stands before the index; it has one length for every body."""
-    checksum = blake2b(body.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f'{{"version":{VERSION},"checksum":"{checksum}","index":'
+def _checksum(head: bytes) -> bytes:
+    return blake2b(head, digest_size=16).digest()
 
 
-def _columns(value: Mapping[str, Sequence[int]]) -> dict[str, Numbers]:
-    return {name: _column(numbers) for name, numbers in value.items()}
-
-
-def _column(numbers: Sequence[int]) -> Numbers:
-    if not set(map(type, numbers)) <= {int}:
-        raise TypeError("a column of what is no whole number")
-    return np.array(numbers, np.int64)
-
-
-def _faults(index: ShardIndex) -> Iterator[str]:
-    """What cannot be, whatever the shard holds."""
-    members, annotations = index.members, index.annotations
-    for table in (members, annotations):
-        lengths = {len(getattr(table, each.name)) for each in fields(table) if each.name != "first"}
-        if len(lengths) != 1:
-            yield "columns of different length"
-            return
-    files, first = len(members.field), members.first
-    if len(first) != len(index.keys) + 1 or first[0] != 0 or first[-1] != files or (np.diff(first) < 1).any():
-        yield "samples without files"
-    if (members.offset < 0).any() or (members.size < 0).any() or (members.offset > index.stamp[0] - members.size).any():
-        yield "files beyond the end of the shard"
-    tables = (
-        (members.field, len(index.fields)),
-        (members.crc, 1 << 32),
-        (annotations.sample, len(index.keys)),
-        (annotations.position, 1 << 31),
-        (annotations.task, len(index.tasks)),
-        (annotations.source, len(index.sources)),
-        (annotations.type, len(index.types)),
-    )
-    if any(len(column) and (column.min() < 0 or column.max() >= size) for column, size in tables):
-        yield "numbers beyond their table"
-    if any(len(set(getattr(index, name))) != len(getattr(index, name)) for name in _TABLES):
+def _faults(head: Head, extents: Mapping[str, Extent]) -> Iterator[str]:
+    """What in a head cannot be, whatever the shard holds."""
+    numbers = (head.samples, head.problems, *(n for extent in extents.values() for n in extent))
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        yield "a count that is no whole number"
+    if sum(extent.size for extent in extents.values()) > _LARGEST_INDEX + _INDEX_SHARE * head.stamp[0]:
+        yield "more bytes than an index has"
+    if set(extents) != {"first", "files", "annotations", "order", "key_ends", "key_text", "problems"}:
+        yield "other tables"
+    if any(len(set(getattr(head, name))) != len(getattr(head, name)) for name in _NAMES):
         yield "a name twice"
-    if any(type(problem.count) is not int or problem.count < 1 for problem in index.problems):
-        yield "a problem without a count"
+    for group in head.groups:
+        if not (0 <= group.task < len(head.tasks) and 0 <= group.source < len(head.sources) and group.count > 0):
+            yield "a group of nothing"
+    if sum(group.count for group in head.groups) * ANNOTATION.itemsize != extents["annotations"].size:
+        yield "groups of other annotations"
+    if extents["order"].size * ANNOTATION.itemsize != extents["annotations"].size * NUMBER.itemsize:
+        yield "an order of other annotations"
+    if extents["first"].size != (head.samples + 1) * NUMBER.itemsize or (
+        extents["key_ends"].size != head.samples * NUMBER.itemsize
+    ):
+        yield "samples without files or keys"
+    if extents["files"].size % FILE.itemsize:
+        yield "half a row"
+
+
+def table_fault(name: str, data: bytes, head: Head, extents: Mapping[str, Extent]) -> str:
+    """What in a table cannot be; empty where all may."""
+    if name in ("first", "key_ends", "order"):
+        numbers = np.frombuffer(data, NUMBER).astype(np.int64)
+        if name == "order":
+            return "" if (numbers < extents["annotations"].size // ANNOTATION.itemsize).all() else "rows beyond all"
+        steps = np.diff(numbers, prepend=0 if name == "key_ends" else numbers[:1] - 1)
+        last = extents["key_text"].size if name == "key_ends" else extents["files"].size // FILE.itemsize
+        right_ends = not len(numbers) or (numbers[-1] == last and (name == "key_ends" or numbers[0] == 0))
+        return "" if (steps >= 1).all() and right_ends else "samples without files or keys"
+    if name == "files":
+        return _file_fault(np.frombuffer(data, FILE), head)
+    if name == "annotations":
+        return _annotation_fault(np.frombuffer(data, ANNOTATION), head)
+    return ""
+
+
+def _file_fault(files: np.ndarray[Any, Any], head: Head) -> str:
+    total = head.stamp[0]
+    if (files["size"] > total).any() or (files["offset"] > total - files["size"].astype(np.int64)).any():
+        return "files beyond the end of the shard"
+    return "" if (files["field"] < len(head.fields)).all() else "a field without a name"
+
+
+def _annotation_fault(annotations: np.ndarray[Any, Any], head: Head) -> str:
+    limits = {"sample": head.samples, "task": len(head.tasks), "source": len(head.sources), "type": len(head.types)}
+    if not all((annotations[name] < limit).all() for name, limit in limits.items()):
+        return "numbers beyond their table"
+    total = head.stamp[0]
+    beyond = annotations["start"].astype(np.int64) > total - annotations["size"].astype(np.int64)
+    return "annotations beyond the end of the shard" if beyond.any() else ""

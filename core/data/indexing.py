@@ -1,5 +1,7 @@
 """Makes the index of a shard by walking it, or loads the one that lies beside it if that can be trusted."""
 
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +12,15 @@ from stat import S_ISREG
 import numpy as np
 
 from multigraft.core.atomic import written_whole
-from multigraft.core.data.index import ShardIndex, index_path
-from multigraft.core.data.index_file import index_from_json, index_to_json
+from multigraft.core.data.index import Head, ShardIndex, index_path
+from multigraft.core.data.index_file import head_of, table_fault, with_identity
+from multigraft.core.data.index_tables import IndexFile, StoredTables
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.errors import MultigraftError
 
 _unsaved: dict[Path, ShardIndex] = {}
 """Indices of shards in folders that cannot, or must not, be written to."""
 _saving = ContextVar("saving", default=True)
-_LARGEST_INDEX, _INDEX_SHARE = 1 << 20, 8
-"""Bytes of an index, at most: so many, and so many for each byte of its shard; no honest one is near."""
 _LOOKED_AT = 8
 _LARGEST_LOOKED_AT = 1 << 20
 
@@ -37,34 +38,79 @@ def unsaved_indices() -> Iterator[None]:
 def load_index(shard: Path) -> ShardIndex:
     """The index of a local shard; made and stored if there is none, or it is not this shard's, or makes no sense.
 
-    An index is taken for the shard's by size, time, and the checksums of a few of its files; those tell a shard that
-    was replaced by one of the same size and time.
+    An index is taken for the shard's by size and time, and by the system's number of the file and time of its last
+    change. Where only size and time agree, as for a copy, the checksums of a few of its files decide.
 
     Raises:
         MultigraftError: there is no such shard.
         RefusedShardError: not a tar that can be used.
     """
-    stamp = stamp_of(shard)
+    status = _status(shard)
+    stamp = status.st_size, status.st_mtime_ns
     unsaved = _unsaved.get(shard)
     if unsaved is not None and unsaved.stamp == stamp:
         return unsaved
-    index = _stored(index_path(shard), stamp[0])
+    index = _stored(shard)
     if index is None:
         return store_index(shard)
-    if index.stamp == stamp and _looks_right(shard, index):
+    if index.stamp == stamp and index.head.identity == (status.st_ino, status.st_ctime_ns):
         return index
+    if index.stamp == stamp and _looks_right(shard, index):
+        return _adopted(shard, index)
     return renew_index(shard, index) or index
 
 
-def _stored(path: Path, shard_bytes: int) -> ShardIndex | None:
-    """The index in a file; None where there is none that can be believed."""
+def _stored(shard: Path) -> ShardIndex | None:
+    """The index beside a shard; None where there is none that can be believed."""
     try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode) or status.st_size > _LARGEST_INDEX + _INDEX_SHARE * shard_bytes:
-            return None
-        return index_from_json(path.read_text(encoding="utf-8"))
+        return _opened(shard)
     except (OSError, ValueError):
         return None
+
+
+def _opened(shard: Path, data: bytes | None = None) -> ShardIndex:
+    """The index beside a shard, or in its bytes.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: not an index of this version, or one that was altered.
+    """
+    head, file = _index_file(shard, data)
+
+    def again(fault: str) -> IndexFile:
+        """A file whose tables are damaged, made again."""
+        print(f"{file.path} is damaged ({fault}), and made again", file=sys.stderr, flush=True)
+        data = _walked(shard)
+        _store(shard, data)
+        new, made = _index_file(shard, data)
+        if new.content != head.content:
+            raise MultigraftError(f"the shard {shard} was changed while it was being read")
+        return made
+
+    return ShardIndex(head, StoredTables(file, lambda name, data: table_fault(name, data, head, file.extents), again))
+
+
+def _index_file(shard: Path, data: bytes | None) -> tuple[Head, IndexFile]:
+    path = index_path(shard)
+    if data is not None:
+        head, extents = head_of(lambda offset, size: data[offset : offset + size])
+        return head, IndexFile(path, extents, (0, 0), data)
+    opened = OpenFile(path)
+    head, extents = head_of(opened.read)
+    return head, IndexFile(path, extents, opened.stamp)
+
+
+def _adopted(shard: Path, index: ShardIndex) -> ShardIndex:
+    """The index of a copy, stored as this file's own if that can be."""
+    path = index_path(shard)
+    try:
+        data = with_identity(path.read_bytes(), OpenFile(shard).identity)
+        if _saving.get():
+            _write(path, data)
+            return _opened(shard)
+    except (OSError, ValueError):
+        pass
+    return index
 
 
 def renew_index(shard: Path, old: ShardIndex) -> ShardIndex | None:
@@ -74,35 +120,41 @@ def renew_index(shard: Path, old: ShardIndex) -> ShardIndex | None:
     Raises:
         RefusedShardError: not a tar that can be used.
     """
-    new = make_index(shard)
+    data = _walked(shard)
+    new = _opened(shard, data)
     if new.stamp == old.stamp and _same_shard(old, new):
         return None
-    return _store(shard, new)
+    return _store(shard, data)
 
 
 def store_index(shard: Path) -> ShardIndex:
     """Walk a shard and write its index beside it; in a folder that cannot be written to, the index stays in memory."""
-    return _store(shard, make_index(shard))
+    return _store(shard, _walked(shard))
 
 
 def make_index(shard: Path) -> ShardIndex:
-    """Walk a shard: places, checksums and annotations of its samples.
+    """Walk a shard: places, checksums and annotations of its samples; nothing is written.
 
     Raises:
         MultigraftError: there is no such shard.
         RefusedShardError: not a tar that can be used.
     """
+    return _opened(shard, _walked(shard))
+
+
+def _walked(shard: Path) -> bytes:
+    """The index of a shard as it is stored."""
     from multigraft.core.data.index_builder import IndexBuilder
     from multigraft.core.data.tar_reader import TarWalk
 
-    stamp = stamp_of(shard)
+    _status(shard)
     try:
         data = OpenFile(shard)
         walk = TarWalk(str(shard), data)
         builder = IndexBuilder(str(shard), data)
         for member in walk:
             builder.add(member)
-        return builder.index(stamp, walk)
+        return builder.index(walk)
     except OSError as error:
         raise MultigraftError(f"cannot read the shard {shard}: {error.strerror}") from None
 
@@ -113,26 +165,36 @@ def stamp_of(shard: Path) -> tuple[int, int]:
     Raises:
         MultigraftError: there is no such shard.
     """
+    status = _status(shard)
+    return status.st_size, status.st_mtime_ns
+
+
+def _status(shard: Path) -> os.stat_result:
     try:
-        status = shard.stat()
+        status = os.stat(shard)
     except OSError as error:
         raise MultigraftError(f"cannot read the shard {shard}: {error.strerror}") from None
     if not S_ISREG(status.st_mode):
         raise MultigraftError(f"cannot read the shard {shard}: it is no file")
-    return status.st_size, status.st_mtime_ns
+    return status
 
 
-def _store(shard: Path, index: ShardIndex) -> ShardIndex:
-    if not _saving.get():
-        _unsaved[shard] = index
-        return index
-    try:
-        with written_whole(index_path(shard)) as temporary:
-            temporary.write_text(index_to_json(index), encoding="utf-8")
-    except OSError as error:
-        _unsaved[shard] = index
-        warnings.warn(f"the index of {shard} is kept in memory only: {error}", stacklevel=2)
-    return index
+def _store(shard: Path, data: bytes) -> ShardIndex:
+    """Write an index; where that cannot or must not be, keep it in memory."""
+    path = index_path(shard)
+    if _saving.get():
+        try:
+            _write(path, data)
+            return _opened(shard)
+        except OSError as error:
+            warnings.warn(f"the index of {shard} is kept in memory only: {error}", stacklevel=2)
+    _unsaved[shard] = _opened(shard, data)
+    return _unsaved[shard]
+
+
+def _write(path: Path, data: bytes) -> None:
+    with written_whole(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def _looks_right(shard: Path, index: ShardIndex) -> bool:
@@ -152,11 +214,11 @@ def _looks_right(shard: Path, index: ShardIndex) -> bool:
 def _same_shard(old: ShardIndex, new: ShardIndex) -> bool:
     """Whether two indices of equal stamp name the same files in the same places, and of each field most or all but one
     have the same bytes."""
-    names = (old.keys, old.fields) == (new.keys, new.fields)
+    names = (old.keys, old.head.fields) == (new.keys, new.head.fields)
     columns = ("first", "field", "offset", "size")
     if not names or not all(np.array_equal(getattr(old.members, c), getattr(new.members, c)) for c in columns):
         return False
     differ = old.members.crc != new.members.crc
-    of_field = np.bincount(old.members.field[differ], minlength=len(old.fields))
-    most = 2 * of_field > np.bincount(old.members.field, minlength=len(old.fields))
+    of_field = np.bincount(old.members.field[differ], minlength=len(old.head.fields))
+    most = 2 * of_field > np.bincount(old.members.field, minlength=len(old.head.fields))
     return int(differ.sum()) < 2 or not most.any()

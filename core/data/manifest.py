@@ -1,6 +1,7 @@
 """The manifest of a folder of data: what has been made there, held against what is there."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def missing_files_of(folder: Path) -> str:
         promised = _promised(folder)
     except (OSError, *_DAMAGE):
         return ""
-    return _lacks([name for name in promised if not (folder / name).exists()])
+    there = set(os.listdir(folder))
+    return _lacks([name for name in promised if name not in there and not (folder / name).exists()])
 
 
 def _lacks(names: Sequence[str]) -> str:

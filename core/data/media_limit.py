@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.errors import BadSample
+from multigraft.core.types.media import ending_of
 
 if TYPE_CHECKING:
     from multigraft.core.interfaces.input import Input
@@ -33,7 +34,7 @@ class MediaLimit:
         Raises:
             BadSample: `too many images`, `too many audios`.
         """
-        counts = Counter(self.kinds.get(field.rpartition(".")[2], "") for field in media)
+        counts = Counter(self.kinds.get(ending_of(field), "") for field in media)
         for kind, count in counts.items():
             if count > self.most.get(kind, count):
                 told = f"the annotation names {count}, and the prompt takes {self.most[kind]}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from multigraft.core.errors import BadSample, MultigraftError
+from multigraft.core.types.media import ending_of
 
 if TYPE_CHECKING:
     from multigraft.core.interfaces.input import Input
@@ -19,7 +20,7 @@ def input_for(field: str, inputs: Sequence["Input"]) -> int:
     Raises:
         BadSample: none does.
     """
-    extension = field.rpartition(".")[2]
+    extension = ending_of(field)
     for number, each in enumerate(inputs):
         if extension in each.extensions:
             return number

@@ -2,19 +2,35 @@
 
 import os
 import weakref
-import zlib
+from errno import EINVAL
+from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
+
+from zlib_ng.zlib_ng import crc32
 
 _PIECE = 1 << 20
+_OPEN_FILES = 256
 
 
 class OpenFile:
-    """A file descriptor that is closed when nobody holds it any more."""
+    """A file descriptor that is closed when nobody holds it any more.
+
+    Raises:
+        OSError: there is no such file, or it is a folder, a pipe or a device.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY)
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         weakref.finalize(self, os.close, self._descriptor)
-        self.size = os.fstat(self._descriptor).st_size
+        status = os.fstat(self._descriptor)
+        if not S_ISREG(status.st_mode):
+            raise OSError(EINVAL, "it is no file")
+        self.size = status.st_size
+        self.stamp = status.st_size, status.st_mtime_ns
+        """Bytes and modification time in nanoseconds."""
+        self.identity = status.st_ino, status.st_ctime_ns
+        """Its number and the time of its last change, by which the system tells it from any other."""
 
     def read(self, offset: int, size: int) -> bytes:
         """The bytes from `offset` on, fewer where the file ends."""
@@ -24,7 +40,7 @@ class OpenFile:
         """crc32 of a stretch, read in pieces."""
         total, end = 0, offset + size
         while offset < end and (piece := self.read(offset, min(_PIECE, end - offset))):
-            total = zlib.crc32(piece, total)
+            total = crc32(piece, total)
             offset += len(piece)
         return total
 
@@ -36,3 +52,13 @@ class OpenFile:
                 return offset + len(piece) - len(rest)
             offset += len(piece)
         return None
+
+
+@lru_cache(maxsize=_OPEN_FILES)
+def kept_open(path: Path, stamp: tuple[int, int]) -> OpenFile:
+    """The file that had a size and time; those used last stay open. It may be another one by now.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return OpenFile(path)

@@ -2,10 +2,11 @@
 shards, and annotations for other tasks than those that read them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from multigraft.core.data.source import TaskSource
+from multigraft.core.data.shard import Shard
+from multigraft.core.data.source import TaskSource, held
 from multigraft.core.errors import legible
 
 _SHOWN = 8
@@ -20,14 +21,14 @@ def problem_lines(sources: Sequence[TaskSource]) -> Iterator[str]:
 def _unclaimed(sources: Iterable[TaskSource]) -> Iterator[str]:
     """How many annotations of which tasks lie in shards that none of these tasks reads; a misspelt name is one."""
     takes: dict[Path, set[str]] = defaultdict(set)
-    held: dict[Path, Mapping[str, int]] = {}
+    opened: dict[Path, Shard] = {}
     for source in sources:
-        for path, counts in zip(source.shards, source.held, strict=True):
-            takes[path].update(source.takes)
-            held[path] = counts
+        for shard in source.opened:
+            takes[shard.path].update(source.takes)
+            opened[shard.path] = shard
     left: Counter[str] = Counter()
-    for path, counts in held.items():
-        left.update({task: count for task, count in counts.items() if task not in takes[path]})
+    for path, shard in opened.items():
+        left.update({task: count for task, count in held(shard.index).items() if task not in takes[path]})
     if left:
         told = ", ".join(f"{count:,} for {legible(repr(task))}" for task, count in left.most_common(_SHOWN))
         more = f" and {len(left) - _SHOWN} more tasks" if len(left) > _SHOWN else ""
@@ -49,6 +50,6 @@ def _problems(sources: Iterable[TaskSource]) -> Iterator[str]:
         told = ", ".join(f"{count:,} x {reason}" for reason, count in counts.items())
         first = problems[0]
         yield (
-            f"problems in the data of {names}: {told}, in {len(shards)} of {len(readers[0].shards)} shards; "
+            f"problems in the data of {names}: {told}, in {len(shards)} of {len(readers[0].opened)} shards; "
             f"the first: {first.shard}#{first.key} {first.detail}; `multigraft data inspect` shows the rest"
         )

@@ -46,13 +46,14 @@ class SampleReader:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
         on the annotation's id; without one, as in evaluation, nothing is drawn."""
         shard, row = source.locate(place)
-        key, name = shard.key(row), ""
+        sample, name = shard.sample(row), ""
+        key = shard.index.key(sample)
         try:
             annotation = shard.annotation(row)
             name = annotation.id
             draw = None if seed is None else random.Random(seeded("target", seed, place.epoch, name))
             example = source.task.example(annotation, draw).with_prefix(source.options.prefix)
-            media = self._read_media(source, shard, int(shard.index.annotations.sample[row]), annotation)
+            media = self._read_media(source, shard, sample, annotation)
         except BadSample as error:
             return Skipped(shard.name, key, name, error.reason, legible(error.detail))
         epoch = None if seed is None else place.epoch

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from zlib_ng.zlib_ng import crc32
+
+from multigraft.core.data.record_spans import annotation_spans
 from multigraft.core.data.records import MOST_ANNOTATIONS, annotated, parse_json
 from multigraft.core.errors import BadSample
 from multigraft.core.types.annotation import Record, parse_annotation, parse_head
@@ -16,6 +19,11 @@ class Row:
     task: str
     source: str
     type: str
+    start: int = 0
+    """Where in the shard its text begins."""
+    size: int = 0
+    """Bytes of its text; none where it is bad, and the record says why."""
+    crc: int = 0
 
 
 @dataclass
@@ -30,11 +38,11 @@ class CheckedRecord:
     media: set[str] = field(default_factory=set)
     """Fields that annotations name, bad ones too."""
     wanted: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    """Id and media of each good annotation."""
+    """Id and media, lower case, of each good annotation."""
 
 
-def check_record(data: bytes) -> CheckedRecord:
-    """Decode a record and check its annotations, at most `MOST_ANNOTATIONS`.
+def check_record(data: bytes, offset: int) -> CheckedRecord:
+    """Decode a record that lies at an offset of its shard, and check its annotations, at most `MOST_ANNOTATIONS`.
 
     Raises:
         BadSample: `bad annotation`, it holds none at all.
@@ -43,11 +51,14 @@ def check_record(data: bytes) -> CheckedRecord:
     every = value["annotations"]
     checked = CheckedRecord(len(every))
     head = _head(value, checked)
+    spans = annotation_spans(data)
     for position, each in enumerate(every[:MOST_ANNOTATIONS]):
         source = _text(each, "source") or (head.source if head else _text(value, "source"))
+        good = _check(checked, head, each, position)
         if task := _text(each, "task"):
-            checked.rows.append(Row(position, task, source, _text(each, "type")))
-        _check(checked, head, each, position)
+            start, size = spans[position] if good else (0, 0)
+            place = (offset + start, size, crc32(data[start : start + size]))
+            checked.rows.append(Row(position, task, source, _text(each, "type"), *place))
     beyond = len(every) - MOST_ANNOTATIONS
     if beyond > 0:
         checked.bad += beyond
@@ -63,20 +74,22 @@ def _head(value: dict[str, Any], checked: CheckedRecord) -> Record | None:
         return None
 
 
-def _check(checked: CheckedRecord, head: Record | None, value: Any, position: int) -> None:
+def _check(checked: CheckedRecord, head: Record | None, value: Any, position: int) -> bool:
+    """Whether an annotation is good."""
     media = value.get("media") if isinstance(value, dict) else None
     named = [each.lower() for each in media if isinstance(each, str)] if isinstance(media, list) else []
     checked.media.update(named)
     if head is None:
         checked.bad += 1
-        return
+        return False
     try:
         annotation = parse_annotation(head, value, position)
     except BadSample as error:
         checked.bad += 1
         checked.first_fault = checked.first_fault or error.detail
-        return
-    checked.wanted.append((annotation.id, annotation.media))
+        return False
+    checked.wanted.append((annotation.id, tuple(map(str.lower, annotation.media))))
+    return True
 
 
 def _text(value: Any, name: str) -> str:

@@ -1,28 +1,34 @@
 """Reads fields of an indexed shard."""
 
-import zlib
+import os
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from multigraft.core.data.index import index_path
-from multigraft.core.data.indexing import load_index, renew_index, stamp_of
-from multigraft.core.data.open_file import OpenFile
-from multigraft.core.data.record_cache import RecordCache
-from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD
-from multigraft.core.errors import BadSample, MultigraftError, legible
-from multigraft.core.types.annotation import Annotation
+from zlib_ng.zlib_ng import crc32
 
-_OPEN_FILES = 64
-_OPEN_SHARDS = 256
-_RECORDS = RecordCache(room=32 << 20)
+from multigraft.core.data.index import ShardIndex, index_path
+from multigraft.core.data.indexing import load_index, renew_index, stamp_of
+from multigraft.core.data.manifest import missing_files_of
+from multigraft.core.data.open_file import kept_open
+from multigraft.core.data.paths import expand
+from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD, annotated, parse_json
+from multigraft.core.errors import BadSample, MultigraftError, legible
+from multigraft.core.types.annotation import Annotation, parse_annotation, parse_head, read_annotation
+
+_OPEN_SHARDS = 1024
 
 
 class Shard:
-    """A local shard and its index."""
+    """A local shard and its index.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.index = load_index(path)
+    Args:
+        path: of the tar.
+        index: as `load_index` gives it; loaded if left out.
+    """
+
+    def __init__(self, path: Path, index: ShardIndex | None = None) -> None:
+        self.path, self.folder = path, path.parent
+        self.index = load_index(path) if index is None else index
 
     @property
     def name(self) -> str:
@@ -34,53 +40,56 @@ class Shard:
 
         Raises:
             BadSample: `missing field`, `too large` or `wrong crc`.
-            MultigraftError: the index is another shard's.
+            MultigraftError: it is another shard by now, or the index is another shard's.
         """
-        member = self._member(sample, field)
-        members = self.index.members
-        if members.size[member] > largest:
-            raise BadSample("too large", f"{field} has {members.size[member]} bytes, more than {largest}")
-        try:
-            data = _open(self.path, self.index.stamp).read(int(members.offset[member]), int(members.size[member]))
-        except OSError as error:
-            raise MultigraftError(f"cannot read the shard {self.path}: {error.strerror}") from None
-        if zlib.crc32(data) != members.crc[member]:
-            raise self._differs(field)
-        return data
+        place = self.index.file(sample, field)
+        if place is None:
+            have = ", ".join(self.index.fields_of(sample))
+            raise BadSample("missing field", legible(f"no {field}; the sample has {have}"))
+        if place.size > largest:
+            raise BadSample("too large", f"{field} has {place.size} bytes, more than {largest}")
+        return self._read(place.offset, place.size, place.crc, field)
 
     def annotation(self, row: int) -> Annotation:
-        """The annotation in a row of the index.
+        """The annotation in a row of the index, without the others of its record.
 
         Raises:
             BadSample: `bad annotation`, `wrong crc`.
-            MultigraftError: the index is another shard's.
+            MultigraftError: as `read`.
         """
-        columns = self.index.annotations
-        sample = int(columns.sample[row])
-        record = _RECORDS.get((self.path, self.index.stamp, sample), lambda: self.read(sample, RECORD_FIELD))
-        return record.annotation(int(columns.position[row]))
+        place = self.index.annotation(row)
+        if not place.size:
+            return self._bad_annotation(place.sample, place.position)
+        text = self._read(place.start, place.size, place.crc, RECORD_FIELD)
+        return read_annotation(text, self.index.head.sources[place.source], place.position)
 
-    def key(self, row: int) -> str:
-        """The key of the sample that an annotation belongs to."""
-        return self.index.keys[int(self.index.annotations.sample[row])]
+    def sample(self, row: int) -> int:
+        """Number of the sample that an annotation belongs to."""
+        return self.index.annotation(row).sample
 
-    def _member(self, sample: int, field: str) -> int:
-        member = self.index.member(sample, field)
-        if member is None:
-            have = ", ".join(self.index.fields_of(sample))
-            raise BadSample("missing field", legible(f"no {field}; the sample has {have}"))
-        return member
+    def _bad_annotation(self, sample: int, position: int) -> Annotation:
+        """What is wrong with an annotation that the index could not take; its record says it."""
+        record = annotated(parse_json(self.read(sample, RECORD_FIELD)))
+        return parse_annotation(parse_head(record), record["annotations"][position], position)
+
+    def _read(self, offset: int, size: int, crc: int, field: str) -> bytes:
+        try:
+            data = kept_open(self.path, self.index.stamp).read(offset, size)
+        except OSError as error:
+            raise MultigraftError(f"cannot read the shard {self.path}: {error.strerror}") from None
+        if crc32(data) != crc:
+            raise self._differs(field)
+        return data
 
     def _differs(self, field: str) -> BadSample:
         """What to say of a field whose checksum is wrong.
 
         Raises:
-            MultigraftError: the index is another shard's, of the same size and time; it was made anew.
+            MultigraftError: the shard is another one than when it was opened, or the index was that of another one of
+                the same size and time, and was made anew.
         """
         if stamp_of(self.path) != self.index.stamp:
-            return BadSample(
-                "wrong crc", f"{field} differs from the index, which is stale: the shard was changed since"
-            )
+            raise MultigraftError(f"the shard {self.path} was changed while it was being read")
         if self._replaced:
             raise MultigraftError(
                 f"the index of the shard {self.path} was stale: the shard was replaced by another one of the same size "
@@ -94,16 +103,33 @@ class Shard:
         return renew_index(self.path, self.index) is not None
 
 
-@lru_cache(maxsize=_OPEN_FILES)
-def _open(path: Path, stamp: tuple[int, int]) -> OpenFile:
-    return OpenFile(path)
-
-
 def open_shard(path: Path) -> Shard:
-    """The shard at a path as it is now; the most recently used ones and their indices stay in memory."""
+    """The shard at a path as it is now; the most recently used ones stay in memory."""
     return _shard(path, stamp_of(path))
 
 
 @lru_cache(maxsize=_OPEN_SHARDS)
 def _shard(path: Path, stamp: tuple[int, int]) -> Shard:
     return Shard(path)
+
+
+class OpenShards:
+    """Opens shards, as they are when they are first asked for."""
+
+    def __init__(self) -> None:
+        self._shards: dict[str, Shard | None] = {}
+        self.named = lru_cache(maxsize=None)(expand)
+        """The shards that a pattern names, as `expand`."""
+        self.lacking = lru_cache(maxsize=None)(missing_files_of)
+        """Which files a folder lacks that its manifest names."""
+
+    def shard(self, path: Path) -> Shard | None:
+        """The shard at a path; None where there is no file.
+
+        Raises:
+            RefusedShardError: not a tar that can be used.
+        """
+        name = os.fspath(path)
+        if name not in self._shards:
+            self._shards[name] = Shard(path) if os.path.isfile(name) else None
+        return self._shards[name]

@@ -37,7 +37,7 @@ def summarize(path: Path) -> dict[str, Any]:
         "shard": legible(str(path)),
         "kind": _kind(index),
         "bytes": index.stamp[0],
-        "samples": len(index.keys),
+        "samples": index.head.samples,
         "fields": _fields(index),
         "annotations": _annotations(index),
         "records": _records(shard),
@@ -63,9 +63,9 @@ def total(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _kind(index: ShardIndex) -> str:
-    if not index.keys:
+    if not index.head.samples:
         return "a shard without samples"
-    return "shard of stored features" if index.holds_features else "shard"
+    return "shard of stored features" if index.head.holds_features else "shard"
 
 
 def _no_file(path: Path) -> str:
@@ -95,14 +95,15 @@ def _refused(path: Path, kind: str, message: str, size: int) -> dict[str, Any]:
 
 
 def _fields(index: ShardIndex) -> list[dict[str, Any]]:
-    if not index.keys:
+    if not index.head.samples:
         return []
-    order = np.argsort(index.members.field, kind="stable")
-    numbers, starts = np.unique(index.members.field[order], return_index=True)
-    groups = np.split(index.members.size[order], starts[1:])
+    members = index.members
+    order = np.argsort(members.field, kind="stable")
+    numbers, starts = np.unique(members.field[order], return_index=True)
+    groups = np.split(members.size[order], starts[1:])
     return [
         {
-            "field": index.fields[number], "files": len(sizes), "bytes": int(sizes.sum()),
+            "field": index.head.fields[number], "files": len(sizes), "bytes": int(sizes.sum()),
             "smallest": int(sizes.min()), "largest": int(sizes.max()),
         }
         for number, sizes in zip(numbers.tolist(), groups, strict=True)
@@ -129,8 +130,8 @@ def _annotations(index: ShardIndex) -> list[dict[str, Any]]:
     counts = Counter(zip(columns.task.tolist(), columns.source.tolist(), columns.type.tolist(), strict=True))
     return [
         {
-            "task": legible(index.tasks[task]), "source": legible(index.sources[source]),
-            "type": legible(index.types[type_]), "annotations": count,
+            "task": legible(index.head.tasks[task]), "source": legible(index.head.sources[source]),
+            "type": legible(index.head.types[type_]), "annotations": count,
         }
         for (task, source, type_), count in sorted(counts.items())
     ]  # fmt: skip

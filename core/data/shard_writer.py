@@ -88,7 +88,9 @@ class ShardFile:
             digest = sha256()
             while block := file.read(1 << 20):
                 digest.update(block)
-        return ShardFacts(self.samples, len(self.index.annotations.task), self.index.stamp[0], digest.hexdigest())
+        return ShardFacts(
+            self.samples, sum(group.count for group in self.index.head.groups), self.index.stamp[0], digest.hexdigest()
+        )
 
 
 class ShardWriter:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from multigraft.core.data.order import Order, Place
 from multigraft.core.errors import BadSample
+from multigraft.core.types.media import ending_of
 
 if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource
@@ -87,14 +88,11 @@ class Donors:
             fields = shard.annotation(row).media
         except BadSample:
             return None
-        index, sample = shard.index, int(shard.index.annotations.sample[row])
-        members = [index.member(sample, field) for field in fields]
-        contents = [
-            (int(index.members.crc[each]), int(index.members.size[each])) for each in members if each is not None
-        ]
+        files = [shard.index.file(shard.sample(row), field) for field in fields]
+        contents = [(each.crc, each.size) for each in files if each is not None]
         if len(contents) < len(fields):
             return None
-        kinds = sorted(self._kinds.get(field.rpartition(".")[2].lower(), "") for field in fields)
+        kinds = sorted(self._kinds.get(ending_of(field), "") for field in fields)
         return _Media(tuple(kinds), frozenset(contents))
 
 

@@ -11,10 +11,10 @@ from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.media_by_modality import MediaByModality
 from multigraft.core.data.media_limit import MediaLimit
-from multigraft.core.data.order import Place
 from multigraft.core.data.paths import expand
 from multigraft.core.data.problem_lines import problem_lines
 from multigraft.core.data.reader import MediaReader, SampleReader
+from multigraft.core.data.shard import OpenShards
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
 from multigraft.core.data.staged_sampler import StagedSampler
@@ -26,6 +26,7 @@ from multigraft.core.interfaces.task import Task
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import StageSpan, largest_batch, spans, with_steps
 from multigraft.core.registry.registry import Registry
+from multigraft.core.types.media import ending_of
 from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.rank import Rank
 
@@ -60,12 +61,13 @@ class RunData:
         self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
+        self._opened = OpenShards()
 
     def source(self, task: str, split: str) -> TaskSource:
         """A task's annotations in a split."""
         if (task, split) not in self._sources:
             options = self.recipe.tasks[task]
-            opened = open_source(task, self.tasks[task], options, split, self.root, self.log)
+            opened = open_source(task, self.tasks[task], options, split, self.root, self.log, self._opened)
             self._sources[task, split] = opened
         return self._sources[task, split]
 
@@ -166,8 +168,8 @@ class RunData:
 
 
 def _holds(source: TaskSource, number: int, endings: Set[str]) -> bool:
-    index = source.locate(Place(0, number, 0))[0].index
-    fields = [place for place, field in enumerate(index.fields) if field.rpartition(".")[2].lower() in endings]
-    holders = np.repeat(np.arange(len(index.keys)), np.diff(index.members.first))
-    holders = holders[np.isin(index.members.field, fields)]
-    return bool(np.isin(index.annotations.sample[source.rows[number]], holders).any())
+    index = source.opened[number].index
+    fields = [place for place, field in enumerate(index.head.fields) if ending_of(field) in endings]
+    members = index.members
+    holders = np.repeat(np.arange(index.head.samples), np.diff(members.first))[np.isin(members.field, fields)]
+    return bool(np.isin(index.annotations.sample[source.rows(number)], holders).any())

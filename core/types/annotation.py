@@ -5,30 +5,26 @@ from typing import Annotated, Any, TypeVar
 
 from annotated_types import MinLen
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     FailFast,
     Field,
+    StringConstraints,
     ValidationError,
     field_validator,
 )
+from pydantic_core import to_json
 
 from multigraft.core.errors import BadSample, legible
 
 LARGEST_WEIGHT = 1e6
 """Of an annotation: a loss times this is still a number."""
+LONGEST_TEXT = 16 << 20
+"""Characters."""
 
 
-def _whole(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"half of a surrogate pair at character {error.start}") from None
-    return text
-
-
-Text = Annotated[str, AfterValidator(_whole)]
+Text = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)]
+"""A text that can be stored: pydantic refuses half of a surrogate pair where a text has a bound."""
 Texts = Annotated[tuple[Text, ...], FailFast()]
 
 
@@ -70,11 +66,6 @@ class Annotation(_Row):
     source: Text = ""
     """Filled from the record if it names none of its own."""
 
-    @field_validator("media")
-    @classmethod
-    def _as_in_the_shard(cls, media: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(field.lower() for field in media)
-
     @field_validator("span")
     @classmethod
     def _forwards(cls, span: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -89,6 +80,23 @@ class Record(_Row):
     id: Text
     source: Text = ""
     annotations: tuple[Annotation, ...] = Field(strict=False)
+
+
+def read_annotation(text: bytes, source: str, position: int) -> Annotation:
+    """The annotation in a JSON text that was checked when its shard was indexed.
+
+    Args:
+        source: of the annotation, or of its record where it names none.
+        position: in the record's list, told in errors.
+
+    Raises:
+        BadSample: `bad annotation`, with the first thing that is wrong.
+    """
+    named = text[:-1] + b',"source":' + to_json(source) + b"}" if source else text
+    try:
+        return Annotation.model_validate_json(named)
+    except ValidationError as error:
+        raise _bad(error, f"annotations.{position}") from None
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -117,7 +125,11 @@ def _valid(model: type[Model], value: Any, place: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join([*([place] if place else []), *map(str, first["loc"])])
-        message = first["msg"].removeprefix("Value error, ")
-        raise BadSample("bad annotation", legible(f"{where}: {message}")) from None
+        raise _bad(error, place) from None
+
+
+def _bad(error: ValidationError, place: str) -> BadSample:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join([*([place] if place else []), *map(str, first["loc"])])
+    message = first["msg"].removeprefix("Value error, ")
+    return BadSample("bad annotation", legible(f"{where}: {message}"))

@@ -7,6 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def ending_of(name: str) -> str:
+    """The ending of a field or a file, lower case, without the dot: it says which input reads it."""
+    return name.rpartition(".")[2].lower()
+
+
 @dataclass(frozen=True)
 class Media:
     """One decoded medium, a picture, the frames of a video or a clip of sound, or its stored features.

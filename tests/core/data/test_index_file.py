@@ -2,14 +2,17 @@
 
 import json
 import os
+import zlib
 from hashlib import blake2b
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multigraft.core.data.index import index_path
-from multigraft.core.data.index_file import index_from_json, index_to_json
+from multigraft.core.data import index_tables
+from multigraft.core.data.index import ANNOTATION, FILE, NUMBER, index_path
+from multigraft.core.data.index_file import _PREFIX, MAGIC
 from multigraft.core.data.indexing import load_index, make_index
 from multigraft.core.data.shard import Shard
 
@@ -26,6 +29,8 @@ def shard(tmp_path_factory, make_tar, record):
 
 
 def pairs(shard):
+    assert shard.index.keys == list(COLOURS)
+    assert shard.index.rows(shard.index.groups(["t"])).tolist() == [0, 1, 2]
     return [
         (shard.annotation(row).text, shard.read(int(sample), "png").decode())
         for row, sample in enumerate(shard.index.annotations.sample)
@@ -35,17 +40,38 @@ def pairs(shard):
 RIGHT = [(f"what is {colour}?", colour) for colour in COLOURS]
 
 
-def resealed(value):
-    """An index with a right checksum over whatever it says."""
-    body = json.dumps(value, separators=(",", ":"))
-    checksum = blake2b(body.encode(), digest_size=16).hexdigest()
-    return f'{{"version":2,"checksum":"{checksum}","index":{body}}}'
+def parts(data):
+    """Head and tables of an index."""
+    start = len(data) - len(data[_PREFIX.size :])
+    size = _PREFIX.unpack_from(data)[1]
+    head = json.loads(data[start : start + size])
+    rest = data[start + size :]
+    return head["head"], {name: rest[at : at + length] for name, (at, length, _) in head["tables"].items()}
 
 
-def test_an_index_is_read_as_it_was_written(shard):
-    text = index_to_json(make_index(shard))
-    assert index_to_json(index_from_json(text)) == text
-    assert json.loads(text)["index"]["keys"] == list(COLOURS)
+def resealed(head, tables):
+    """An index with right checksums over whatever it says."""
+    places, offset = {}, 0
+    for name, table in tables.items():
+        places[name] = (offset, len(table), zlib.crc32(table))
+        offset += len(table)
+    text = json.dumps({"head": head, "tables": places}).encode()
+    return _PREFIX.pack(MAGIC, len(text), blake2b(text, digest_size=16).digest()) + text + b"".join(tables.values())
+
+
+def same(index, other):
+    return parts(index)[1] == parts(other)[1]
+
+
+def test_an_index_tells_where_each_field_and_each_annotation_lies(shard):
+    index, data = Shard(shard).index, shard.read_bytes()
+    assert index.keys == list(COLOURS)
+    assert index.head.fields == ("json", "png")
+    for number, colour in enumerate(COLOURS):
+        picture, asked = index.file(number, "PNG"), index.annotation(number)
+        assert data[picture.offset : picture.offset + picture.size] == colour.encode()
+        assert json.loads(data[asked.start : asked.start + asked.size])["text"] == f"what is {colour}?"
+    assert make_index(shard).head == index.head
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "of a terabyte", "link"])
@@ -67,7 +93,7 @@ def test_an_index_that_is_no_file_of_its_size_is_made_again(shard, tmp_path, wha
             assert pairs(Shard(path)) == RIGHT
     else:
         assert pairs(Shard(path)) == RIGHT
-        assert index_from_json(beside.read_text()).keys == list(COLOURS)
+        assert Shard(path).index.keys == list(COLOURS)
 
 
 @given(data=st.data())
@@ -83,35 +109,90 @@ def test_whatever_byte_of_an_index_is_changed_the_right_samples_are_read(shard, 
     assert path.read_bytes() == good
 
 
+def column(kind, name, *values):
+    """A table with other values in one of its columns."""
+
+    def change(head, tables):
+        table = np.frombuffer(tables[kind[0]], kind[1]).copy()
+        (table if name is None else table[name])[...] = values if len(values) > 1 else values[0]
+        tables[kind[0]] = table.tobytes()
+
+    return change
+
+
+def entry(name, value):
+    def change(head, tables):
+        head[name] = value
+
+    return change
+
+
+FILES, ROWS = ("files", FILE), ("annotations", ANNOTATION)
+FIRST, ENDS, ORDER = ("first", NUMBER), ("key_ends", NUMBER), ("order", NUMBER)
+
+
 @pytest.mark.parametrize(
-    ("column", "value"),
+    "change",
     [
-        (("members", "offset"), [10**6] * 6), (("members", "offset"), [-1] * 6), (("members", "size"), [1 << 40] * 6),
-        (("members", "size"), [2**63] * 6), (("members", "field"), [7] * 6), (("members", "first"), [0, 2, 4, 5]),
-        (("members", "first"), [0, 4, 2, 6]), (("members", "first"), []), (("members", "crc"), [0, 0]),
-        (("annotations", "sample"), [0, 1, 3]), (("annotations", "sample"), [0, 1]), (("annotations", "task"), [1] * 3),
-        (("annotations", "position"), [-1] * 3), (("annotations", "position"), [[0, 1]] * 3),
-        (("annotations", "position"), [0.5] * 3), (("keys",), ["a"] * 3),
-        (("keys",), None), (("tasks",), []), (("problems",), [["a", "b"]]), (("problems",), [{"key": ""}]),
-        (("stamp",), "now"), (("members",), {"first": []}), (("annotations", "type"), {}),
+        column(FILES, "offset", 10**6), column(FILES, "size", 1 << 40), column(FILES, "offset", 2**64 - 1),
+        column(FILES, "size", 2**63), column(FILES, "field", 7), column(FIRST, None, 0, 2, 4, 5),
+        column(FIRST, None, 0, 4, 2, 6), column(FIRST, None, 1, 2, 4, 6), column(ROWS, "sample", 0, 1, 3),
+        column(ROWS, "task", 1), column(ROWS, "source", 9), column(ROWS, "type", 9), column(ROWS, "start", 10**9),
+        column(ROWS, "size", 2**32 - 1), column(ORDER, None, 0, 1, 3), column(ENDS, None, 3, 7, 11),
+        column(ENDS, None, 7, 3, 12), entry("tasks", []), entry("tasks", None), entry("samples", 2),
+        entry("samples", -1), entry("fields", ["json", "json"]), entry("stamp", "now"), entry("groups", []),
+        entry("groups", [{"task": 4, "source": 0, "count": 3}]), entry("problems", 0.5), entry("what", 1),
+        lambda head, tables: tables.pop("order"), lambda head, tables: tables.update(first=b""),
+        lambda head, tables: tables.update(files=tables["files"][:-1]),
     ],
 )  # fmt: skip
-def test_an_index_that_makes_no_sense_is_made_again_though_its_checksum_is_right(shard, column, value):
-    right = index_to_json(load_index(shard))
-    altered = json.loads(right)["index"]
-    inner = altered
-    for name in column[:-1]:
-        inner = inner[name]
-    inner[column[-1]] = value
-    index_path(shard).write_text(resealed(altered))
-    with pytest.raises(ValueError, match=r"makes no sense|damaged index"):
-        index_from_json(resealed(altered))
+def test_an_index_that_makes_no_sense_is_made_again_though_its_checksums_are_right(shard, change):
+    load_index(shard)
+    right = index_path(shard).read_bytes()
+    head, tables = parts(right)
+    change(head, tables)
+    index_path(shard).write_bytes(resealed(head, tables))
     assert pairs(Shard(shard)) == RIGHT
-    assert index_path(shard).read_text() == right
+    assert same(index_path(shard).read_bytes(), right)
+
+
+def test_tables_beyond_all_measure_are_not_read(shard):
+    load_index(shard)
+    head, tables = parts(index_path(shard).read_bytes())
+    text = resealed(head, tables)
+    huge = text.replace(b'"key_text": [', b'"key_text": [1')
+    size = _PREFIX.unpack_from(text)[1] + 1
+    body = huge[_PREFIX.size : _PREFIX.size + size]
+    index_path(shard).write_bytes(
+        _PREFIX.pack(MAGIC, size, blake2b(body, digest_size=16).digest()) + huge[_PREFIX.size :]
+    )
+    assert pairs(Shard(shard)) == RIGHT
+
+
+def test_single_rows_of_large_tables_are_read_as_whole_tables_are(shard, monkeypatch):
+    monkeypatch.setattr(index_tables, "_LARGE", 8)
+    opened = Shard(shard)
+    assert pairs(opened) == RIGHT
+    assert [opened.index.key(number) for number in range(3)] == list(COLOURS)
+    with index_path(shard).open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+    assert pairs(Shard(shard)) == RIGHT
+
+
+def test_a_table_that_is_damaged_under_way_is_made_again(shard, capsys):
+    opened = Shard(shard)
+    path = index_path(shard)
+    good = path.read_bytes()
+    path.write_bytes(good[:-200] + bytes(200))
+    assert pairs(opened) == RIGHT
+    assert "x.tar.index is damaged (" in capsys.readouterr().err
+    assert path.read_bytes() == good
 
 
 @pytest.mark.parametrize(
-    "rubbish", [b"", b"[" * 100_000, b"\xff\xfe", b"null", b'{"version":2}', b'"' * 9999, b"9" * 5000]
+    "rubbish",
+    [b"", b"[" * 100_000, b"\xff\xfe", b"null", MAGIC, MAGIC + b"\xff" * 99, MAGIC + bytes(9999), b"9" * 5000],
 )
 def test_rubbish_is_no_index(shard, rubbish):
     index_path(shard).write_bytes(rubbish)

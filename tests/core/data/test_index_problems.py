@@ -57,7 +57,7 @@ def test_case_of_extensions_is_folded_on_both_sides(problems, record, tmp_path):
     for named in ("png", "PNG", "Png"):
         assert problems(("k.json", record({"media": [named]})), ("k.PNG", b"x")) == []
         annotation = summarize(tmp_path / "x.tar")["records"][0]["annotation"]
-        assert annotation["media"] == ["png"]
+        assert annotation["media"] == [named]
 
 
 def test_files_that_belong_to_no_sample(problems, record):
@@ -82,7 +82,7 @@ def test_stored_features_need_no_record(tmp_path):
     file.add("b", None, {"bad.json": b"{}"})
     file.close()
     index = make_index(tmp_path / "x.tar")
-    assert index.holds_features
+    assert index.head.holds_features
     assert index.problems == []
 
 

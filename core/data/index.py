@@ -5,7 +5,7 @@ is opened, and tables, which are read when something in them is asked for.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -255,14 +255,12 @@ class ShardIndex:
     def _files_of(self, sample: int) -> range:
         return range(self._tables.number("first", sample), self._tables.number("first", sample + 1))
 
-    def groups(self, tasks: Iterable[str], sources: Iterable[str] | None = None) -> list[tuple[int, int]]:
+    def groups(self, tasks: Container[str], sources: Container[str] | None = None) -> list[tuple[int, int]]:
         """Where the annotations of some tasks, and of some sources, stand in the order by task and source: first and
         count of each group."""
-        wanted = {number for number, task in enumerate(self.head.tasks) if task in tasks}
-        of = {number for number, source in enumerate(self.head.sources) if sources is None or source in sources}
-        found, first = [], 0
-        for group in self.head.groups:
-            if group.task in wanted and group.source in of:
+        head, found, first = self.head, [], 0
+        for group in head.groups:
+            if head.tasks[group.task] in tasks and (sources is None or head.sources[group.source] in sources):
                 found.append((first, group.count))
             first += group.count
         return found

@@ -1,7 +1,6 @@
 """A file that is read at places, never mapped: one that is cut meanwhile gives a short read, not a signal."""
 
 import os
-import weakref
 from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +21,6 @@ class OpenFile:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        weakref.finalize(self, os.close, self._descriptor)
         status = os.fstat(self._descriptor)
         if not S_ISREG(status.st_mode):
             raise OSError(EINVAL, "it is no file")
@@ -31,6 +29,10 @@ class OpenFile:
         """Bytes and modification time in nanoseconds."""
         self.identity = status.st_ino, status.st_ctime_ns
         """Its number and the time of its last change, by which the system tells it from any other."""
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
 
     def read(self, offset: int, size: int) -> bytes:
         """The bytes from `offset` on, fewer where the file ends."""

@@ -1,8 +1,10 @@
 """The order of a task's annotations: a pure function of (seed, epoch, task, position)."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,7 @@ from numpy.typing import NDArray
 from multigraft.core.data.seeding import permutation, seeded
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """One annotation of a task: which pass over the data, which shard, which of the task's annotations in it."""
 
     epoch: int
@@ -21,10 +22,10 @@ class Place:
 
 @dataclass(frozen=True)
 class _Epoch:
-    shards: NDArray[np.intp]
+    shards: list[int]
     """The order of the shards."""
-    starts: NDArray[np.int64]
-    """`(shards + 1,)`: first position of each shard, in that order, before windows are shuffled."""
+    starts: list[int]
+    """First position of each shard, in that order, before windows are shuffled, and the number of all positions."""
 
 
 class Order:
@@ -40,7 +41,7 @@ class Order:
     def __init__(self, counts: Sequence[int], seed: int, task: str, window: int) -> None:
         self._counts = np.asarray(counts, np.int64)
         self._seed, self._task, self._window = seed, task, window
-        self._ends = np.cumsum(self._counts)
+        self._ends: list[int] = np.cumsum(self._counts).tolist()
         self.size = int(self._counts.sum())
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)
         self._shuffled = lru_cache(maxsize=4)(self._make_window)
@@ -49,9 +50,8 @@ class Order:
         """The annotation that stands at `index`, counted over all epochs; each occurs once an epoch."""
         number, position = divmod(index, self.size)
         epoch = self._epoch(number)
-        shard = int(np.searchsorted(epoch.starts, position, side="right")) - 1
-        window = shard // self._window
-        start = int(epoch.starts[window * self._window])
+        window = (bisect_right(epoch.starts, position) - 1) // self._window
+        start = epoch.starts[window * self._window]
         return self._in_epoch(number, start + int(self._shuffled(number, window)[position - start]))
 
     def drawn(self, index: int, attempt: int) -> Place:
@@ -62,20 +62,20 @@ class Order:
 
     def unshuffled(self, position: int) -> Place:
         """The annotation at `position` in the order of the shards as given, for evaluation."""
-        shard = int(np.searchsorted(self._ends, position, side="right"))
-        return Place(0, shard, position - int(self._ends[shard] - self._counts[shard]))
+        shard = bisect_right(self._ends, position)
+        return Place(0, shard, position - self._ends[shard] + int(self._counts[shard]))
 
     def _in_epoch(self, number: int, position: int) -> Place:
         epoch = self._epoch(number)
-        place = int(np.searchsorted(epoch.starts, position, side="right")) - 1
-        return Place(number, int(epoch.shards[place]), position - int(epoch.starts[place]))
+        place = bisect_right(epoch.starts, position) - 1
+        return Place(number, epoch.shards[place], position - epoch.starts[place])
 
     def _make_epoch(self, number: int) -> _Epoch:
         shards = permutation(len(self._counts), "shards", self._seed, number, self._task)
-        return _Epoch(shards, np.concatenate([[0], np.cumsum(self._counts[shards])]))
+        return _Epoch(shards.tolist(), [0, *np.cumsum(self._counts[shards]).tolist()])
 
     def _make_window(self, number: int, window: int) -> NDArray[np.intp]:
         starts = self._epoch(number).starts
         first, last = window * self._window, min((window + 1) * self._window, len(self._counts))
-        count = int(starts[last] - starts[first])
+        count = starts[last] - starts[first]
         return permutation(count, "window", self._seed, number, self._task, window)

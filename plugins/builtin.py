@@ -214,6 +214,7 @@ def register_samplers() -> Iterable[Component]:
             "temperature": ("TemperatureOptions", "weighted:build_temperature"),
             "equal": ("EqualOptions", "weighted:build_equal"),
             "weights": ("WeightsOptions", "weighted:build_weights"),
+            "schedule": ("ScheduleOptions", "scheduled:build"),
             "round-robin": ("RoundRobinOptions", "round_robin:build"),
             "one-task": ("OneTaskOptions", "one_task:build"),
         },

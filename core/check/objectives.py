@@ -14,6 +14,7 @@ from multigraft.core.options.options import ObjectiveOptions
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.train_section import Teacher
 from multigraft.core.run.least_rows import rows_lacking
+from multigraft.core.run.run_data import RunData
 
 
 def least_rows(subject: Subject) -> Iterator[Problem]:
@@ -30,11 +31,21 @@ def least_rows(subject: Subject) -> Iterator[Problem]:
 
 
 def epochs(subject: Subject) -> Iterator[Problem]:
-    """Note how many steps epochs are."""
-    if subject.data is not None and subject.recipe.train.steps == 0:
+    """Note how many steps epochs are, and how many samples of each task the training draws."""
+    if subject.data is not None:
         with suppress(MultigraftError):  # told by `deep.components`
-            subject.notes.append(f"its epochs are {subject.data.with_steps().train.steps:,} steps")
+            steps = subject.data.with_steps().train.steps
+            if subject.recipe.train.steps == 0:
+                subject.notes.append(f"its epochs are {steps:,} steps")
+            subject.notes.append(f"samples that {steps:,} steps draw: {_drawn(subject.data, steps)}")
     return iter(())
+
+
+def _drawn(data: RunData, steps: int) -> str:
+    drawn, sizes = data.sampler().consumed(steps), {n: s.size for n, s in data.training_sources().items()}
+    return ", ".join(
+        f"{count:,} of {task} ({count / sizes[task]:.3g} epochs of {sizes[task]:,})" for task, count in drawn.items()
+    )
 
 
 def unused_sharing(subject: Subject) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 FILE = np.dtype([("field", "<u4"), ("crc", "<u4"), ("offset", "<u8"), ("size", "<u8")])
 ANNOTATION = np.dtype([
     ("sample", "<u4"), ("position", "<u4"), ("task", "<u4"), ("source", "<u4"), ("type", "<u4"),
-    ("size", "<u4"), ("crc", "<u4"), ("start", "<u8"),
+    ("size", "<u4"), ("crc", "<u4"), ("length", "<u4"), ("start", "<u8"),
 ])  # fmt: skip
 NUMBER = np.dtype("<u4")
 Numbers = NDArray[np.int64]
@@ -74,6 +74,8 @@ class Annotations:
     """Bytes of its JSON."""
     crc: Numbers
     """crc32 of its JSON."""
+    length: Numbers
+    """Characters that a model reads or writes: of the text, context and choices, and of the longest answer."""
     start: Numbers
     """Where in the shard its JSON begins."""
 
@@ -127,6 +129,7 @@ class AnnotationPlace(NamedTuple):
     type: int
     size: int
     crc: int
+    length: int
     start: int
 
 

@@ -148,7 +148,7 @@ class IndexBuilder:
         for row in record.rows:
             self._annotations.extend((
                 sample, row.position, self._tasks.number(row.task), self._sources.number(row.source),
-                self._types.number(row.type), row.size, row.crc, row.start,
+                self._types.number(row.type), row.size, row.crc, row.length, row.start,
             ))  # fmt: skip
 
 

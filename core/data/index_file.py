@@ -17,7 +17,7 @@ from zlib_ng.zlib_ng import crc32
 
 from multigraft.core.data.index import ANNOTATION, FILE, NUMBER, Extent, Head, Problem
 
-MAGIC = b"mgindex3"
+MAGIC = b"mgindex4"
 _PREFIX = Struct("<8sI16s")
 _FIRST_READ = 4096
 _LARGEST_HEAD = 64 << 20

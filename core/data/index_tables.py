@@ -16,7 +16,7 @@ from multigraft.core.data.index import AnnotationPlace, Extent, FilePlace
 from multigraft.core.data.open_file import kept_open
 from multigraft.core.errors import MultigraftError
 
-_FILE, _ANNOTATION, _NUMBER = Struct("<IIQQ"), Struct("<IIIIIIIQ"), Struct("<I")
+_FILE, _ANNOTATION, _NUMBER = Struct("<IIQQ"), Struct("<IIIIIIIIQ"), Struct("<I")
 _LARGE = 1 << 20
 """Bytes of a table of which single rows are read."""
 _ROOM = 128 << 20

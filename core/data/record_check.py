@@ -8,7 +8,7 @@ from zlib_ng.zlib_ng import crc32
 from multigraft.core.data.record_spans import annotation_spans
 from multigraft.core.data.records import MOST_ANNOTATIONS, annotated, parse_json
 from multigraft.core.errors import BadSample
-from multigraft.core.types.annotation import Record, parse_annotation, parse_head
+from multigraft.core.types.annotation import Annotation, Record, parse_annotation, parse_head
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Row:
     size: int = 0
     """Bytes of its text; none where it is bad, and the record says why."""
     crc: int = 0
+    length: int = 0
+    """Characters that a model reads or writes."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ def check_record(data: bytes, offset: int) -> CheckedRecord:
         good = _check(checked, head, each, position)
         if task := _text(each, "task"):
             start, size = spans[position] if good else (0, 0)
-            place = (offset + start, size, crc32(data[start : start + size]))
+            place = (offset + start, size, crc32(data[start : start + size]), _length(good) if good else 0)
             checked.rows.append(Row(position, task, source, _text(each, "type"), *place))
     beyond = len(every) - MOST_ANNOTATIONS
     if beyond > 0:
@@ -74,22 +76,29 @@ def _head(value: dict[str, Any], checked: CheckedRecord) -> Record | None:
         return None
 
 
-def _check(checked: CheckedRecord, head: Record | None, value: Any, position: int) -> bool:
-    """Whether an annotation is good."""
+def _check(checked: CheckedRecord, head: Record | None, value: Any, position: int) -> Annotation | None:
+    """An annotation, if it is good."""
     media = value.get("media") if isinstance(value, dict) else None
     named = [each.lower() for each in media if isinstance(each, str)] if isinstance(media, list) else []
     checked.media.update(named)
     if head is None:
         checked.bad += 1
-        return False
+        return None
     try:
         annotation = parse_annotation(head, value, position)
     except BadSample as error:
         checked.bad += 1
         checked.first_fault = checked.first_fault or error.detail
-        return False
+        return None
     checked.wanted.append((annotation.id, tuple(map(str.lower, annotation.media))))
-    return True
+    return annotation
+
+
+def _length(annotation: Annotation) -> int:
+    """Characters of what a model reads, and of the longest that it may write."""
+    written = (*(answer.text for answer in annotation.answers), *annotation.references)
+    read = (annotation.text, annotation.context, *annotation.choices)
+    return sum(map(len, read)) + max(map(len, written), default=0)
 
 
 def _text(value: Any, name: str) -> str:

@@ -68,6 +68,11 @@ class TaskSource:
         for shard, count in enumerate(self.counts):
             yield from (Place(0, shard, row) for row in range(count))
 
+    def length(self, place: Place) -> int:
+        """Characters of an annotation that a model reads or writes."""
+        shard, row = self.locate(place)
+        return shard.index.annotation(row).length
+
     def locate(self, place: Place) -> tuple[Shard, int]:
         """The shard of an annotation, and its row there."""
         shard = self.opened[place.shard]

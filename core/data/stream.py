@@ -2,9 +2,11 @@
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from multigraft.core.data.bucketing import Buckets, Pool
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.errors import MultigraftError
@@ -61,11 +63,13 @@ class Stream:
         window: int,
         threads: int = 2,
         rank: Rank = Rank(),  # noqa: B008 - frozen
+        buckets: Buckets | None = None,
     ) -> None:
         if batch < rank.world:
             raise MultigraftError(f"a batch of {batch} gives some of the {rank.world} processes no sample")
         self._sources, self._sampler, self._reader, self._log = sources, sampler, reader, log
         self._seed, self._batch, self._threads, self._rank = seed, batch, threads, rank
+        self._buckets, self._dealt = buckets, lru_cache(maxsize=2)(self._deal)
         self._orders = {name: Order(source.counts, seed, name, window) for name, source in sources.items()}
 
     @property
@@ -83,8 +87,19 @@ class Stream:
 
     def composition(self, step: int) -> list[Draw]:
         """The global batch of a step, the same on every rank."""
+        if self._buckets:
+            pool = self._buckets.pool(step)
+            return self._dealt(self._buckets, pool)[step - pool.start]
         before, after = self._sampler.consumed(step), self._sampler.consumed(step + 1)
         return [Draw(task, index) for task in self._sources for index in range(before[task], after[task])]
+
+    def _deal(self, buckets: Buckets, pool: Pool) -> list[list[Draw]]:
+        dealt = buckets.dealt(pool, self._sampler.consumed, self._lengths, self._rank.world)
+        return [[Draw(task, index) for task in self._sources for own, index in step if own == task] for step in dealt]
+
+    def _lengths(self, task: str, indices: range) -> list[int]:
+        source, order = self._sources[task], self._orders[task]
+        return [source.length(order.place(index)) for index in indices]
 
     def batches(self, start: int, stop: int) -> Iterator[list[Sample]]:
         """As `drawn` and `take`, where nothing is done between."""

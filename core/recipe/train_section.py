@@ -91,6 +91,16 @@ class Teacher(Section):
     """How much of the teacher stays at each step: `momentum * teacher + (1 - momentum) * student`."""
 
 
+class Bucketing(Section):
+    """Samples of about one length go into one batch; the mix of the tasks stays, and each sample is drawn as often."""
+
+    steps: int = Field(32, ge=2, le=4096)
+    """Steps in a row whose samples are dealt out to them by length; the more, the more alike a batch's lengths are."""
+    alike: Literal["samples", "length"] = "samples"
+    """What these steps have alike: `samples`, as many of each task as without buckets, or `length`, about as much text,
+    so that a batch of short texts has more samples, and one of long texts fewer, a quarter at least."""
+
+
 class TrainSection(Section):
     """How long and how.
 
@@ -107,6 +117,11 @@ class TrainSection(Section):
     """Samples in a global batch, all tasks together; a sampler may have batches of its own sizes."""
     micro_batch: int | None = Field(None, ge=1, le=LARGEST_BATCH)
     """Samples in one pass, at most; a batch is cut where least is padded. The result does not change."""
+    micro_length: int | None = Field(None, ge=1)
+    """Rows of one pass times the longest of them, in tokens of text and, by estimate, of media, at most; a longer row
+    makes a pass of its own. The result does not change."""
+    bucketing: Bucketing | None = None
+    """Batches of samples of about one length, by characters."""
     sampler: Annotated[SamplerOptions, Registered("samplers")] = as_written({"kind": "proportional"})
     """How the tasks share the batch."""
     optimizer: Optimizer = as_written({})

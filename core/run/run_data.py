@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from multigraft.core.data.bucketing import Buckets
 from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
@@ -130,7 +131,20 @@ class RunData:
             window=self.recipe.data.window,
             threads=self.threads,
             rank=rank,
+            buckets=self._buckets(),
         )
+
+    def pool(self, step: int) -> list[int] | None:
+        """First step and end of the steps that the samples of a step were dealt out to; None without buckets."""
+        buckets = self._buckets()
+        return [*buckets.pool(step)] if buckets else None
+
+    def _buckets(self) -> Buckets | None:
+        train = self.with_steps().train
+        bucketing = train.bucketing
+        if bucketing is None:
+            return None
+        return Buckets(bucketing.steps, bucketing.alike == "length", [span.stop for span in spans(train)], train.seed)
 
     def _sizes(self, span: StageSpan) -> dict[str, int]:
         """Annotations of the tasks that a stage draws."""

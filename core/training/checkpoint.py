@@ -25,7 +25,13 @@ from multigraft.core.registry.registry import Registry
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_folder import checkpoint_folder, checkpoints
 from multigraft.core.training.optimizer import load_optimizer_tensors, optimizer_tensors
-from multigraft.core.training.resuming import check_data_go_on, check_recipe_goes_on, check_steps_left, data_facts
+from multigraft.core.training.resuming import (
+    check_data_go_on,
+    check_pool_goes_on,
+    check_recipe_goes_on,
+    check_steps_left,
+    data_facts,
+)
 
 if TYPE_CHECKING:
     from multigraft.core.training.train_lines import TrainLines
@@ -55,6 +61,7 @@ def save_checkpoint(run: OpenRun, step: int, optimizer: torch.optim.Optimizer, l
     state = {
         "step": step,
         "data": data_facts(run.data),
+        "pool": run.data.pool(step - 1),
         "draws": {"drawn": run.data.log.drawn, "bad": run.data.log.bad},
         "lines": lines.state(),
         "cut": run.results.get("cut", {}),
@@ -91,6 +98,7 @@ def load_checkpoint(run: OpenRun, folder: Path, optimizer: torch.optim.Optimizer
     check_recipe_goes_on(recipe_of(folder / "graft", run.registry), state["step"], run.recipe)
     check_steps_left(state["step"], run.recipe)
     check_data_go_on(state["data"], run.data)
+    check_pool_goes_on(state.get("pool"), state["step"], run.data)
     load_graft(folder / "graft", run.model.graft.bank, run.trunk.fingerprints)
     _load_optimizer(folder / "state" / "optimizer.safetensors", run, optimizer)
     load_learning(folder, run)

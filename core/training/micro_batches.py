@@ -11,18 +11,34 @@ _TOKENS_AN_ITEM = 8
 """Rough, before pictures become prompts: nothing but padding depends on it."""
 
 
-def micro_batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
-    """As few passes of at most `size` rows as there must be, cut where least is padded; shorter rows first."""
-    if size >= len(rows):
+def micro_batches(rows: Sequence[Row], size: int, length: int | None = None) -> list[list[Row]]:
+    """As few passes of at most `size` rows as there must be, cut where least is padded; shorter rows first.
+
+    Args:
+        length: of a pass, rows times the longest of them, at most; passes are as few as that allows then. A longer row
+            makes a pass of its own.
+    """
+    if length is None and size >= len(rows):
         return [list(rows)]
     ordered = sorted(rows, key=_length)
-    cuts = cheapest_cuts(np.array([_length(row) for row in ordered], float), size)
+    lengths = np.array([_length(row) for row in ordered], float)
+    cuts = cheapest_cuts(lengths, size) if length is None else cuts_within(lengths, size, length)
     return [ordered[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(ordered)], strict=True)]
 
 
 def _length(row: Row) -> int:
     items = sum(len(media.times) for media in row.sample.media)
     return len(row.texts[TEXT].ids) + items * _TOKENS_AN_ITEM
+
+
+def cuts_within(lengths: NDArray[np.float64], size: int, most: int) -> list[int]:
+    """Where to cut rows of rising lengths into groups of at most `size`, whose rows times longest row are `most` or
+    less, or which are one row: from the longest row on, as many as fit."""
+    cuts, stop = [], len(lengths)
+    while stop > 0:
+        stop -= max(1, min(size, stop, int(most // max(lengths[stop - 1], 1))))
+        cuts.append(stop)
+    return cuts[-2::-1]
 
 
 def cheapest_cuts(lengths: NDArray[np.float64], size: int) -> list[int]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from multigraft.core.run.run_data import RunData
 
 FREE = (
-    "train.steps", "train.epochs", "train.micro_batch", "train.shard", "train.checkpoint_every", "train.keep",
-    "train.log_every", "eval.*", "loggers", "plugins.*", "search", "search.*",
+    "train.steps", "train.epochs", "train.micro_batch", "train.micro_length", "train.shard", "train.checkpoint_every",
+    "train.keep", "train.log_every", "eval.*", "loggers", "plugins.*", "search", "search.*",
     "trunk.encoder.weights", "trunk.encoders.*.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
     "tasks.*.metrics", "tasks.*.evaluator", "tasks.*.evaluator.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
@@ -75,6 +75,26 @@ def check_data_go_on(saved: Mapping[str, Any], data: "RunData") -> None:
             f"the training data of {', '.join(changed)} are not those that the run began with: "
             f"{dict(saved)}, now {now}; put the shards back, or begin a new run"
         )
+
+
+def check_pool_goes_on(saved: Sequence[int] | None, made: int, data: "RunData") -> None:
+    """Hold the steps that the last samples of a run were dealt out to against those of the recipe now: with others,
+    some samples would be drawn twice and others never.
+
+    Raises:
+        MultigraftError: they differ.
+    """
+    now = data.pool(made - 1)
+    if now != saved:
+        raise MultigraftError(
+            f"`train.bucketing` dealt the samples of steps {_steps(saved)} out to these; now it would be steps "
+            f"{_steps(now)}; go on with `train.steps` as it was, or make it longer from a multiple of "
+            "`train.bucketing.steps`"
+        )
+
+
+def _steps(pool: Sequence[int] | None) -> str:
+    return f"{pool[0] + 1:,} to {pool[1]:,}" if pool else "by themselves"
 
 
 def _hash(texts: Sequence[str]) -> str:

@@ -53,7 +53,8 @@ class StepMaker:
         recipe, model = run.recipe, run.model
         self._objectives, self._order = model.objectives, list(recipe.tasks)
         self._rows: RowMaker = row_maker(model, recipe.tasks, recipe.train.seed)
-        self._size, self._shapes = recipe.train.micro_batch, model.shapes
+        self._size, self._length = recipe.train.micro_batch, recipe.train.micro_length
+        self._shapes = model.shapes
         self._unlearned = {name for name, task in recipe.tasks.items() if task.weight == 0}
         self._pinned = run.accelerator.device.type == "cuda"
         self._refuse_pieces(-(-largest_batch(recipe) // run.rank.world))
@@ -88,8 +89,8 @@ class StepMaker:
         }
 
     def _pieces(self, rows: Sequence["Row"]) -> Sequence[Sequence["Row"]]:
-        """The rows in passes of `micro_batch`."""
-        return micro_batches(rows, self._size or len(rows)) if rows else []
+        """The rows in passes of `micro_batch` and `micro_length`."""
+        return micro_batches(rows, self._size or len(rows), self._length) if rows else []
 
     def _refuse_pieces(self, rows: int) -> None:
         """Refuse to cut batches of so many rows where an objective needs them whole.
@@ -98,10 +99,10 @@ class StepMaker:
             MultigraftError: they would be cut.
         """
         whole = [task for task, own in self._objectives.items() if any(map(self._sees_all_rows, own))]
-        if whole and self._size is not None and self._size < rows:
-            raise MultigraftError(
-                f"`train.micro_batch` cannot be used: the loss of {', '.join(whole)} needs whole batches"
-            )
+        cut_by = "micro_batch" if self._size is not None and self._size < rows else "micro_length"
+        if whole and (cut_by == "micro_batch" or self._length is not None):
+            told = f"the loss of {', '.join(whole)} needs whole batches"
+            raise MultigraftError(f"`train.{cut_by}` cannot be used: {told}")
 
     def _sees_all_rows(self, own: "TaskObjective") -> bool:
         return not own.objective.splittable or bool(own.objective.feature_shapes(self._shapes))

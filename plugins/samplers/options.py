@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from multigraft import Refers, SamplerOptions
+from multigraft import Refers, SamplerOptions, Section
 
 
 class ProportionalOptions(SamplerOptions):
@@ -35,6 +35,43 @@ class WeightsOptions(SamplerOptions):
         if min(weights.values()) < 0 or max(weights.values()) <= 0:
             raise ValueError("weights are 0 or more, and at least one is more than 0")
         return weights
+
+
+class Knot(Section):
+    """What the shares of the tasks are at a step."""
+
+    at: int = Field(ge=0)
+    """Step."""
+    weights: dict[Annotated[str, Refers("task")], Annotated[float, Field(ge=0)]] = Field({})
+    """Weight of every task; they need not sum to 1."""
+    temperature: float | None = Field(None, ge=1.0, le=1e6)
+    """In the place of weights: shares proportional to `size ** (1 / temperature)`."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Knot":
+        if bool(self.weights) == (self.temperature is not None):
+            raise ValueError("it says either `weights` or `temperature`")
+        if self.weights and not any(self.weights.values()):
+            raise ValueError("at least one weight is more than 0")
+        return self
+
+
+class ScheduleOptions(SamplerOptions):
+    """Shares that change over the training: from knot to knot in a straight line, and as at the last one after it.
+
+    A stretch between two knots is walked in 100 levels at most.
+    """
+
+    knots: list[Knot] = Field(min_length=2)
+    """Steps and shares, the first at step 0."""
+
+    @field_validator("knots")
+    @classmethod
+    def _rising(cls, knots: list[Knot]) -> list[Knot]:
+        steps = [knot.at for knot in knots]
+        if steps[0] != 0 or steps != sorted(set(steps)):
+            raise ValueError("knots begin at step 0 and rise")
+        return knots
 
 
 class RoundRobinOptions(SamplerOptions):

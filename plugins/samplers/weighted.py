@@ -65,7 +65,8 @@ def _huffman(weights: Mapping[str, int]) -> "_Leaf | _Split":
     return heap[0][2]
 
 
-def _scaled(weights: Mapping[str, float]) -> dict[str, int]:
+def scaled(weights: Mapping[str, float]) -> dict[str, int]:
+    """Weights as whole numbers; one that is more than 0 stays so."""
     largest = max(weights.values())
     return {task: max(1, round(weight / largest * _SCALE)) if weight else 0 for task, weight in weights.items()}
 
@@ -77,7 +78,7 @@ def build_proportional(options: ProportionalOptions, sizes: Mapping[str, int], b
 
 def build_temperature(options: TemperatureOptions, sizes: Mapping[str, int], batch: int, seed: int) -> Sampler:
     """Shares in proportion to `size ** (1 / value)`: temperature-scaled mixing (T5, Raffel et al. 2020, 3.5.2)."""
-    return WeightedSampler(_scaled({task: size ** (1 / options.value) for task, size in sizes.items()}), batch)
+    return WeightedSampler(scaled({task: size ** (1 / options.value) for task, size in sizes.items()}), batch)
 
 
 def build_equal(options: EqualOptions, sizes: Mapping[str, int], batch: int, seed: int) -> Sampler:
@@ -91,14 +92,23 @@ def build_weights(options: WeightsOptions, sizes: Mapping[str, int], batch: int,
     Raises:
         MultigraftError: weights for a task that the recipe does not have, or none for one that it has.
     """
-    for task in options.weights:
+    check_weights(options.weights, sizes)
+    return WeightedSampler(scaled({task: options.weights[task] for task in sizes}), batch)
+
+
+def check_weights(weights: Mapping[str, float], sizes: Mapping[str, int]) -> None:
+    """Every task has a weight, and no other has.
+
+    Raises:
+        OptionError: not so.
+    """
+    for task in weights:
         if task not in sizes:
             near = nearest_name(task, sizes)
             hint = f"; did you mean {near!r}?" if near else ""
             raise OptionError(
                 ("weights", task), f"sampler weights: no task {task!r}; the tasks are {', '.join(sizes)}{hint}"
             )
-    missing = [task for task in sizes if task not in options.weights]
+    missing = [task for task in sizes if task not in weights]
     if missing:
         raise OptionError(("weights",), f"sampler weights: none for {', '.join(missing)}; 0 leaves a task out")
-    return WeightedSampler(_scaled({task: options.weights[task] for task in sizes}), batch)

@@ -105,8 +105,9 @@ def make_stream():
     """A stream over sources, equal shares unless told by weights or a sampler."""
 
     def make(
-        sources, weights=None, log=None, media=None, batch=4, rank=0, world=1, seed=0, window=2, threads=2, sampler=None
-    ):
+        sources, weights=None, log=None, media=None, batch=4, rank=0, world=1, seed=0, window=2, threads=2,
+        sampler=None, buckets=None,
+    ):  # fmt: skip
         named = {source.name: source for source in sources}
         return Stream(
             named,
@@ -118,6 +119,7 @@ def make_stream():
             window=window,
             threads=threads,
             rank=Rank(rank, world),
+            buckets=buckets,
         )
 
     return make

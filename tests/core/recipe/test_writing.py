@@ -21,8 +21,8 @@ def test_the_template_is_valid_and_says_what_each_key_is(load, registry):
         in text
     )
     assert (
-        "  # How the tasks share the batch. [kind: equal, one-task, proportional, round-robin, temperature, weights]\n"
-        in text
+        "  # How the tasks share the batch. [kind: equal, one-task, proportional, round-robin, schedule, temperature,\n"
+        "  # weights]\n" in text
     )
     assert (
         "    # How the rate falls after the warm-up. [one of linear, cosine, constant]\n    schedule: linear\n" in text

@@ -8,7 +8,7 @@ from multigraft.core.registry.registry import load_registry
 
 sizes = st.dictionaries(st.sampled_from("abcdefghij"), st.integers(1, 10**7), min_size=1, max_size=8)
 kinds = st.sampled_from([
-    "proportional", "equal", {"kind": "temperature", "value": 2.5}, "round-robin", "weights",
+    "proportional", "equal", {"kind": "temperature", "value": 2.5}, "round-robin", "weights", "schedule",
 ])  # fmt: skip
 
 
@@ -25,8 +25,10 @@ def build():
 
 
 def options_of(kind, sizes):
-    return (
-        {"kind": "weights", "weights": {task: 1 / size for task, size in sizes.items()}} if kind == "weights" else kind
+    weights = {task: 1 / size for task, size in sizes.items()}
+    knots = [{"at": 0, "weights": weights}, {"at": 7, "temperature": 3}, {"at": 400, "temperature": 1}]
+    return {"weights": {"kind": kind, "weights": weights}, "schedule": {"kind": kind, "knots": knots}}.get(
+        str(kind), kind
     )
 
 
@@ -46,6 +48,40 @@ def test_shares_are_kept_to_within_two_samples_at_every_step(build, sizes, batch
     weights = {task: size ** (1 / value) for task, size in sizes.items()}
     for task, count in sampler.consumed(step).items():
         assert abs(count - step * batch * weights[task] / sum(weights.values())) < 2
+
+
+def test_shares_move_in_a_straight_line_from_knot_to_knot(build):
+    knots = [{"at": 0, "weights": {"a": 1, "b": 0}}, {"at": 100, "weights": {"a": 1, "b": 3}}]
+    sampler = build({"kind": "schedule", "knots": knots}, {"a": 10, "b": 10}, 1000)
+    assert [sampler.counts(step)["b"] for step in (0, 50, 99, 100, 5000)] == [0, 375, 743, 750, 750]
+    assert abs(sampler.consumed(100)["b"] - 99 * 1000 * 0.75 / 2) < 200
+    assert sampler.consumed(300)["b"] - sampler.consumed(100)["b"] == 200 * 750
+
+
+@pytest.mark.parametrize(
+    ("knots", "message"),
+    [
+        ([{"at": 0, "weights": {"a": 1}}, {"at": 9, "temperature": 1}], "none for b"),
+        ([{"at": 0, "temperature": 1}, {"at": 9, "weights": {"a": 1, "b": 1, "bb": 1}}], "no task 'bb'"),
+    ],
+)
+def test_a_knot_weighs_every_task_and_no_other(build, knots, message):
+    with pytest.raises(MultigraftError, match=message) as caught:
+        build({"kind": "schedule", "knots": knots}, {"a": 1, "b": 1}, 8)
+    assert caught.value.location[:1] == ("knots",)
+
+
+@pytest.mark.parametrize(
+    "knots",
+    [
+        [{"at": 1, "temperature": 1}, {"at": 9, "temperature": 2}], [{"at": 0, "temperature": 1}, {"at": 9}],
+        [{"at": 0, "temperature": 1}, {"at": 0, "temperature": 2}], [{"at": 0, "temperature": 1}],
+        [{"at": 0, "weights": {"a": 0}}, {"at": 9, "temperature": 2}],
+    ],
+)  # fmt: skip
+def test_knots_begin_at_step_0_rise_and_say_one_thing(build, knots):
+    with pytest.raises(ValidationError):
+        build({"kind": "schedule", "knots": knots}, {"a": 1}, 8)
 
 
 def test_each_kind_gives_the_shares_it_says(build):

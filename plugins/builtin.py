@@ -222,6 +222,12 @@ def register_samplers() -> Iterable[Component]:
 
 
 @hookimpl
+def register_sources() -> Iterable[Component]:
+    """Tables."""
+    return _components("sources", {"table": ("TableOptions", "table:build")})
+
+
+@hookimpl
 def register_loggers() -> Iterable[Component]:
     """Files always, TensorBoard behind an extra."""
     yield from _components(

@@ -49,6 +49,9 @@ from .core.interfaces.search_strategy import SearchStrategy as SearchStrategy
 from .core.interfaces.sharing import PartGenerator as PartGenerator
 from .core.interfaces.sharing import Sharing as Sharing
 from .core.interfaces.side_network import SideNetwork as SideNetwork
+from .core.interfaces.source import Dropped as Dropped
+from .core.interfaces.source import MediaPlace as MediaPlace
+from .core.interfaces.source import Source as Source
 from .core.interfaces.task import Task as Task
 from .core.library import evaluate as evaluate
 from .core.library import merge as merge
@@ -75,6 +78,7 @@ from .core.options.options import WeightSource as WeightSource
 from .core.options.options import weight_source as weight_source
 from .core.options.sampler_options import SamplerOptions as SamplerOptions
 from .core.options.search_options import SearchStrategyOptions as SearchStrategyOptions
+from .core.options.source_options import SourceOptions as SourceOptions
 from .core.recipe.loading import load_recipe as load_recipe
 from .core.recipe.problems import RecipeError as RecipeError
 from .core.recipe.recipe import Recipe as Recipe

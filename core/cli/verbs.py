@@ -15,6 +15,7 @@ VERBS = (
     Command(("report",), f"{_CLI}.report:report", "Write a run's page of scores, curves and sample predictions"),
     Command(("export",), f"{_CLI}.export:export", "Take one task out of a run, to use alone"),
     Command(("merge",), f"{_CLI}.merge:merge", "Add up adapters of several tasks or runs, with weights"),
+    Command(("data", "pack"), f"{_CLI}.data_pack:pack", "Pack your own tables and media into shards"),
     Command(("data", "inspect"), f"{_CLI}.data_inspect:inspect", "Show what is in a shard"),
     Command(("plugins", "list"), f"{_CLI}.plugins_list:list_plugins", "List the plugins and what became of them"),
     Command(("plugins", "show"), f"{_CLI}.plugins_show:show_plugin", "Show a plugin's components and their options"),

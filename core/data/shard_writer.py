@@ -1,11 +1,11 @@
 """Writes samples to numbered webdataset shards, with an index beside each and a manifest for the folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from webdataset.writer import TarWriter
@@ -94,12 +94,24 @@ class ShardFile:
 
 
 class ShardWriter:
-    """Writes `PREFIX-000000.tar`, `PREFIX-000001.tar`, ... to a folder. Use it as a context manager."""
+    """Writes `PREFIX-000000.tar`, `PREFIX-000001.tar`, ... to a folder. Use it as a context manager.
 
-    def __init__(self, folder: Path, prefix: str, samples_per_shard: int = 500) -> None:
+    Args:
+        finished: shards of an earlier writer, by name, behind which this one goes on.
+        on_shard: called with the name and the facts of each shard when it is finished.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        prefix: str,
+        samples_per_shard: int = 500,
+        finished: Mapping[str, ShardFacts] = MappingProxyType({}),
+        on_shard: Callable[[str, ShardFacts], None] | None = None,
+    ) -> None:
         self._folder, self._prefix, self._samples_per_shard = folder, prefix, samples_per_shard
         self._shard: ShardFile | None = None
-        self._facts: dict[str, ShardFacts] = {}
+        self._facts, self._on_shard = dict(finished), on_shard
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, key: str, record: Record | None, media: Mapping[str, bytes]) -> None:
@@ -113,8 +125,10 @@ class ShardWriter:
     def _finish(self) -> None:
         if self._shard is not None:
             self._shard.close()
-            self._facts[self._shard.path.name] = self._shard.facts()
-            self._shard = None
+            name, facts = self._shard.path.name, self._shard.facts()
+            self._facts[name], self._shard = facts, None
+            if self._on_shard is not None:
+                self._on_shard(name, facts)
 
     def __enter__(self) -> Self:
         return self
@@ -153,5 +167,24 @@ def update_manifest(folder: Path, facts: Mapping[str, ShardFacts]) -> None:
     manifest = read_manifest(folder)
     manifest["shards"].update({name: asdict(shard) for name, shard in facts.items()})
     manifest["shards"] = dict(sorted(manifest["shards"].items()))
+    _write_manifest(folder, manifest)
+
+
+def add_packed(folder: Path, prefix: str, entry: Mapping[str, Any]) -> None:
+    """Say in the folder's manifest what the shards of a prefix were packed from, in place of what it said of them.
+
+    Args:
+        entry: their names as `shards`, and what the packer says of them.
+    """
+    manifest = read_manifest(folder)
+    packed = manifest.setdefault("packed", {})
+    for name in packed.get(prefix, {}).get("shards", ()):
+        if name not in entry["shards"]:
+            manifest["shards"].pop(name, None)
+    manifest["packed"] = dict(sorted({**packed, prefix: dict(entry)}.items()))
+    _write_manifest(folder, manifest)
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     with written_whole(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

@@ -92,6 +92,11 @@ class DeclaringHooks:
         raise NotImplementedError
 
     @hookspec
+    def register_sources(self) -> "Iterable[Component]":
+        """Annotations from files that are no shards (interfaces/source.py)."""
+        raise NotImplementedError
+
+    @hookspec
     def register_loggers(self) -> "Iterable[Component]":
         """Where scalars go (interfaces/logger.py)."""
         raise NotImplementedError

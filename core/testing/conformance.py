@@ -18,6 +18,7 @@ from multigraft.core.options.options import (
 )
 from multigraft.core.options.sampler_options import SamplerOptions
 from multigraft.core.options.search_options import SearchStrategyOptions
+from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.registry import Registration, Registry, missing_requirement
 
@@ -30,6 +31,7 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "prompt_generators": PromptOptions,
     "samplers": SamplerOptions,
     "search_strategies": SearchStrategyOptions,
+    "sources": SourceOptions,
     "tasks": TaskOptions,
     "visual_encoders": EncoderOptions,
 }
@@ -48,12 +50,16 @@ DEEPER = {
     "samplers": "multigraft.core.testing.samplers:wrong_sampler",
     "search_strategies": "multigraft.core.testing.search_strategies:wrong_search_strategy",
     "sharing": "multigraft.core.testing.sharing_rules:wrong_sharing",
+    "sources": "multigraft.core.testing.sources:wrong_source",
     "tasks": "multigraft.core.testing.tasks:wrong_task",
     "visual_encoders": "multigraft.core.testing.encoders:wrong_visual_encoder",
 }
 """Checks of what is built, by kind: (`build`, options) to the lines of what is wrong. Imported when needed."""
 
-NEEDED: dict[str, dict[str, Any]] = {"tasks": {"data": {"train": ["none.tar"]}}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "sources": {"files": ["none"], "task": "any"},
+    "tasks": {"data": {"train": ["none.tar"]}},
+}
 """What must be given to all components of a kind, beside their default options, to build them."""
 
 

@@ -61,7 +61,8 @@ class Annotation(_Row):
     span: tuple[float, float] | None = Field(None, strict=False)
     """Stretch of the video in seconds."""
     media: Texts = Field((), strict=False)
-    """Fields of the sample, in order, such as `["0.png", "3.png"]`; case makes no difference."""
+    """Fields of the sample, in order, such as `["0.png", "3.png"]`; case makes no difference. What a source gives are
+    names in a media store instead."""
     weight: float = Field(1.0, ge=0.0, le=LARGEST_WEIGHT)
     source: Text = ""
     """Filled from the record if it names none of its own."""
@@ -114,11 +115,14 @@ def parse_head(record: Mapping[str, Any]) -> Record:
 def parse_annotation(head: Record, value: Any, position: int) -> Annotation:
     """Check the annotation that stands at a position of a record's list; it gets the record's source if it has none.
 
+    Its media come in lower case.
+
     Raises:
         BadSample: `bad annotation`, with the first thing that is wrong.
     """
     annotation = _valid(Annotation, value, f"annotations.{position}")
-    return annotation if annotation.source else annotation.model_copy(update={"source": head.source})
+    media = tuple(field.lower() for field in annotation.media)
+    return annotation.model_copy(update={"source": annotation.source or head.source, "media": media})
 
 
 def _valid(model: type[Model], value: Any, place: str) -> Model:

@@ -93,6 +93,12 @@ def register_search_strategies() -> Iterable[Component]:
 
 
 @hookimpl
+def register_sources() -> Iterable[Component]:
+    """Questions in lines of text."""
+    yield Component("question-lines", f"{_OPTIONS}:QuestionLinesOptions", "multigraft_sample.question_lines:build")
+
+
+@hookimpl
 def register_loggers() -> Iterable[Component]:
     """The newest scalars."""
     yield Component("newest", f"{_OPTIONS}:NewestOptions", "multigraft_sample.newest:build")

@@ -14,6 +14,7 @@ from multigraft import (
     PromptOptions,
     SamplerOptions,
     SearchStrategyOptions,
+    SourceOptions,
     TaskOptions,
 )
 
@@ -117,6 +118,10 @@ class GreedyOptions(SearchStrategyOptions):
 
     explored: float = Field(0.2, ge=0, le=1)
     """Share of the draws that take any value."""
+
+
+class QuestionLinesOptions(SourceOptions):
+    """Lines of text such as `tune.notes: up or down? up`: a medium, a question, and the word that answers it."""
 
 
 class NewestOptions(Options):

@@ -1,0 +1,119 @@
+"""`multigraft data pack FILE... OUT`."""
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from multigraft.core.cli.lazy import registry_of, with_json
+from multigraft.core.errors import MultigraftError, OptionError
+
+
+@click.command(
+    epilog="""Examples:
+
+      multigraft data pack vqa.csv shards --task vqa --media pictures --map question=text,answer=answers,file=media
+
+      multigraft data pack captions.json shards --kind coco --task image-captioning --media val2017 --prefix test""",
+    short_help="Pack your own tables and media into shards",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--task", required=True, help="Task of the annotations: a kind, or a name in your recipe.")
+@click.option("--kind", default="table", show_default=True, help="Of source; `multigraft plugins list` names all.")
+@click.option(
+    "--media", type=click.Path(path_type=Path), multiple=True, metavar="DIR|TAR",
+    help="Where media lie; may be repeated. If left out, beside the first FILE.",
+)  # fmt: skip
+@click.option("--map", "columns", metavar="COLUMN=FIELD,...", help="Which column is what, such as question=text.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another option of the source.")
+@click.option("--prefix", default="train", show_default=True, help="Of the shards' names.")
+@click.option("--samples-per-shard", type=click.IntRange(min=1), default=500, show_default=True, help="At most.")
+@click.option(
+    "--bad-limit", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share of rows that may be bad."
+)
+@with_json
+@click.pass_context
+def pack(
+    context: click.Context,
+    files: tuple[str, ...],
+    out: Path,
+    task: str,
+    kind: str,
+    media: tuple[Path, ...],
+    columns: str | None,
+    settings: tuple[str, ...],
+    prefix: str,
+    samples_per_shard: int,
+    bad_limit: float,
+    as_json: bool,
+) -> None:
+    """Pack the rows of FILE... and the media that they name into shards in OUT.
+
+    A packing that was stopped goes on after its last whole shard when it is called again.
+    """
+    from multigraft.core.data.packing.packer import pack as packed
+    from multigraft.core.run.packing import packing_of
+    from multigraft.core.run.progress_bar import ProgressBar
+
+    given = {"kind": kind, "files": list(files), "task": task, **_settings(settings)}
+    if columns is not None:
+        given["map"] = _columns(columns)
+    try:
+        packing = packing_of(registry_of(context), given, media, prefix, samples_per_shard, bad_limit)
+        with ProgressBar(f"packing {prefix}") as bar:
+            entry = packed(packing, out, bar.update)
+    except OptionError as error:
+        raise MultigraftError(f"{_place(error.location)}: {error}") from error
+    for line in _told(entry, out, prefix):
+        click.echo(line, err=True)
+    if as_json:
+        click.echo(json.dumps(entry, indent=1, ensure_ascii=False))
+
+
+def _columns(text: str) -> dict[str, list[str]]:
+    """`a=text,b=answers,b=references` by column."""
+    found: dict[str, list[str]] = {}
+    for pair in text.split(","):
+        column, equals, field = pair.rpartition("=")
+        if not equals or not column.strip():
+            raise MultigraftError(f"--map {text}: {pair!r} has not the form COLUMN=FIELD")
+        found.setdefault(column.strip(), []).append(field.strip())
+    return found
+
+
+def _settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Options by name; values are read as YAML, or are the text itself where they are none."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise MultigraftError(f"--set {text}: an option has the form KEY=VALUE")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            found[key] = value
+    return found
+
+
+def _place(location: Sequence[str | int]) -> str:
+    """Where on the command line an option was given."""
+    names = {"kind": "--kind", "files": "FILE", "map": "--map", "task": "--task"}
+    head, *rest = location or ("kind",)
+    return " ".join([names.get(str(head), f"--set {head}"), *(str(each) for each in rest if head != "files")])
+
+
+def _told(entry: dict[str, Any], out: Path, prefix: str) -> Iterator[str]:
+    counts, dropped = entry["counts"], entry["counts"]["dropped"]
+    yield (
+        f"{out}: {counts['annotations']:,} of {counts['rows']:,} rows packed, as {counts['samples']:,} samples in "
+        f"{len(entry['shards']):,} shards {prefix}-*.tar"
+    )
+    if dropped:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
+        yield f"dropped {sum(dropped.values()):,} rows: {reasons}; each is in {out / f'{prefix}-dropped.jsonl'}"
+    yield f"next: multigraft data inspect {shlex.quote(str(out))}"

@@ -1,0 +1,62 @@
+"""What packing leaves out: counted by reason, listed in a file, and bounded."""
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+from multigraft.core.errors import MultigraftError, legible
+from multigraft.core.interfaces.source import Dropped
+
+_SHOWN = 5
+
+
+class TooManyDropped(MultigraftError):  # noqa: N818 - as TooManyBadSamples
+    """More of the rows were dropped than may be."""
+
+
+class DroppedLog:
+    """Writes a line for each row that is dropped.
+
+    Args:
+        temporary: where lines are written.
+        path: where the list will be; it is brought there by `check` too, when it stops the packing.
+        limit: share of all rows that may be dropped.
+    """
+
+    def __init__(self, temporary: Path, path: Path, limit: float) -> None:
+        self._temporary, self._path, self._limit = temporary, path, limit
+        self._file = temporary.open("w", encoding="utf-8")
+        self._first: list[Dropped] = []
+        self.counts: Counter[str] = Counter()
+        """By reason."""
+
+    def add(self, dropped: Dropped) -> None:
+        """List a row."""
+        self._file.write(json.dumps(asdict(dropped)) + "\n")
+        self.counts[dropped.reason] += 1
+        if len(self._first) < _SHOWN:
+            self._first.append(dropped)
+
+    def close(self) -> None:
+        """Finish the list."""
+        self._file.close()
+
+    def check(self, rows: int) -> None:
+        """Hold what was dropped against the limit.
+
+        Args:
+            rows: all that there are.
+
+        Raises:
+            TooManyDropped: with the first of it.
+        """
+        count = self.counts.total()
+        if count <= self._limit * rows:
+            return
+        self._file.flush()
+        shutil.copyfile(self._temporary, self._path)
+        head = f"{count:,} of {rows:,} rows cannot be used, more than the share `--bad-limit {self._limit:g}` allows"
+        lines = [f"  {each.row}: {each.reason}{each.detail and f': {legible(each.detail)}'}" for each in self._first]
+        raise TooManyDropped("\n".join([head, *lines, f"All are in {self._path}."]))

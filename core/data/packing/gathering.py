@@ -1,0 +1,64 @@
+"""The first pass over a source: its annotations in groups, and what cannot be used, before anything is written."""
+
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+from multigraft.core.data.media_store import MediaStore, ending, media_name
+from multigraft.core.data.packing.grouping import MediaGroups
+from multigraft.core.errors import BadSample
+from multigraft.core.interfaces.source import Dropped, Source
+from multigraft.core.types.annotation import Annotation
+
+_REMEMBERED = 1 << 16
+"""Names of media that were looked up and are there."""
+
+
+class Gathered:
+    """The annotations of a source that can be used, in groups; the packer and any other reader go through these.
+
+    Args:
+        endings: of media that some input reads.
+        drop: takes what cannot be used.
+        folder: on whose disk annotations wait.
+    """
+
+    def __init__(
+        self, source: Source, store: MediaStore, endings: Collection[str], drop: Callable[[Dropped], None], folder: Path
+    ) -> None:
+        self.groups, self.rows = MediaGroups(folder), 0
+        self._endings, self._drop, self._dropped = frozenset(endings), drop, blake2b(digest_size=16)
+        self._check = lru_cache(_REMEMBERED)(store.check)
+        for found in source.annotations():
+            self.rows += 1
+            self._take(found)
+        for name in self.groups.close_adding():
+            self._leave_out(Dropped(name, "repeated id", "an annotation before it has the same id"))
+
+    @property
+    def digest(self) -> str:
+        """Short hash of all that was found, and of what could not be used."""
+        return f"{self.groups.digest}-{self._dropped.hexdigest()}"
+
+    def _take(self, found: Annotation | Dropped) -> None:
+        if isinstance(found, Dropped):
+            self._leave_out(found)
+            return
+        try:
+            self.groups.add(self._usable(found))
+        except BadSample as error:
+            self._leave_out(Dropped(found.id, error.reason, error.detail))
+
+    def _usable(self, annotation: Annotation) -> Annotation:
+        names = tuple(map(media_name, annotation.media))
+        for name in names:
+            if ending(name) not in self._endings:
+                known = ", ".join(sorted(self._endings))
+                raise BadSample("no input reads it", f"{name}; inputs read {known}")
+            self._check(name)
+        return annotation.model_copy(update={"media": names}) if names != annotation.media else annotation
+
+    def _leave_out(self, dropped: Dropped) -> None:
+        self._dropped.update(f"{dropped.row}\0{dropped.reason}\n".encode("utf-8", "backslashreplace"))
+        self._drop(dropped)

@@ -1,0 +1,88 @@
+"""A packing from what is registered: the source by its kind, and the media that inputs read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from multigraft.core.data.packing.packer import Packing
+from multigraft.core.errors import ComponentError, MultigraftError, OptionError
+from multigraft.core.interfaces.source import Source
+from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.registry.registry import Registry
+from multigraft.core.suggest import did_you_mean
+
+KIND = "sources"
+
+
+def packing_of(
+    registry: Registry, given: Mapping[str, Any], media: Sequence[Path], prefix: str, samples_per_shard: int,
+    bad_limit: float,
+) -> Packing:  # fmt: skip
+    """What is to be packed.
+
+    Args:
+        given: options of the source, its kind among them.
+        media: folders and tars; if none, where the source says that its media lie.
+
+    Raises:
+        MultigraftError: no such source, or options that it cannot use.
+    """
+    options = source_options(registry, given)
+    source = built_source(registry, options)
+    return Packing(
+        source=source,
+        media=tuple(media) or tuple(source.media),
+        endings=endings(registry),
+        options=options.model_dump(mode="json", exclude_unset=True),
+        prefix=prefix,
+        samples_per_shard=samples_per_shard,
+        bad_limit=bad_limit,
+    )
+
+
+def source_options(registry: Registry, given: Mapping[str, Any]) -> SourceOptions:
+    """The validated options of a source.
+
+    Raises:
+        OptionError: the first of what is wrong with them, with the nearest name.
+        ComponentError: there is no such source.
+    """
+    model = registry.options(KIND, given["kind"])
+    try:
+        options = model.model_validate(given, context={"registry": registry})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(str(first["loc"][-1]), model.model_fields)
+            raise OptionError(first["loc"], f"the source {given['kind']!r} has no such option", hint) from None
+        raise OptionError(first["loc"], first["msg"].removeprefix("Value error, ")) from None
+    if not isinstance(options, SourceOptions):
+        raise ComponentError(f"the options of the source {given['kind']!r} are no SourceOptions", "tell its author")
+    return options
+
+
+def built_source(registry: Registry, options: SourceOptions) -> Source:
+    """The source of options.
+
+    Raises:
+        MultigraftError: it cannot be built.
+    """
+    source = registry.build(KIND, options)
+    if not isinstance(source, Source):
+        raise ComponentError(f"`build` of the source {options.kind!r} gives no Source", "tell its author")
+    return source
+
+
+def endings(registry: Registry) -> tuple[str, ...]:
+    """Of media that some input reads which is installed, as it is without options."""
+    found: dict[str, None] = {}
+    for registration in registry.registrations("inputs"):
+        try:
+            model = registry.options("inputs", registration.full_name)
+            options = model.model_validate({"kind": registration.full_name}, context={"registry": registry})
+            found |= dict.fromkeys(registry.build("inputs", options).extensions)
+        except (MultigraftError, ValidationError):  # something that it requires is not there, or options must be given
+            continue
+    return tuple(found)

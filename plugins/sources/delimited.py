@@ -1,0 +1,59 @@
+"""Rows of CSV and TSV files, by the standard library's reader. The first line names the columns."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from multigraft import MultigraftError
+from multigraft.plugins.sources.row import BrokenRow, TableRow
+
+_LARGEST_CELL = 16 << 20
+
+
+def delimited_rows(path: Path, delimiter: str) -> Iterator[TableRow | BrokenRow]:
+    """The rows of a UTF-8 file; cells are texts.
+
+    Raises:
+        MultigraftError: the first line does not name columns, or names one twice.
+    """
+    csv.field_size_limit(_LARGEST_CELL)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        header = _header(path, reader)
+        number = 0
+        for cells in _cells(reader):
+            if cells == []:
+                continue
+            yield _row(number, header, cells)
+            number += 1
+
+
+def _header(path: Path, reader: "Iterator[list[str]]") -> list[str]:
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise MultigraftError(f"{path}: its first line does not name columns: {error}") from None
+    repeated = [name for name in header if header.count(name) > 1]
+    if not header or repeated:
+        what = f"names {repeated[0]!r} twice" if repeated else "is empty"
+        raise MultigraftError(f"{path}: its first line must name the columns, and {what}")
+    return header
+
+
+def _cells(reader: "Iterator[list[str]]") -> Iterator[list[str] | str]:
+    """The cells of each row, or what the reader says of it."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield f"line {getattr(reader, 'line_num', 0)}: {error}"
+
+
+def _row(number: int, header: list[str], cells: list[str] | str) -> TableRow | BrokenRow:
+    if isinstance(cells, str):
+        return BrokenRow(number, cells)
+    if len(cells) != len(header):
+        return BrokenRow(number, f"{len(cells)} cells, where the first line names {len(header)} columns")
+    return TableRow(number, dict(zip(header, cells, strict=True)))

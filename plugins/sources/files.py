@@ -1,0 +1,31 @@
+"""The files of a source: that they are there, and what rows of each are called."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from multigraft import OptionError, nearest_name
+
+
+def existing(files: Sequence[str]) -> list[Path]:
+    """The paths of files and folders that are there.
+
+    Raises:
+        OptionError: one is not, with what is called like it.
+    """
+    paths = [Path(each) for each in files]
+    for place, path in enumerate(paths):
+        if not path.exists():
+            beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+            near = nearest_name(path.name, beside)
+            raise OptionError(("files", place), f"{path} is not there", f"did you mean {near!r}?" if near else "")
+    return paths
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """A short name for each file, by which its rows are called: its stem, where all have different ones."""
+    stems = [path.stem for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    common = os.path.commonpath([path.resolve().parent for path in paths])
+    return [path.resolve().relative_to(common).as_posix() for path in paths]

@@ -1,0 +1,139 @@
+"""Rows of JSON files: a list of objects, read piece by piece, or one below some key; and of JSON lines."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from multigraft import MultigraftError, did_you_mean
+from multigraft.plugins.sources.row import BrokenRow, TableRow
+
+_PIECE = 1 << 20
+_LARGEST_ROW = 16 << 20
+_SPACE = " \t\r\n"
+
+
+def json_line_rows(path: Path) -> Iterator[TableRow | BrokenRow]:
+    """The objects of a file with one in each line; empty lines count for nothing."""
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(_LARGEST_ROW + 1):
+            if len(line) > _LARGEST_ROW:
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(_PIECE)
+                yield BrokenRow(number, f"a line of more than {_LARGEST_ROW:,} bytes")
+            elif text := line.strip().removeprefix(b"\xef\xbb\xbf"):
+                yield _of_line(number, text)
+            else:
+                continue
+            number += 1
+
+
+def json_rows(path: Path, records: str = "") -> Iterator[TableRow | BrokenRow]:
+    """The objects of a list.
+
+    Args:
+        records: where the list is, keys with dots between them; if left out, the file is the list.
+
+    Raises:
+        MultigraftError: there is no list, or the file is no JSON.
+    """
+    with path.open(encoding="utf-8-sig") as file:
+        try:
+            values = iter(list_at(path, json.load(file), records)) if records else _items(path, file)
+            for number, value in enumerate(values):
+                yield _checked(number, value)
+        except (ValueError, RecursionError) as error:
+            raise MultigraftError(f"{path}: it is no JSON: {error}") from None
+
+
+def list_at(path: Path, value: Any, records: str) -> list[Any]:
+    """The list below keys with dots between them.
+
+    Raises:
+        MultigraftError: there is none.
+    """
+    for key in records.split("."):
+        if not isinstance(value, dict) or key not in value:
+            known = did_you_mean(key, value) if isinstance(value, dict) else "there is no object"
+            raise MultigraftError(f"{path}: it has no {records!r}: no key {key!r}; {known}")
+        value = value[key]
+    if not isinstance(value, list):
+        raise MultigraftError(f"{path}: {records!r} is {type(value).__name__}, no list of rows")
+    return value
+
+
+def _of_line(number: int, text: bytes) -> TableRow | BrokenRow:
+    try:
+        return _checked(number, json.loads(text))
+    except (ValueError, RecursionError) as error:
+        return BrokenRow(number, f"no JSON: {error}")
+
+
+def _checked(number: int, value: Any) -> TableRow | BrokenRow:
+    if isinstance(value, dict):
+        return TableRow(number, value)
+    return BrokenRow(number, f"{type(value).__name__}, no object")
+
+
+def _items(path: Path, file: TextIO) -> Iterator[Any]:
+    """The items of a list, in memory of a few at a time."""
+    buffer = _Buffer(file)
+    if buffer.next_mark() != "[":
+        keys = "give the key of the list of rows by `records`, such as --set records=annotations"
+        raise MultigraftError(f"{path}: it is no list of rows; {keys}")
+    buffer.skip(1)
+    if buffer.next_mark() == "]":
+        return
+    while True:
+        yield buffer.value()
+        mark = buffer.next_mark()
+        buffer.skip(1)
+        if mark == "]":
+            return
+        if mark != ",":
+            raise ValueError(f"a comma or the end of the list is missing, where {mark!r} stands")
+
+
+class _Buffer:
+    """The text of a file from a place on."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._text, self._place = file, "", 0
+        self._decoder = json.JSONDecoder()
+
+    def next_mark(self) -> str:
+        """The next character that is no space; empty at the end."""
+        while True:
+            while self._place < len(self._text) and self._text[self._place] in _SPACE:
+                self._place += 1
+            if self._place < len(self._text) or not self._more():
+                return self._text[self._place : self._place + 1]
+
+    def skip(self, count: int) -> None:
+        """Go on behind some characters."""
+        self._place += count
+
+    def value(self) -> Any:
+        """The value that begins here.
+
+        Raises:
+            ValueError: none does.
+        """
+        self.next_mark()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text, self._place)
+            except ValueError:
+                if len(self._text) - self._place > _LARGEST_ROW or not self._more():
+                    raise
+                continue
+            if end == len(self._text) and self._more():  # a number may go on
+                continue
+            self._place = end
+            return value
+
+    def _more(self) -> bool:
+        piece = self._file.read(max(_PIECE, len(self._text) - self._place))
+        self._text, self._place = self._text[self._place :] + piece, 0
+        return bool(piece)

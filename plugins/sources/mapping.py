@@ -1,0 +1,88 @@
+"""Which columns of a table are which fields of an annotation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from multigraft import Annotation, BadSample, OptionError, did_you_mean
+from multigraft.plugins.sources.options import FIELDS, TableOptions
+from multigraft.plugins.sources.values import MISSING, answers_of, at, number_of, numbers_of, text_of, texts_of
+
+_LISTS = ("choices", "references", "answers", "media", "span")
+
+
+class ColumnMap:
+    """Makes annotations of rows.
+
+    Args:
+        rows: the first of the table, which have all columns that `map` may name.
+
+    Raises:
+        OptionError: a column of `map` is not there, or none is a field.
+    """
+
+    def __init__(self, options: TableOptions, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._options = options
+        known = list(dict.fromkeys(name for row in rows for name in _columns(row)))
+        self._columns = dict(self._of_map(rows, known) if options.map else self._by_name(known))
+
+    def annotation(self, values: Mapping[str, Any], name: str) -> Annotation:
+        """The annotation of a row.
+
+        Args:
+            name: its id, where no column gives one.
+
+        Raises:
+            BadSample: `bad row`.
+        """
+        fields: dict[str, Any] = {"id": name, "task": self._options.task, "source": self._options.source}
+        for field, columns in self._columns.items():
+            held = [value for each in columns if (value := at(values, each)) is not MISSING and value is not None]
+            if held:
+                fields[field] = self._value(field, held)
+        try:
+            return Annotation(**fields)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise BadSample("bad row", f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+
+    def _value(self, field: str, held: Sequence[Any]) -> Any:
+        """What a field gets of the columns that hold something."""
+        separator = self._options.separator
+        if field == "answers":
+            return [each for value in held for each in answers_of(value, separator)]
+        if field == "span":
+            return [each for value in held for each in numbers_of(value, separator)]
+        if field in _LISTS:
+            return [each for value in held for each in texts_of(value, separator)]
+        return number_of(held[0]) if field == "weight" else text_of(held[0])
+
+    def _of_map(self, rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        given = self._options.map
+        for column in given:
+            if all(at(row, column) is MISSING for row in rows):
+                raise OptionError(("map", column), f"there is no column {column!r}", did_you_mean(column, known))
+        for field in FIELDS:
+            columns = [column for column, fields in given.items() if field in fields]
+            if len(columns) > 1 and field not in _LISTS:
+                raise OptionError(("map",), f"columns {', '.join(columns)} cannot all be {field!r}, which is one value")
+            if columns:
+                yield field, columns
+
+    def _by_name(self, known: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        found = [field for field in FIELDS if field in known]
+        if not found and known:
+            hint = f"say what they are by `map`, such as {known[0]}=text; fields: {', '.join(FIELDS)}"
+            raise OptionError(("map",), f"no column has the name of a field: {', '.join(known)}", hint)
+        return ((field, [field]) for field in found)
+
+
+def _columns(row: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the columns of a row, and with dots of what lies in them."""
+    for name, value in row.items():
+        yield name
+        below = value[0] if isinstance(value, list) and value else value
+        if isinstance(below, dict):
+            yield from (f"{name}.{deeper}" for deeper in _columns(below))

@@ -11,7 +11,7 @@ _LARGEST_CELL = 16 << 20
 
 
 def delimited_rows(path: Path, delimiter: str) -> Iterator[TableRow | BrokenRow]:
-    """The rows of a UTF-8 file; cells are texts.
+    """The rows of a UTF-8 file; cells are texts, and an empty one is None.
 
     Raises:
         MultigraftError: the first line does not name columns, or names one twice.
@@ -56,4 +56,4 @@ def _row(number: int, header: list[str], cells: list[str] | str) -> TableRow | B
         return BrokenRow(number, cells)
     if len(cells) != len(header):
         return BrokenRow(number, f"{len(cells)} cells, where the first line names {len(header)} columns")
-    return TableRow(number, dict(zip(header, cells, strict=True)))
+    return TableRow(number, {name: cell or None for name, cell in zip(header, cells, strict=True)})

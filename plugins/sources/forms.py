@@ -5,7 +5,7 @@ from pathlib import Path
 
 from multigraft import MultigraftError, did_you_mean
 from multigraft.plugins.sources.delimited import delimited_rows
-from multigraft.plugins.sources.json_rows import json_line_rows, json_rows
+from multigraft.plugins.sources.json_rows import holds_json_lines, json_line_rows, json_rows
 from multigraft.plugins.sources.options import TableOptions
 from multigraft.plugins.sources.row import BrokenRow, TableRow
 
@@ -28,6 +28,8 @@ def rows_of(path: Path, options: TableOptions) -> Rows:
     """
     ending = path.suffix.removeprefix(".").lower()
     form = ending if ending in _FORMS else _by_first_bytes(path)
+    if form == "json" and not options.records and holds_json_lines(path):
+        form = "jsonl"
     if form is None:
         raise MultigraftError(f"{path}: no form of tables has this ending; {did_you_mean(ending, _FORMS)}")
     return _FORMS[form](path, options)

@@ -29,22 +29,33 @@ def json_line_rows(path: Path) -> Iterator[TableRow | BrokenRow]:
             number += 1
 
 
-def json_rows(path: Path, records: str = "") -> Iterator[TableRow | BrokenRow]:
+def json_rows(path: Path, records: str = "", piece: int = _PIECE) -> Iterator[TableRow | BrokenRow]:
     """The objects of a list.
 
     Args:
         records: where the list is, keys with dots between them; if left out, the file is the list.
+        piece: characters that are read at a time, at least.
 
     Raises:
         MultigraftError: there is no list, or the file is no JSON.
     """
     with path.open(encoding="utf-8-sig") as file:
         try:
-            values = iter(list_at(path, json.load(file), records)) if records else _items(path, file)
+            values = iter(list_at(path, json.load(file), records)) if records else _items(path, file, piece)
             for number, value in enumerate(values):
                 yield _checked(number, value)
         except (ValueError, RecursionError) as error:
             raise MultigraftError(f"{path}: it is no JSON: {error}") from None
+
+
+def holds_json_lines(path: Path) -> bool:
+    """Whether a file that is named as JSON has an object in its first line and something behind it."""
+    with path.open("rb") as file:
+        first, second = file.readline(_LARGEST_ROW), file.readline(_PIECE)
+    try:
+        return bool(second.strip()) and isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def list_at(path: Path, value: Any, records: str) -> list[Any]:
@@ -76,12 +87,11 @@ def _checked(number: int, value: Any) -> TableRow | BrokenRow:
     return BrokenRow(number, f"{type(value).__name__}, no object")
 
 
-def _items(path: Path, file: TextIO) -> Iterator[Any]:
+def _items(path: Path, file: TextIO, piece: int) -> Iterator[Any]:
     """The items of a list, in memory of a few at a time."""
-    buffer = _Buffer(file)
+    buffer = _Buffer(file, piece)
     if buffer.next_mark() != "[":
-        keys = "give the key of the list of rows by `records`, such as --set records=annotations"
-        raise MultigraftError(f"{path}: it is no list of rows; {keys}")
+        raise MultigraftError(f"{path}: it is no list of rows; {_lists_in(path)}")
     buffer.skip(1)
     if buffer.next_mark() == "]":
         return
@@ -95,11 +105,19 @@ def _items(path: Path, file: TextIO) -> Iterator[Any]:
             raise ValueError(f"a comma or the end of the list is missing, where {mark!r} stands")
 
 
+def _lists_in(path: Path) -> str:
+    """Under which keys of an object lists stand, in words."""
+    value = json.loads(path.read_text(encoding="utf-8-sig"))
+    keys = [key for key, below in value.items() if isinstance(below, list)] if isinstance(value, dict) else []
+    found = f"lists stand under {', '.join(keys)}" if keys else "no key holds one"
+    return f"say by `records` where they are, such as --set records={keys[0] if keys else 'KEY'}: {found}"
+
+
 class _Buffer:
     """The text of a file from a place on."""
 
-    def __init__(self, file: TextIO) -> None:
-        self._file, self._text, self._place = file, "", 0
+    def __init__(self, file: TextIO, piece: int) -> None:
+        self._file, self._piece, self._text, self._place = file, piece, "", 0
         self._decoder = json.JSONDecoder()
 
     def next_mark(self) -> str:
@@ -134,6 +152,6 @@ class _Buffer:
             return value
 
     def _more(self) -> bool:
-        piece = self._file.read(max(_PIECE, len(self._text) - self._place))
+        piece = self._file.read(max(self._piece, len(self._text) - self._place))
         self._text, self._place = self._text[self._place :] + piece, 0
         return bool(piece)

@@ -1,5 +1,6 @@
 """Packs the annotations of a source, with their media, into shards; goes on where it was stopped."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import file_digest
@@ -19,6 +20,7 @@ from multigraft.core.interfaces.source import Dropped, Source
 from multigraft.core.locking import only_writer
 
 _THREADS, _AHEAD = 4, 8
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 _HINT = "wait until it is done, or give another folder"
 
 
@@ -52,6 +54,8 @@ def pack(packing: Packing, folder: Path, report: Callable[[int, int], None]) -> 
         TooManyDropped: more rows cannot be used than `bad_limit` allows.
         MultigraftError: the folder holds something else under this prefix, or a file cannot be read or written.
     """
+    if not _PREFIX.fullmatch(packing.prefix):
+        raise MultigraftError(f"prefix {packing.prefix!r}: use up to 60 letters, digits, hyphens and underscores")
     listed = folder / f"{packing.prefix}-dropped.jsonl"
     with only_writer(folder, _HINT):
         with written_whole(listed) as temporary:

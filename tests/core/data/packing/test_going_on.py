@@ -1,0 +1,109 @@
+"""A packing that was stopped goes on, and ends with the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from multigraft.core.cli import cli
+from multigraft.core.errors import MultigraftError
+
+ROWS = 120
+
+
+@pytest.fixture
+def words(tmp_path, picture_file):
+    """The words of a packing of as many shards as rows, some of which are dropped."""
+    (tmp_path / "media").mkdir()
+    for number in range(20):
+        (tmp_path / "media" / f"{number}.png").write_bytes(picture_file((number, 0, 0)))
+    names = [f"{number % 21}.png" for number in range(ROWS)]
+    rows = [{"text": f"{number}?", "media": [name, f"{number % 19}.png"]} for number, name in enumerate(names)]
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table, media = str(tmp_path / "table.jsonl"), str(tmp_path / "media")
+    options = ["--task", "vqa", "--media", media, "--samples-per-shard", "1", "--bad-limit", "0.1"]
+    return lambda out: ["data", "pack", table, str(tmp_path / out), *options]
+
+
+def files(folder):
+    """Bytes of all files; indices hold the time of their shards."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if ".index" not in path.name}
+
+
+def test_a_killed_packing_goes_on_after_its_last_whole_shard(words, tmp_path):
+    process = subprocess.Popen([sys.executable, "-m", "multigraft", *words("killed")], stderr=subprocess.DEVNULL)
+    state = tmp_path / "killed" / ".train.packing"
+    while process.poll() is None and not (state.exists() and state.read_bytes().count(b"\n") > 10):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it was done before it was killed"
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("train-*.tar")}
+    done = state.read_bytes().count(b"\n") - 1
+    assert 10 <= done < ROWS - 10
+    assert CliRunner().invoke(cli, words("killed")).exit_code == 0
+    assert CliRunner().invoke(cli, words("whole")).exit_code == 0
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+    for name in sorted(kept)[:done]:
+        assert (tmp_path / "killed" / name).stat().st_mtime_ns == kept[name], "it was written again"
+
+
+def test_a_finished_packing_is_not_made_again(words, tmp_path):
+    first = CliRunner().invoke(cli, words("out"))
+    shard = tmp_path / "out" / "train-000000.tar"
+    before = shard.stat().st_mtime_ns
+    again = CliRunner().invoke(cli, words("out"))
+    assert (again.exit_code, again.stderr.splitlines()[-3:]) == (0, first.stderr.splitlines()[-3:])
+    assert shard.stat().st_mtime_ns == before
+
+
+def test_a_shard_that_was_deleted_is_made_again(packed, note, folder):
+    entry = packed([note(number) for number in range(3)], samples_per_shard=1)
+    whole = files(folder / "shards")
+    os.unlink(folder / "shards" / "train-000000.tar")
+    assert packed([note(number) for number in range(3)], samples_per_shard=1) == entry
+    assert files(folder / "shards") == whole
+
+
+def test_what_was_dropped_while_shards_were_written_stays_dropped(packed, note, medium, folder, lines):
+    for number in range(22):
+        medium(f"{number}.jpg")
+    found = [note(number, f"{number}.jpg") for number in range(22)]
+
+    def lose_one_and_stop(done, total):
+        if done == 1:
+            os.unlink(folder / "media" / "19.jpg")
+        if done == 21:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        packed(found, samples_per_shard=1, bad_limit=0.1, report=lose_one_and_stop)
+    medium("19.jpg")
+    entry = packed(found, samples_per_shard=1, bad_limit=0.1)
+    assert entry["counts"] == {"rows": 22, "annotations": 21, "samples": 21, "dropped": {"missing medium": 1}}
+    assert [each["row"] for each in lines(folder / "shards" / "train-dropped.jsonl")] == ["q19"]
+
+
+def test_a_packing_does_not_go_on_with_other_rows(packed, note, folder):
+    packed([note(0), note(1)], samples_per_shard=1)
+    with pytest.raises(MultigraftError, match="were packed with other rows, what can be used of them; delete train-"):
+        packed([note(0)], samples_per_shard=1)
+    with pytest.raises(MultigraftError, match="were packed with other samples_per_shard; delete"):
+        packed([note(0), note(1)], samples_per_shard=2)
+    for path in (folder / "shards").glob("train-*"):
+        path.unlink()
+    packed([note(0)], samples_per_shard=1)
+    manifest = json.loads((folder / "shards" / "manifest.json").read_text())
+    assert list(manifest["shards"]) == ["train-000000.tar"]
+
+
+def test_shards_of_others_are_not_overwritten(packed, note, folder):
+    (folder / "shards").mkdir()
+    (folder / "shards" / "train-000000.tar").write_bytes(b"precious")
+    with pytest.raises(MultigraftError, match=r"train-000000\.tar is there and was not packed by this"):
+        packed([note(0)])
+    assert (folder / "shards" / "train-000000.tar").read_bytes() == b"precious"

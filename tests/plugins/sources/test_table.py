@@ -1,0 +1,191 @@
+"""Rows of CSV, TSV, JSON and JSON lines as annotations."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multigraft.core.errors import MultigraftError, OptionError
+from multigraft.core.interfaces.source import Dropped
+from multigraft.core.types.annotation import Annotation, ScoredAnswer
+from multigraft.plugins.sources.json_rows import json_rows
+
+ROWS = [
+    {"question": "which colour?", "answer": "red", "picture": "a/1.jpg"},
+    {"question": 'say "a, b"\nplease', "answer": "a, b", "picture": "2.PNG"},
+]
+FORMS = {
+    "q.csv": '\ufeffquestion,answer,picture\r\nwhich colour?,red,a/1.jpg\r\n"say ""a, b""\nplease","a, b",2.PNG\r\n',
+    "q.tsv": 'question\tanswer\tpicture\nwhich colour?\tred\ta/1.jpg\n"say ""a, b""\nplease"\ta, b\t2.PNG\n',
+    "q.json": json.dumps(ROWS, indent=2),
+    "q.jsonl": "\n\n".join(map(json.dumps, ROWS)),
+    "lines.json": "\n".join(map(json.dumps, ROWS)),
+    "no-ending": json.dumps(ROWS),
+}
+MAP = {"question": "text", "answer": "answers", "picture": "media"}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_the_same_annotations(source, write, name):
+    first, second = source(write(name, FORMS[name]), map=MAP).annotations()
+    stem = name.partition(".")[0]
+    answers = (ScoredAnswer(text="red"),)
+    assert first == Annotation(id=f"{stem}#0", task="vqa", text="which colour?", answers=answers, media=("a/1.jpg",))
+    assert (second.id, second.text, second.media) == (f"{stem}#1", 'say "a, b"\nplease', ("2.PNG",))
+    assert [answer.text for answer in second.answers] == ["a, b"]
+
+
+def rows(make, write, *values, **options):
+    return list(make(write("t.jsonl", "\n".join(map(json.dumps, values))), **options).annotations())
+
+
+def test_columns_named_as_fields_need_no_map(source, write):
+    [made] = rows(
+        source, write, {"id": 7, "text": "t", "references": ["a", "b"], "weight": 2, "noise": 1}, source="set"
+    )
+    assert made == Annotation(id="7", task="vqa", text="t", references=("a", "b"), weight=2.0, source="set")
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        ("red", [("red", 1.0)]),
+        (3, [("3", 1.0)]),
+        (True, [("true", 1.0)]),
+        (["red", "rot"], [("red", 1.0), ("rot", 1.0)]),
+        ({"text": "red", "score": 0.3}, [("red", 0.3)]),
+        ([{"text": "red", "score": 0.3}, {"text": "blue"}], [("red", 0.3), ("blue", 1.0)]),
+        ("a|b", [("a|b", 1.0)]),
+        (None, []),
+    ],
+)
+def test_forms_of_answers(source, write, value, texts):
+    [made] = rows(source, write, {"text": "t", "answers": value})
+    assert [(answer.text, answer.score) for answer in made.answers] == texts
+
+
+def test_texts_are_split_where_somebody_says_at_what(source, write):
+    [made] = rows(source, write, {"choices": "a | b", "media": "1.jpg|2.jpg", "text": "a|b"}, separator="|")
+    assert (made.choices, made.media, made.text) == (("a", "b"), ("1.jpg", "2.jpg"), "a|b")
+
+
+def test_several_columns_add_up_and_one_may_be_several_fields(source, write):
+    file = write("t.csv", "left,right,caption,from,to\n1.jpg,2.jpg,both,1,2.5\n3.jpg,,one,0,1\n")
+    columns = {"left": "media", "right": "media", "caption": ["answers", "references"], "from": "span", "to": "span"}
+    pair, one = source(file, map=columns).annotations()
+    assert (pair.media, pair.references, pair.answers[0].text, pair.span) == (
+        ("1.jpg", "2.jpg"), ("both",), "both", (1.0, 2.5),
+    )  # fmt: skip
+    assert one.media == ("3.jpg",)
+
+
+def test_dots_go_deeper_and_into_each_object_of_a_list(source, write):
+    row = {"image": {"file": "1.jpg"}, "sentences": [{"raw": "a cat"}, {"raw": "a pet"}], "a.b": "dotted name"}
+    columns = {"image.file": "media", "sentences.raw": "references", "a.b": "text"}
+    [made] = rows(source, write, row, map=columns)
+    assert (made.media, made.references, made.text) == (("1.jpg",), ("a cat", "a pet"), "dotted name")
+
+
+def test_a_list_deeper_in_a_json_file_is_named(source, write):
+    file = write("t.json", json.dumps({"info": {}, "data": {"rows": [{"text": "t"}]}}))
+    assert [made.id for made in source(file, records="data.rows").annotations()] == ["t#0"]
+    with pytest.raises(MultigraftError, match="no key 'row'; did you mean 'rows'"):
+        list(source(file, records="data.row").annotations())
+
+
+def test_a_json_file_that_is_no_list_tells_where_lists_are(source, write):
+    file = write("t.json", json.dumps({"images": [], "annotations": []}))
+    with pytest.raises(MultigraftError, match="--set records=images: lists stand under images, annotations"):
+        list(source(file).annotations())
+
+
+def dropped(made):
+    return [(each.row, each.reason, each.detail) for each in made if isinstance(each, Dropped)]
+
+
+def test_a_row_that_cannot_be_used_is_dropped_and_the_others_are_not(source, write):
+    file = write("t.csv", b'text,media\na,1.jpg\nshort\n\xff,2.jpg\nb,"3.jpg\n')
+    made = list(source(file).annotations())
+    assert [each.text for each in made if isinstance(each, Annotation)] == ["a"]
+    assert dropped(made) == [
+        ("t#1", "bad row", "1 cells, where the first line names 2 columns"),
+        ("t#2", "bad row", "text: half of a surrogate pair at character 0"),
+        ("t#3", "bad row", "line 5: unexpected end of data"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "detail"),
+    [
+        ({"text": ["a"]}, "a list, where a text should be"),
+        ({"text": "a", "weight": "heavy"}, "'heavy', where a number should be"),
+        ({"text": "a", "answers": {"label": 1}}, "an answer with keys label, where text and score should be"),
+        ({"text": "a", "answers": {"text": "b", "score": "x"}}, "'x', where a number should be"),
+        ({"text": "a", "span": [3, 1]}, "span: it ends at 1 s, before it starts at 3 s"),
+    ],
+)  # fmt: skip
+def test_what_a_field_cannot_have_is_a_bad_row(source, write, row, detail):
+    assert dropped(rows(source, write, row, {"text": "good"})) == [("t#0", "bad row", detail)]
+
+
+def test_a_broken_line_is_a_bad_row(source, write):
+    file = write("t.jsonl", '{"text": "a"}\n{"text": \n[1]\n{"text": "b"}\n')
+    made = list(source(file).annotations())
+    assert [each[0] for each in dropped(made)] == ["t#1", "t#2"]
+    assert made[3].id == "t#3"
+
+
+def test_a_column_that_is_not_there_is_told_with_the_nearest(source, write):
+    file = write("t.csv", "question,answer\na,b\n")
+    with pytest.raises(OptionError) as error:
+        list(source(file, map={"qestion": "text"}).annotations())
+    assert str(error.value) == (
+        "there is no column 'qestion'; did you mean 'question'? known: answer, question"
+    )  # fmt: skip
+    assert error.value.location == ("map", "qestion")
+
+
+def test_a_field_that_is_not_there_is_told_with_the_nearest(source, write):
+    with pytest.raises(OptionError, match="column 'a' cannot be 'anwsers'; did you mean 'answers'"):
+        source(write("t.csv", "a\nb\n"), map={"a": "anwsers"})
+
+
+def test_one_value_has_one_column(source, write):
+    with pytest.raises(OptionError, match="columns a, b cannot all be 'text'"):
+        list(source(write("t.csv", "a,b\n1,2\n"), map={"a": "text", "b": "text"}).annotations())
+
+
+def test_columns_that_are_no_fields_must_be_mapped(source, write):
+    with pytest.raises(OptionError, match="no column has the name of a field: a, b; say what they are by `map`"):
+        list(source(write("t.csv", "a,b\n1,2\n")).annotations())
+
+
+def test_a_file_that_is_not_there_is_told_with_what_is_like_it(source, write):
+    file = write("questions.csv", "text\na\n")
+    with pytest.raises(OptionError, match=r"question\.csv is not there; did you mean 'questions.csv'"):
+        source(file.with_name("question.csv"))
+
+
+def test_an_unknown_form_is_told(source, write):
+    with pytest.raises(MultigraftError, match="no form of tables has this ending; known: csv"):
+        list(source(write("t.xlsx", b"PK\3\4")).annotations())
+
+
+def test_rows_of_files_with_one_name_are_told_apart(source, write):
+    files = [write(f"{folder}/q.csv", "text\na\n") for folder in ("x", "y")]
+    assert [each.id for each in source(*files).annotations()] == ["x/q.csv#0", "y/q.csv#0"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(values=st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=5), piece=st.integers(1, 7))
+def test_a_list_is_read_in_pieces_as_it_is_read_whole(tmp_path_factory, values, piece):
+    path = tmp_path_factory.getbasetemp() / "pieces.json"
+    path.write_text(json.dumps(values, ensure_ascii=False, indent=1).encode("utf-8", "replace").decode())
+    assert [row.values for row in json_rows(path, piece=piece)] == json.loads(path.read_text())

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from multigraft import MultigraftError, did_you_mean
 from multigraft.plugins.sources.delimited import delimited_rows
+from multigraft.plugins.sources.embedded import named
 from multigraft.plugins.sources.json_rows import holds_json_lines, json_line_rows, json_rows
 from multigraft.plugins.sources.options import TableOptions
 from multigraft.plugins.sources.row import BrokenRow, TableRow
+
+if TYPE_CHECKING:
+    from multigraft.plugins.sources.arrow_file import ArrowFile
 
 Rows = Iterator[TableRow | BrokenRow]
 _FORMS: dict[str, Callable[[Path, TableOptions], Rows]] = {
@@ -17,11 +22,13 @@ _FORMS: dict[str, Callable[[Path, TableOptions], Rows]] = {
     "jsonl": lambda path, options: json_line_rows(path),
     "ndjson": lambda path, options: json_line_rows(path),
 }
+_ARROW = ("parquet", "arrow", "feather")
+_ARROW_BYTES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _FIRST_BYTES = ((b"[", "json"), (b"{", "jsonl"))
 
 
-def rows_of(path: Path, options: TableOptions) -> Rows:
-    """The rows of a file.
+def text_rows(path: Path, options: TableOptions) -> Rows:
+    """The rows of a file of text.
 
     Raises:
         MultigraftError: its form is not known, or it cannot be read.
@@ -31,8 +38,41 @@ def rows_of(path: Path, options: TableOptions) -> Rows:
     if form == "json" and not options.records and holds_json_lines(path):
         form = "jsonl"
     if form is None:
-        raise MultigraftError(f"{path}: no form of tables has this ending; {did_you_mean(ending, _FORMS)}")
+        raise MultigraftError(f"{path}: no form of tables has this ending; {did_you_mean(ending, (*_FORMS, *_ARROW))}")
     return _FORMS[form](path, options)
+
+
+def open_arrow_file(path: Path) -> "ArrowFile":
+    """A Parquet or Arrow file.
+
+    Raises:
+        MultigraftError: it is none, or pyarrow is not installed.
+    """
+    try:
+        from multigraft.plugins.sources.arrow_file import open_arrow
+    except ImportError as error:
+        text = f"{path} is read by pyarrow ({error}): pip install 'multigraft[tables]'"
+        raise MultigraftError(text) from None
+    return open_arrow(path)
+
+
+def arrow_rows(file: "ArrowFile", number: int) -> Rows:
+    """The rows of a Parquet or Arrow file, with names in place of the media that lie in it.
+
+    Args:
+        number: of the file, for these names.
+
+    Raises:
+        MultigraftError: it is damaged.
+    """
+    for row, values in enumerate(file.rows()):
+        yield TableRow(row, {name: named(value, f"{number}#{row}/{name}") for name, value in values.items()})
+
+
+def holds_arrow(path: Path) -> bool:
+    """Whether a file is Parquet or Arrow, by its ending or its first bytes."""
+    with path.open("rb") as file:
+        return path.suffix.removeprefix(".").lower() in _ARROW or file.read(8).startswith(_ARROW_BYTES)
 
 
 def _by_first_bytes(path: Path) -> str | None:

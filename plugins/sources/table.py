@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from multigraft import Annotation, BadSample, Dropped, Source
+from multigraft.plugins.sources.embedded import EmbeddedMedia
 from multigraft.plugins.sources.files import existing, labels
-from multigraft.plugins.sources.forms import rows_of
+from multigraft.plugins.sources.forms import arrow_rows, holds_arrow, open_arrow_file, text_rows
+from multigraft.plugins.sources.hugging_face import data_files
 from multigraft.plugins.sources.mapping import ColumnMap
 from multigraft.plugins.sources.options import TableOptions
 from multigraft.plugins.sources.row import BrokenRow, TableRow
@@ -19,8 +21,13 @@ class TableSource(Source):
 
     def __init__(self, options: TableOptions) -> None:
         self._options = options
-        self.files = tuple(existing(options.files))
-        self.media = (self.files[0].parent,)
+        given = existing(options.files)
+        self.files = tuple(
+            file for path in given for file in (data_files(path, options.split) if path.is_dir() else [path])
+        )
+        self.media = (given[0] if given[0].is_dir() else given[0].parent,)
+        self._arrow = {number: open_arrow_file(file) for number, file in enumerate(self.files) if holds_arrow(file)}
+        self.embedded = EmbeddedMedia(self._arrow) if self._arrow else None
 
     def annotations(self) -> Iterator[Annotation | Dropped]:
         """An annotation a row, with the id `FILE#NUMBER` where no column is an id.
@@ -29,8 +36,9 @@ class TableSource(Source):
             OptionError: `map` names a column that is not there.
             MultigraftError: a file cannot be read.
         """
-        for path, label in zip(self.files, labels(self.files), strict=True):
-            rows = rows_of(path, self._options)
+        for number, (path, label) in enumerate(zip(self.files, labels(self.files), strict=True)):
+            arrow = self._arrow.get(number)
+            rows = text_rows(path, self._options) if arrow is None else arrow_rows(arrow, number)
             first = list(islice(rows, _FIRST))
             columns = ColumnMap(self._options, [row.values for row in first if isinstance(row, TableRow)])
             yield from (_annotation(columns, row, f"{label}#{row.number}") for row in chain(first, rows))

@@ -168,7 +168,7 @@ def test_a_file_that_is_not_there_is_told_with_what_is_like_it(source, write):
 
 
 def test_an_unknown_form_is_told(source, write):
-    with pytest.raises(MultigraftError, match="no form of tables has this ending; known: csv"):
+    with pytest.raises(MultigraftError, match="no form of tables has this ending; known: arrow, csv"):
         list(source(write("t.xlsx", b"PK\3\4")).annotations())
 
 

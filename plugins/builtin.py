@@ -223,8 +223,16 @@ def register_samplers() -> Iterable[Component]:
 
 @hookimpl
 def register_sources() -> Iterable[Component]:
-    """Tables."""
-    return _components("sources", {"table": ("TableOptions", "table:build")})
+    """Tables, and published forms of files."""
+    return _components(
+        "sources",
+        {
+            "table": ("TableOptions", "table:build"),
+            "images": ("ImagesOptions", "images:build"),
+            "llava": ("LlavaOptions", "llava:build"),
+            "coco": ("CocoOptions", "coco:build"),
+        },
+    )
 
 
 @hookimpl

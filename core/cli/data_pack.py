@@ -26,8 +26,8 @@ from multigraft.core.errors import MultigraftError, OptionError
 @click.option("--task", required=True, help="Task of the annotations: a kind, or a name in your recipe.")
 @click.option("--kind", default="table", show_default=True, help="Of source; `multigraft plugins list` names all.")
 @click.option(
-    "--media", type=click.Path(path_type=Path), multiple=True, metavar="DIR|TAR",
-    help="Where media lie; may be repeated. If left out, beside the first FILE.",
+    "--media", multiple=True, metavar="DIR|TAR",
+    help="Where media lie; may be repeated, or be a pattern such as 'clips-{000..007}.tar'; if left out, beside FILE.",
 )  # fmt: skip
 @click.option("--map", "columns", metavar="COLUMN=FIELD,...", help="Which column is what, such as question=text.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another option of the source.")
@@ -44,7 +44,7 @@ def pack(
     out: Path,
     task: str,
     kind: str,
-    media: tuple[Path, ...],
+    media: tuple[str, ...],
     columns: str | None,
     settings: tuple[str, ...],
     prefix: str,

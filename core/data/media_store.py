@@ -1,11 +1,19 @@
-"""Media by name, from folders of files and from tars: what annotations that are not packed yet refer to."""
+"""Media by name, from folders of files and from tars: what annotations that are not packed yet refer to.
+
+Tars are shards as any: those of img2dataset and video2dataset, whose keys are numbers, are read as they are.
+"""
 
 import os
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 
+import numpy as np
+
 from multigraft.core.data.decode import LARGEST_MEMBER
+from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.errors import BadSample, MultigraftError, legible
 from multigraft.core.interfaces.source import MediaPlace
 from multigraft.core.suggest import nearest_file
@@ -68,11 +76,70 @@ class FolderPlace(MediaPlace):
         return real
 
 
+class TarsPlace(MediaPlace):
+    """The files of tars by `KEY.FIELD`, their names there; capitals make no difference in the field.
+
+    A key that several tars have with this field is refused. Memory is 12 bytes for each sample.
+    """
+
+    def __init__(self, tars: Sequence[Path]) -> None:
+        self._tars = tuple(tars)
+        hashes, numbers = array("Q"), array("I")
+        for number, tar in enumerate(self._tars):
+            found = array("Q", map(_hashed, open_shard(tar).index.keys))
+            hashes.extend(found)
+            numbers.extend([number] * len(found))
+        order = np.argsort(np.array(hashes, np.uint64), kind="stable")
+        self._hashes, self._numbers = np.array(hashes, np.uint64)[order], np.array(numbers, np.uint32)[order]
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file.
+
+        Raises:
+            BadSample: several tars have it.
+        """
+        found = list(self._found(name))
+        if len(found) > 1:
+            raise BadSample("ambiguous medium", legible(f"{name} is in {found[0][0].path} and {found[1][0].path}"))
+        return None if not found else int(found[0][0].index.members.size[found[0][2]])
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            BadSample: it is not there any more, too large, or damaged.
+        """
+        for shard, sample, _ in self._found(name):
+            return shard.read(sample, _field(name), LARGEST_MEMBER)
+        raise BadSample("missing medium", legible(name))
+
+    def _found(self, name: str) -> Iterator[tuple[Shard, int, int]]:
+        """Shard, sample and file of each that has this name."""
+        key, field = name[: len(name) - len(_field(name)) - 1], _field(name)
+        first, last = np.searchsorted(self._hashes, np.uint64(_hashed(key)), "left"), len(self._hashes)
+        while first < last and self._hashes[first] == _hashed(key):
+            shard = open_shard(self._tars[self._numbers[first]])
+            sample = shard.index.numbers.get(key)
+            member = None if sample is None else shard.index.member(sample, field)
+            if sample is not None and member is not None:
+                yield shard, sample, member
+            first += 1
+
+
+def _field(name: str) -> str:
+    """What follows the first dot behind the last slash, as webdataset takes names apart."""
+    return name.rpartition("/")[2].partition(".")[2]
+
+
+def _hashed(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
 class MediaStore:
     """Looks media up in several places; one that several have is refused."""
 
-    def __init__(self, places: Sequence[MediaPlace]) -> None:
-        self._places = tuple(places)
+    def __init__(self, places: Sequence[MediaPlace], embedded: MediaPlace | None = None) -> None:
+        self._places, self._embedded = tuple(places), embedded
 
     @classmethod
     def of(cls, paths: Sequence[Path], embedded: MediaPlace | None = None) -> "MediaStore":
@@ -82,17 +149,20 @@ class MediaStore:
             embedded: a place that is asked first, and alone where it has a name.
 
         Raises:
-            MultigraftError: a path is neither.
+            MultigraftError: a path is not there.
+            RefusedShardError: a file is no tar that can be used.
         """
         if missing := next((path for path in paths if not path.exists()), None):
             raise MultigraftError(f"media: {missing} is not there{nearest_file(missing)}")
-        return cls([*([embedded] if embedded else []), *map(FolderPlace, paths)])
+        tars = [path for path in paths if not path.is_dir()]
+        folders = [FolderPlace(path) for path in paths if path.is_dir()]
+        return cls([*folders, *([TarsPlace(tars)] if tars else [])], embedded)
 
     def check(self, name: str) -> None:
         """Look a medium up without reading it.
 
         Raises:
-            BadSample: it is not there, empty, or too large.
+            BadSample: it is not there, in several places, empty, or too large.
         """
         self._place(name)
 
@@ -107,15 +177,20 @@ class MediaStore:
         return data
 
     def _place(self, name: str) -> MediaPlace:
-        found = []
-        for place in self._places:
-            size = place.size(name)
-            if size is not None:
-                _check_size(name, size)
-                found.append(place)
-        if not found:
-            raise BadSample("missing medium", legible(name))
-        return found[0]
+        for places in ([self._embedded] if self._embedded else [], self._places):
+            found = [place for place in places if _has(place, name)]
+            if len(found) > 1:
+                raise BadSample("ambiguous medium", legible(f"{name} is in several of the folders and tars"))
+            if found:
+                return found[0]
+        raise BadSample("missing medium", legible(name))
+
+
+def _has(place: MediaPlace, name: str) -> bool:
+    size = place.size(name)
+    if size is not None:
+        _check_size(name, size)
+    return size is not None
 
 
 def _check_size(name: str, size: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from multigraft.core.data.packing.packer import Packing
+from multigraft.core.data.paths import expand
 from multigraft.core.errors import ComponentError, MultigraftError, OptionError
 from multigraft.core.interfaces.source import Source
 from multigraft.core.options.source_options import SourceOptions
@@ -17,14 +18,14 @@ KIND = "sources"
 
 
 def packing_of(
-    registry: Registry, given: Mapping[str, Any], media: Sequence[Path], prefix: str, samples_per_shard: int,
+    registry: Registry, given: Mapping[str, Any], media: Sequence[str], prefix: str, samples_per_shard: int,
     bad_limit: float,
 ) -> Packing:  # fmt: skip
     """What is to be packed.
 
     Args:
         given: options of the source, its kind among them.
-        media: folders and tars; if none, where the source says that its media lie.
+        media: folders of files, and tars or patterns of such; if none, where the source says that its media lie.
 
     Raises:
         MultigraftError: no such source, or options that it cannot use.
@@ -33,13 +34,30 @@ def packing_of(
     source = built_source(registry, options)
     return Packing(
         source=source,
-        media=tuple(media) or tuple(source.media),
+        media=tuple(path for each in media for path in _media_paths(each)) or tuple(source.media),
         endings=endings(registry),
         options=options.model_dump(mode="json", exclude_unset=True),
         prefix=prefix,
         samples_per_shard=samples_per_shard,
         bad_limit=bad_limit,
     )
+
+
+def _media_paths(text: str) -> list[Path]:
+    """A folder itself, or the tars that a pattern names.
+
+    Raises:
+        MultigraftError: it is no pattern, or names nothing.
+    """
+    if Path(text).is_dir():
+        return [Path(text)]
+    try:
+        found = expand(text, Path())
+    except ValueError as error:
+        raise MultigraftError(f"media: {error}") from None
+    if not found:
+        raise MultigraftError(f"media: {text} names no file")
+    return found
 
 
 def source_options(registry: Registry, given: Mapping[str, Any]) -> SourceOptions:

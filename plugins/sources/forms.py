@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from multigraft import MultigraftError, did_you_mean
 from multigraft.plugins.sources.delimited import delimited_rows
 from multigraft.plugins.sources.embedded import named
-from multigraft.plugins.sources.json_rows import holds_json_lines, json_line_rows, json_rows
+from multigraft.plugins.sources.json_rows import json_line_rows, object_rows
 from multigraft.plugins.sources.options import TableOptions
 from multigraft.plugins.sources.row import BrokenRow, TableRow
 
@@ -18,7 +18,7 @@ Rows = Iterator[TableRow | BrokenRow]
 _FORMS: dict[str, Callable[[Path, TableOptions], Rows]] = {
     "csv": lambda path, options: delimited_rows(path, ","),
     "tsv": lambda path, options: delimited_rows(path, "\t"),
-    "json": lambda path, options: json_rows(path, options.records),
+    "json": lambda path, options: object_rows(path, options.records),
     "jsonl": lambda path, options: json_line_rows(path),
     "ndjson": lambda path, options: json_line_rows(path),
 }
@@ -35,8 +35,6 @@ def text_rows(path: Path, options: TableOptions) -> Rows:
     """
     ending = path.suffix.removeprefix(".").lower()
     form = ending if ending in _FORMS else _by_first_bytes(path)
-    if form == "json" and not options.records and holds_json_lines(path):
-        form = "jsonl"
     if form is None:
         raise MultigraftError(f"{path}: no form of tables has this ending; {did_you_mean(ending, (*_FORMS, *_ARROW))}")
     return _FORMS[form](path, options)

@@ -48,8 +48,18 @@ def json_rows(path: Path, records: str = "", piece: int = _PIECE) -> Iterator[Ta
             raise MultigraftError(f"{path}: it is no JSON: {error}") from None
 
 
-def holds_json_lines(path: Path) -> bool:
-    """Whether a file that is named as JSON has an object in its first line and something behind it."""
+def object_rows(path: Path, records: str = "") -> Iterator[TableRow | BrokenRow]:
+    """The objects of a JSON file, or of JSON lines, which many call JSON too.
+
+    Raises:
+        MultigraftError: as `json_rows`.
+    """
+    lines = path.suffix.lower() in (".jsonl", ".ndjson") or (not records and _holds_json_lines(path))
+    return json_line_rows(path) if lines else json_rows(path, records)
+
+
+def _holds_json_lines(path: Path) -> bool:
+    """Whether a file that may be JSON has an object in its first line and something behind it."""
     with path.open("rb") as file:
         first, second = file.readline(_LARGEST_ROW), file.readline(_PIECE)
     try:

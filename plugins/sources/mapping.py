@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
-from multigraft import Annotation, BadSample, OptionError, did_you_mean
+from multigraft import Annotation, OptionError, did_you_mean
+from multigraft.plugins.sources.annotating import annotation_of
 from multigraft.plugins.sources.options import FIELDS, TableOptions
 from multigraft.plugins.sources.values import MISSING, answers_of, at, number_of, numbers_of, text_of, texts_of
 
@@ -36,17 +35,12 @@ class ColumnMap:
         Raises:
             BadSample: `bad row`.
         """
-        fields: dict[str, Any] = {"id": name, "task": self._options.task, "source": self._options.source}
+        fields: dict[str, Any] = {"id": name}
         for field, columns in self._columns.items():
             held = [value for each in columns if (value := at(values, each)) is not MISSING and value is not None]
             if held:
                 fields[field] = self._value(field, held)
-        try:
-            return Annotation(**fields)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadSample("bad row", f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        return annotation_of(self._options, **fields)
 
     def _value(self, field: str, held: Sequence[Any]) -> Any:
         """What a field gets of the columns that hold something."""
@@ -55,6 +49,8 @@ class ColumnMap:
             return [each for value in held for each in answers_of(value, separator)]
         if field == "span":
             return [each for value in held for each in numbers_of(value, separator)]
+        if field == "media":
+            return [_called(self._options.media_name, each) for value in held for each in texts_of(value, separator)]
         if field in _LISTS:
             return [each for value in held for each in texts_of(value, separator)]
         return number_of(held[0]) if field == "weight" else text_of(held[0])
@@ -77,6 +73,13 @@ class ColumnMap:
             hint = f"say what they are by `map`, such as {known[0]}=text; fields: {', '.join(FIELDS)}"
             raise OptionError(("map",), f"no column has the name of a field: {', '.join(known)}", hint)
         return ((field, [field]) for field in found)
+
+
+def _called(form: str, value: str) -> str:
+    """A name with a value in the place of `{}` or `{:012}`."""
+    before, _, rest = form.partition("{")
+    width, _, behind = rest.partition("}")
+    return before + value.zfill(int(width.removeprefix(":") or 0)) + behind
 
 
 def _columns(row: Mapping[str, Any]) -> Iterator[str]:

@@ -20,6 +20,9 @@ class TableOptions(SourceOptions):
     """Of a JSON file that is no list: the key, with dots for what lies deeper, under which the list of rows stands."""
     separator: str = ""
     """What stands between items where a text is a list; if left out, a text is one item."""
+    media_name: str = Field("{}", pattern=r"^[^{}]*\{(:0[0-9]+)?\}[^{}]*$")
+    """How a medium is called whose column holds `{}`, such as `{}.jpg`, or `COCO_val2014_{:012}.jpg`, with zeros in
+    front up to 12 characters."""
     split: str = ""
     """Of a Hugging Face data set with several splits: which one."""
 
@@ -38,3 +41,27 @@ class TableOptions(SourceOptions):
                 if field not in FIELDS:
                     raise ValueError(f"column {column!r} cannot be {field!r}; {did_you_mean(field, FIELDS)}")
         return value
+
+
+class LlavaOptions(SourceOptions):
+    """Conversations about pictures or videos, in the form of LLaVA's training data, as JSON or JSON lines."""
+
+    history: bool = False
+    """Whether the turns before a question are its context."""
+
+
+class CocoOptions(SourceOptions):
+    """Captions or objects of pictures, in the form of COCO's JSON files; captions are answers and references, objects
+    answers."""
+
+    question: str = ""
+    """Text of all annotations."""
+
+
+class ImagesOptions(SourceOptions):
+    """A folder with a folder of pictures for each class, whose name is the answer."""
+
+    question: str = ""
+    """Text of all annotations."""
+    names: dict[str, str] = Field({})
+    """What classes are called, by folder; a folder left out is called as it is."""

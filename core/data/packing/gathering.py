@@ -13,6 +13,8 @@ from multigraft.core.types.annotation import Annotation
 
 _REMEMBERED = 1 << 16
 """Names of media that were looked up and are there."""
+_REPORTED = 1000
+"""Rows from one report to the next."""
 
 
 class Gathered:
@@ -22,10 +24,17 @@ class Gathered:
         endings: of media that some input reads.
         drop: takes what cannot be used.
         folder: on whose disk annotations wait.
+        report: called now and then with how many rows were read.
     """
 
     def __init__(
-        self, source: Source, store: MediaStore, endings: Collection[str], drop: Callable[[Dropped], None], folder: Path
+        self,
+        source: Source,
+        store: MediaStore,
+        endings: Collection[str],
+        drop: Callable[[Dropped], None],
+        folder: Path,
+        report: Callable[[int], None],
     ) -> None:
         self.groups, self.rows = MediaGroups(folder), 0
         self._endings, self._drop, self._dropped = frozenset(endings), drop, blake2b(digest_size=16)
@@ -33,6 +42,8 @@ class Gathered:
         for found in source.annotations():
             self.rows += 1
             self._take(found)
+            if self.rows % _REPORTED == 0:
+                report(self.rows)
         for name in self.groups.close_adding():
             self._leave_out(Dropped(name, "repeated id", "an annotation before it has the same id"))
 

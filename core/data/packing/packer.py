@@ -48,7 +48,8 @@ def pack(packing: Packing, folder: Path, report: Callable[[int, int], None]) -> 
     call. Rows that cannot be used are listed in `PREFIX-dropped.jsonl`.
 
     Args:
-        report: called with how many groups of annotations are packed, and how many there are.
+        report: called with how many groups of annotations are packed, and how many there are; with 0 and the rows read,
+            while these are counted.
 
     Raises:
         TooManyDropped: more rows cannot be used than `bad_limit` allows.
@@ -82,7 +83,9 @@ class _Packer:
     def run(self) -> dict[str, Any]:
         source = self._packing.source
         files = [_facts_of(path) for path in source.files]
-        gathered = Gathered(source, self._store, self._packing.endings, self._log.add, self._folder)
+        gathered = Gathered(
+            source, self._store, self._packing.endings, self._log.add, self._folder, lambda rows: self._report(0, rows)
+        )
         try:
             self._log.check(gathered.rows)
             if not len(gathered.groups):

@@ -1,12 +1,18 @@
 """`multigraft data pack`: people's own tables and media to shards."""
 
 import json
+import subprocess
+import sys
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 
 from multigraft.core.cli import cli
 from multigraft.core.data.shard import open_shard
+from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.errors import MultigraftError
 
 TASK = "visual-question-answering"
 
@@ -76,3 +82,57 @@ def test_media_lie_beside_the_table_if_nobody_says_where(rows, pictures):
     (pictures.parent / "questions.csv").write_text("text,media\nwhich?,pictures/blue.png\n")
     packed = pack(pictures.parent / "questions.csv", pictures.parent / "out", "--json")
     assert json.loads(packed.stdout)["of"]["media"] == [str(pictures.parent)]
+
+
+def test_tars_give_media_by_key_and_field(rows, picture_file, tmp_path):
+    with ShardWriter(tmp_path, "clips") as writer:
+        for key in ("0001", "0002"):
+            writer.write(key, None, {"png": picture_file(size=(int(key), 1))})
+    file = rows({"key": 2, "text": "wide?"}, {"key": 1, "text": "square?"})
+    words = ("--media", tmp_path / "clips-*.tar", "--map", "key=media,text=text", "--set", "media_name={:04}.png")
+    assert pack(file, tmp_path / "out", *words).exit_code == 0
+    shard = open_shard(tmp_path / "out" / "train-000000.tar")
+    assert [shard.read(sample, "png") for sample in range(2)] == [picture_file(size=(2, 1)), picture_file(size=(1, 1))]
+
+
+def test_media_in_the_cells_of_a_table_are_packed(picture_file, tmp_path):
+    image = pa.array(
+        [{"bytes": picture_file("red"), "path": None}], pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    )
+    pa.parquet.write_table(pa.table({"image": image, "caption": ["red"]}), tmp_path / "set.parquet")
+    packed = pack(tmp_path / "set.parquet", tmp_path / "out", "--map", "image=media,caption=references")
+    assert packed.exit_code == 0, packed.stderr
+    assert open_shard(tmp_path / "out" / "train-000000.tar").read(0, "png") == picture_file("red")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--kind", "tabel"], "no source named 'tabel'; did you mean 'table'?"),
+        (["--set", "seperator=|"], "--set seperator: the source 'table' has no such option; did you mean 'separator'?"),
+        (["--map", "tetx=text"], "--map tetx: there is no column 'tetx'; did you mean 'text'?"),
+        (["--map", "text=txt"], "--map: column 'text' cannot be 'txt'; did you mean 'text'?"),
+        (["--map", "text"], "--map text: 'text' has not the form COLUMN=FIELD"),
+        (["--set", "split"], "--set split: an option has the form KEY=VALUE"),
+        (["--media", "pictuers"], "media: pictuers is not there"),
+        (["--media", "{a"], "media: '{a' has a brace without its partner"),
+        (["--prefix", "a.b"], "prefix 'a.b': use up to 60 letters"),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_nearest_name(rows, pictures, tmp_path, words, told):
+    packed = pack(rows({"text": "a", "media": "pictures/red.PNG"}), tmp_path / "out", *words)
+    assert isinstance(packed.exception, MultigraftError | SystemExit)
+    assert told in f"{packed.exception}{packed.stderr}"
+
+
+def test_without_pyarrow_the_extra_is_named(tmp_path):
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "pyarrow.py").write_text("raise ImportError('no pyarrow here')\n")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    program = "import sys; sys.path.insert(0, 'without'); from multigraft.core.cli import main; main()"
+    words = [sys.executable, "-c", program, "data", "pack", "t.parquet", "out", "--task", "vqa"]
+    outcome = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert outcome.returncode == 2
+    assert outcome.stderr.splitlines()[-1] == (
+        "t.parquet is read by pyarrow (no pyarrow here): pip install 'multigraft[tables]'"
+    )

@@ -80,6 +80,20 @@ def test_several_columns_add_up_and_one_may_be_several_fields(source, write):
     assert one.media == ("3.jpg",)
 
 
+@pytest.mark.parametrize(
+    ("form", "name"), [("{}.jpg", "42.jpg"), ("val/COCO_{:05}.png", "val/COCO_00042.png"), ("{}", "42")]
+)
+def test_a_medium_may_be_called_by_a_number(source, write, form, name):
+    [made] = rows(source, write, {"media": 42}, media_name=form)
+    assert made.media == (name,)
+
+
+@pytest.mark.parametrize("form", ["a.jpg", "{0.__class__}.jpg", "{}{}", "{:>9}"])
+def test_the_form_of_a_name_has_one_place_for_the_value(source, write, form):
+    with pytest.raises(OptionError, match="should match pattern"):
+        rows(source, write, {"media": 42}, media_name=form)
+
+
 def test_dots_go_deeper_and_into_each_object_of_a_list(source, write):
     row = {"image": {"file": "1.jpg"}, "sentences": [{"raw": "a cat"}, {"raw": "a pet"}], "a.b": "dotted name"}
     columns = {"image.file": "media", "sentences.raw": "references", "a.b": "text"}

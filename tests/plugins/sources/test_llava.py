@@ -1,0 +1,71 @@
+"""Conversations in the form of LLaVA's training data."""
+
+import json
+
+import pytest
+
+from multigraft.core.interfaces.source import Dropped
+from multigraft.core.types.annotation import Annotation, ScoredAnswer
+
+ROW = {
+    "id": "000000033471",
+    "image": "coco/000000033471.jpg",
+    "conversations": [
+        {"from": "human", "value": "<image>\nWhat are the colors of the bus?"},
+        {"from": "gpt", "value": "White and red."},
+        {"from": "human", "value": "Is it parked?\n<image>"},
+        {"from": "gpt", "value": "Yes."},
+    ],
+}
+
+
+def made(source, write, *rows, **options):
+    return list(source(write("chat.json", json.dumps(rows)), kind="llava", **options).annotations())
+
+
+def test_each_pair_of_turns_is_an_annotation_without_marks(source, write):
+    row = {**ROW, "image": ["a.jpg", "b.jpg"]}
+    assert made(source, write, row) == [
+        Annotation(
+            id=f"chat#0.{pair}", task="vqa", text=text, answers=(ScoredAnswer(text=answer),), media=("a.jpg", "b.jpg")
+        )
+        for pair, (text, answer) in enumerate(
+            [("What are the colors of the bus?", "White and red."), ("Is it parked?", "Yes.")]
+        )
+    ]
+
+
+def test_what_was_said_before_may_be_the_context(source, write):
+    first, second = made(source, write, {**ROW, "image": ["a.jpg", "b.jpg"]}, history=True)
+    assert (first.context, second.context) == ("", "What are the colors of the bus?\nWhite and red.")
+
+
+def test_rows_of_text_and_of_videos(source, write):
+    turns = [{"from": "human", "value": "<video> What?"}, {"from": "gpt", "value": "That."}]
+    text, video = made(
+        source, write, {"id": 1, "conversations": [
+            {"from": "human", "value": "2 + 2?"}, {"from": "gpt", "value": "4"}]},
+        {"id": 1, "video": "clip.mp4", "conversations": turns},
+    )  # fmt: skip
+    assert (text.id, text.media) == ("chat#0.0", ())
+    assert (video.id, video.media, video.text) == ("chat#1.0", ("clip.mp4",), "What?")
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"conversations": ROW["conversations"][:3]}, "turns from human, gpt, human, where human and gpt alternate"),
+        ({"conversations": ROW["conversations"][1:3]}, "turns from gpt, human, where human and gpt alternate"),
+        ({"conversations": None}, "no list `conversations` of objects"),
+        ({"image": None}, "2 marks <image> or <video>, and 0 media"),
+        ({"image": {"path": "a.jpg"}}, "an object, where a text should be"),
+    ],
+)
+def test_a_row_of_another_form_is_dropped(source, write, change, detail):
+    assert made(source, write, {**ROW, **change}) == [Dropped("chat#0", "bad row", detail)]
+
+
+def test_json_lines_are_read_too(source, write):
+    row = {**ROW, "conversations": ROW["conversations"][:2]}
+    [one] = source(write("chat.jsonl", json.dumps(row)), kind="llava").annotations()
+    assert one.media == ("coco/000000033471.jpg",)

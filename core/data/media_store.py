@@ -101,7 +101,7 @@ class TarsPlace(MediaPlace):
         found = list(self._found(name))
         if len(found) > 1:
             raise BadSample("ambiguous medium", legible(f"{name} is in {found[0][0].path} and {found[1][0].path}"))
-        return None if not found else int(found[0][0].index.members.size[found[0][2]])
+        return found[0][2] if found else None
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.
@@ -114,15 +114,15 @@ class TarsPlace(MediaPlace):
         raise BadSample("missing medium", legible(name))
 
     def _found(self, name: str) -> Iterator[tuple[Shard, int, int]]:
-        """Shard, sample and file of each that has this name."""
+        """Shard, sample and bytes of each that has this name."""
         key, field = name[: len(name) - len(_field(name)) - 1], _field(name)
         first, last = np.searchsorted(self._hashes, np.uint64(_hashed(key)), "left"), len(self._hashes)
         while first < last and self._hashes[first] == _hashed(key):
             shard = open_shard(self._tars[self._numbers[first]])
             sample = shard.index.numbers.get(key)
-            member = None if sample is None else shard.index.member(sample, field)
-            if sample is not None and member is not None:
-                yield shard, sample, member
+            file = None if sample is None else shard.index.file(sample, field)
+            if sample is not None and file is not None:
+                yield shard, sample, file.size
             first += 1
 
 

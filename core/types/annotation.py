@@ -115,14 +115,11 @@ def parse_head(record: Mapping[str, Any]) -> Record:
 def parse_annotation(head: Record, value: Any, position: int) -> Annotation:
     """Check the annotation that stands at a position of a record's list; it gets the record's source if it has none.
 
-    Its media come in lower case.
-
     Raises:
         BadSample: `bad annotation`, with the first thing that is wrong.
     """
     annotation = _valid(Annotation, value, f"annotations.{position}")
-    media = tuple(field.lower() for field in annotation.media)
-    return annotation.model_copy(update={"source": annotation.source or head.source, "media": media})
+    return annotation if annotation.source else annotation.model_copy(update={"source": head.source})
 
 
 def _valid(model: type[Model], value: Any, place: str) -> Model:

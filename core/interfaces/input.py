@@ -1,7 +1,7 @@
 """Input: bytes to media.
 
-A component's `build(options) -> Input`. `decode` may run in a thread or in a spawned process that never imports torch,
-so inputs use numpy only and must be picklable.
+A component's `build(options) -> Input`. `decode` runs in a thread, or, where the input is `isolated`, in a spawned
+process that never imports torch; inputs must be picklable, and import torch in `decode` at the earliest.
 """
 
 from abc import ABC, abstractmethod

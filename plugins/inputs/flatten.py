@@ -17,6 +17,9 @@ _TURNS = {
 """What brings a picture upright, by its EXIF orientation."""
 
 
+_SIDEWAYS = (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8])
+
+
 def upright_rgb(image: Image.Image, data: bytes) -> Image.Image:
     """Decode and use up an opened picture: mode RGB, turned as its EXIF tag says; gamma and profiles are left alone.
 
@@ -26,19 +29,24 @@ def upright_rgb(image: Image.Image, data: bytes) -> Image.Image:
         Exception: whatever Pillow raises on a damaged picture.
     """
     image.load()
-    turn = _turn(image)
+    turn = turn_of(image)
     flat = _flat(image, data)
     if flat is not image:
         image.close()  # the caller still holds it
     return flat if turn is None else flat.transpose(turn)
 
 
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What brings it upright; nothing where the EXIF cannot be read, as the picture is whole all the same."""
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What brings a picture upright; nothing where the EXIF cannot be read, as the picture is whole all the same."""
     try:
         return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except (SyntaxError, ValueError, OSError, struct.error):
         return None
+
+
+def is_sideways(turn: Image.Transpose | None) -> bool:
+    """Whether a turn changes width for height."""
+    return turn in _SIDEWAYS
 
 
 def _flat(image: Image.Image, data: bytes) -> Image.Image:

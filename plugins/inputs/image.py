@@ -1,16 +1,21 @@
-"""The `image` input: JPEG, PNG and WebP through Pillow."""
+"""The `image` input: JPEG, PNG and WebP, opened by Pillow, resized by torch."""
 
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from multigraft import BadSample, Input, Media, Preparation, Span, Transform
-from multigraft.plugins.inputs.flatten import upright_rgb
+from multigraft.plugins.inputs.fitting import fitted_size
+from multigraft.plugins.inputs.flatten import is_sideways, turn_of, upright_rgb
+from multigraft.plugins.inputs.jpeg import decoded_jpeg, draft_factor
 from multigraft.plugins.inputs.options import ImageOptions
 from multigraft.plugins.inputs.resize import resize
+from multigraft.plugins.inputs.tensor_resize import resize_array
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_SCALABLE = ("JPEG", "MPO")
 _LONGEST_SIDE = 1 << 19
 """Pixels of a side: a picture of one column takes more memory for its rows than for its pixels."""
 
@@ -21,8 +26,8 @@ class ImageInput(Input):
     kind = "image"
     extensions = ("jpg", "jpeg", "png", "webp")
 
-    def __init__(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
+    def __init__(self, max_pixels: int, scaled: bool = False) -> None:
+        self._max_pixels, self._scaled = max_pixels, scaled
 
     def decode(self, data: bytes, preparation: Preparation, span: Span | None) -> Media:
         """Frames `(1, 3, size, size)`.
@@ -34,8 +39,15 @@ class ImageInput(Input):
         if not data:
             raise BadSample("empty file")
         with self._open(data) as image:
-            frame = resize(_decoded(image, data), preparation)
+            frame = self._frame(image, data, preparation)
         return Media(self.kind, self.modality, frame[None], np.zeros(1, np.float32))
+
+    def _frame(self, image: Image.Image, data: bytes, transform: Transform) -> NDArray[np.uint8]:
+        """What is only for showing is left to Pillow, so that torch need not be there for it."""
+        fitted = _draft(image, transform) if self._scaled and image.format in _SCALABLE else None
+        if transform.fit == "whole":
+            return resize(_decoded(image, data), transform, fitted)
+        return resize_array(_pixels(image, data), transform, fitted)
 
     def _open(self, data: bytes) -> Image.Image:
         try:
@@ -53,8 +65,24 @@ class ImageInput(Input):
         return image
 
     def fingerprint(self) -> str:
-        """Nothing but the code decides the picture."""
-        return "image/2"
+        """The number counts changes of what comes out."""
+        return "image/2/scaled" if self._scaled else "image/2"
+
+
+def _draft(image: Image.Image, transform: Transform) -> tuple[int, int]:
+    """Let a JPEG be decoded smaller, and say what size it is to get by its true one."""
+    upright = image.size[::-1] if is_sideways(turn_of(image)) else image.size
+    fitted = fitted_size(*upright, transform)
+    factor = draft_factor(upright, fitted)
+    if factor > 1:
+        image.draft(None, (image.width // factor, image.height // factor))
+    return fitted
+
+
+def _pixels(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
+    """Upright RGB `(height, width, 3)`."""
+    pixels = decoded_jpeg(image, data) if image.format == "JPEG" and turn_of(image) is None else None
+    return np.array(_decoded(image, data)) if pixels is None else pixels
 
 
 def _decoded(image: Image.Image, data: bytes) -> Image.Image:
@@ -81,4 +109,4 @@ def _is_cut_webp(data: bytes) -> bool:
 
 def build(options: ImageOptions) -> Input:
     """The input."""
-    return ImageInput(options.max_pixels)
+    return ImageInput(options.max_pixels, options.scaled)

@@ -1,4 +1,4 @@
-"""Brings a picture to the size an encoder reads."""
+"""Brings a picture to the size an encoder reads, with Pillow alone: for processes that never import torch."""
 
 from math import ceil, floor
 
@@ -7,34 +7,36 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from multigraft import Transform
+from multigraft.plugins.inputs.fitting import fitted_size
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 _SUPPORT = {"bicubic": 2.0, "bilinear": 1.0}
 """How far the filters reach, in pixels of the smaller picture."""
 
 
-def resize(image: Image.Image, transform: Transform) -> NDArray[np.uint8]:
+def resize(image: Image.Image, transform: Transform, fitted: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """An RGB picture as uint8 `(3, height, width)`, resized with antialiasing.
 
     The values are those of resizing the whole picture and cutting it then, but only what is kept is ever made: the
     largest picture on the way is no larger than the one given or the one wanted.
+
+    Args:
+        fitted: width and height of the whole picture once it is resized; `fitted_size` of it if left out.
     """
-    size = transform.size
-    if transform.fit == "stretch":
-        fitted = _resample(image, (size, size), transform)
-    elif transform.fit == "crop":
-        fitted = _middle(image, transform)
+    fitted = fitted or fitted_size(*image.size, transform)
+    if transform.fit == "crop":
+        resized = _middle(image, fitted, transform)
     else:
-        fitted = _whole(image, transform)
-    return np.ascontiguousarray(np.asarray(fitted, np.uint8).transpose(2, 0, 1))
+        resized = _resample(image, fitted, transform)
+        resized = _padded(resized, transform.size) if transform.fit == "pad" else resized
+    return np.ascontiguousarray(np.asarray(resized, np.uint8).transpose(2, 0, 1))
 
 
-def _middle(image: Image.Image, transform: Transform) -> Image.Image:
-    """The middle square of the picture whose shorter side is `size`, or `shorter`."""
-    size, side = transform.size, min(image.size)
-    shorter = transform.shorter or size
-    left, right = _stretch(image.width * shorter / side, image.width, size)
-    top, bottom = _stretch(image.height * shorter / side, image.height, size)
+def _middle(image: Image.Image, fitted: tuple[int, int], transform: Transform) -> Image.Image:
+    """The middle square of the picture once it is resized."""
+    size, (wide, high) = transform.size, fitted
+    left, right = _stretch(wide, image.width, size)
+    top, bottom = _stretch(high, image.height, size)
     reach = _SUPPORT[transform.interpolation] * max(1.0, (bottom - top) / size) + 1
     first, last = max(0, floor(top - reach)), min(image.height, ceil(bottom + reach))
     method = _FILTERS[transform.interpolation]
@@ -42,24 +44,16 @@ def _middle(image: Image.Image, transform: Transform) -> Image.Image:
     return rows.resize((size, size), method, (0, top - first, size, bottom - first))
 
 
-def _stretch(scaled: float, length: int, size: int) -> tuple[float, float]:
-    """Begin and end, in a side of `length` pixels, of the middle `size` pixels of what it becomes."""
-    pixels = max(1, round(scaled))
+def _stretch(pixels: int, length: int, size: int) -> tuple[float, float]:
+    """Begin and end, in a side of `length` pixels, of the middle `size` of the `pixels` that it becomes."""
     start = (pixels - size) // 2
     return start * length / pixels, min(length, (start + size) * length / pixels)
 
 
-def _whole(image: Image.Image, transform: Transform) -> Image.Image:
-    """The picture whose longer side is `size`, with black borders if it is padded."""
-    size, side = transform.size, max(image.size)
-    if transform.fit == "whole":
-        size = min(size, side)
-    width, height = (max(1, round(length * size / side)) for length in image.size)
-    resized = _resample(image, (width, height), transform)
-    if transform.fit == "whole":
-        return resized
-    left, top = (width - size) // 2, (height - size) // 2
-    return resized.crop((left, top, left + size, top + size))
+def _padded(image: Image.Image, size: int) -> Image.Image:
+    """With black borders."""
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    return image.crop((left, top, left + size, top + size))
 
 
 def _resample(image: Image.Image, size: tuple[int, int], transform: Transform) -> Image.Image:

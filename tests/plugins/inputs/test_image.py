@@ -35,11 +35,13 @@ def test_a_picture_becomes_one_frame(decode, picture_file, form):
     assert np.abs(media.arrays[0].mean((1, 2)) - [200, 30, 30]).max() < 4
 
 
-def test_pixels_are_those_of_pillows_resize(decode):
+def test_pixels_are_those_of_pillows_resize_to_rounding(decode):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (25, 40, 3), np.uint8))
     for interpolation, method in (("bicubic", Image.Resampling.BICUBIC), ("bilinear", Image.Resampling.BILINEAR)):
         expected = np.asarray(noise.resize((16, 16), method)).transpose(2, 0, 1)
-        assert np.array_equal(decode(saved(noise, "PNG"), interpolation=interpolation).arrays[0], expected)
+        difference = np.abs(decode(saved(noise, "PNG"), interpolation=interpolation).arrays[0].astype(int) - expected)
+        assert difference.max() <= 2
+        assert difference.mean() <= 0.05
 
 
 def test_crop_keeps_the_middle_and_pad_adds_black(decode):

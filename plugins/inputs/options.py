@@ -1,8 +1,8 @@
 """Options of the inputs."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from multigraft import Options
 
@@ -23,11 +23,15 @@ class VideoOptions(Options):
     frames: int = Field(8, ge=1, le=1024)
     """Frames taken from a clip, at most: those shown at so many times, each once; a clip that shows fewer gives
     fewer."""
-    sampling: Literal["uniform", "fps"] = "uniform"
+    sampling: Literal["uniform", "fps", "segments", "times"] = "uniform"
     """`uniform` spreads the times evenly, both ends of the clip or span included; `fps` takes so many a second, and is
-    uniform where they would be more than `frames`. At a time the latest frame is shown that is not after it."""
+    uniform where they would be more than `frames`; `segments` takes the middle of each of `frames` equal stretches;
+    `times` those given. At a time the latest frame is shown that is not after it."""
     fps: float = Field(1.0, gt=0)
     """Frames a second, with `sampling: fps`."""
+    times: list[Annotated[float, Field(ge=0)]] = Field([], max_length=1024)
+    """Seconds from where the clip or span begins, with `sampling: times`, in place of `frames`; those behind its end
+    are left out."""
     decoder: Literal["auto", "decord", "pyav"] = "auto"
     """`auto` and `decord` take decord where it is known to be right and to need little memory (short mp4 or mov clips
     without edit list or turning), else PyAV; `auto` does without decord where it is not installed."""
@@ -35,6 +39,19 @@ class VideoOptions(Options):
     """Width times height of a frame, at most; checked before decoding."""
     max_seconds: float = Field(3600.0, gt=0)
     """Length of a clip, at most."""
+
+    @property
+    def most_frames(self) -> int:
+        """Frames that are taken of a clip, at most."""
+        return len(self.times) if self.sampling == "times" else self.frames
+
+    @model_validator(mode="after")
+    def _times_where_they_count(self) -> Self:
+        if (self.sampling == "times") != bool(self.times):
+            raise ValueError("`sampling: times` and a list of `times` belong together")
+        if self.times and "frames" in self.model_fields_set:
+            raise ValueError("`frames` does nothing beside `times`")
+        return self
 
 
 class AudioOptions(Options):

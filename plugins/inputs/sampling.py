@@ -25,7 +25,7 @@ def check_span(span: Span | None) -> None:
 def sampling_times(
     first: float, last: float, end: float, span: Span | None, options: VideoOptions
 ) -> NDArray[np.float64]:
-    """Rising times in seconds, `(frames,)` at most, within both the span and the clip.
+    """Times in seconds, not falling, `(frames,)` at most, within both the span and the clip.
 
     Args:
         first: when the first frame is shown.
@@ -35,16 +35,28 @@ def sampling_times(
         options: how many, and how they are spread.
 
     Raises:
-        BadSample: `empty span`, where nothing of it lies in the clip.
+        BadSample: `empty span`, where nothing of it lies in the clip, or no time in it.
     """
-    start, stop = (span.start, span.stop) if span else (first, last)
+    start, stop = (span.start, span.stop) if span else (first, end)
     if start >= end + ROUNDING or stop < first - ROUNDING:
         raise BadSample("empty span", f"{start:g} s to {stop:g} s; the clip is shown from {first:g} s to {end:g} s")
     start = min(max(start, first), last)
-    return _spread(start, max(min(stop, last), start), options)
+    stop = max(min(stop, end), start)
+    if options.sampling == "times":
+        return _given(start, stop, options.times)
+    if options.sampling == "segments":
+        return start + (np.arange(options.frames) + 0.5) * (stop - start) / options.frames
+    return _both_ends(start, max(min(stop, last), start), options)
 
 
-def _spread(start: float, stop: float, options: VideoOptions) -> NDArray[np.float64]:
+def _given(start: float, stop: float, times: list[float]) -> NDArray[np.float64]:
+    inside = start + np.array([time for time in sorted(times) if start + time <= stop + ROUNDING])
+    if not len(inside):
+        raise BadSample("empty span", f"no time of {min(times):g} s or later in {start:g} s to {stop:g} s")
+    return inside
+
+
+def _both_ends(start: float, stop: float, options: VideoOptions) -> NDArray[np.float64]:
     if options.sampling == "fps":
         count = math.floor((stop - start + ROUNDING) * options.fps) + 1
         if count <= options.frames:

@@ -60,7 +60,7 @@ class VideoInput(Input):
             clip = probe(*source)
         self._check(clip)
         plan = partial(self._plan, clip, span)
-        samples = self._options.frames * 3 * preparation.size**2
+        samples = self._options.most_frames * 3 * preparation.size**2
         with memory_at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
             picked = None
             if self._takes_decord(container, clip) and is_plain(data, container, limit, clip):
@@ -87,8 +87,11 @@ class VideoInput(Input):
 
     def fingerprint(self) -> str:
         """The sampling; the number counts changes of what comes out."""
-        rate = f"/{self._options.fps:g}" if self._options.sampling == "fps" else ""
-        return f"video/2/{self._options.sampling}{rate}/{self._options.frames}"
+        options = self._options
+        if options.sampling == "times":
+            return f"video/2/times/{','.join(map(repr, sorted(options.times)))}"
+        rate = f"/{options.fps:g}" if options.sampling == "fps" else ""
+        return f"video/2/{options.sampling}{rate}/{options.frames}"
 
 
 def _by_decord(data: bytes, clip: "Clip", picker: FramePicker[NDArray[np.uint8]]) -> Pictures | None:

@@ -102,6 +102,21 @@ def probe(container: Any, stream: Any) -> Clip:
     return Clip(context.width, context.height, context.name, start, rising, end, skipped, begin, hidden, places)
 
 
+def check_clip(clip: Clip, max_pixels: int, max_seconds: float) -> None:
+    """Look at what the packets say of a clip before anything is decoded.
+
+    Raises:
+        BadSample: `broken video`, `too large` or `too long`.
+    """
+    pixels = clip.width * clip.height
+    if not pixels:
+        raise BadSample("broken video", f"frames without a size, or of more than {max_pixels} pixels")
+    if pixels > max_pixels:
+        raise BadSample("too large", f"frames of {clip.width} x {clip.height} pixels, more than {max_pixels}")
+    if clip.times[-1] - clip.times[0] > max_seconds:
+        raise BadSample("too long", f"{clip.times[-1]:.0f} s, more than {max_seconds:g}")
+
+
 def time_of(item: Any, start: float) -> float | None:
     """Seconds at which a packet or frame is shown."""
     stamp = item.pts if item.pts is not None else item.dts

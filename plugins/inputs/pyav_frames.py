@@ -69,23 +69,33 @@ def is_plain(data: bytes, form: str, max_pixels: int, clip: Clip) -> bool:
     raise BadSample("broken video", "no frame can be decoded")
 
 
-class FrameFinisher:
-    """Brings decoded frames of one clip to pictures `(3, size, size)`, turned when they are small.
+class DisplayMatrices:
+    """How the frames of one clip are to be turned and mirrored, as `multigraft.plugins.inputs.display` takes it.
 
     PyAV keeps a frame whose side data was looked at until the garbage collector runs, so each display matrix is read
     once, known by the angle that PyAV gives without side data.
     """
 
+    def __init__(self) -> None:
+        self._known: dict[int, Matrix] = {}
+
+    def of(self, frame: Any) -> Matrix:
+        """That of a decoded frame."""
+        if frame.rotation not in self._known:
+            self._known[frame.rotation] = _display_matrix(frame)
+        return self._known[frame.rotation]
+
+
+class FrameFinisher:
+    """Brings decoded frames of one clip to pictures `(3, size, size)`, turned when they are small."""
+
     def __init__(self, transform: Transform) -> None:
-        self._transform = transform
-        self._matrices: dict[int, Matrix] = {}
+        self._transform, self._matrices = transform, DisplayMatrices()
 
     def __call__(self, frame: Any) -> NDArray[np.uint8]:
         """The picture of a frame."""
-        if frame.rotation not in self._matrices:
-            self._matrices[frame.rotation] = _display_matrix(frame)
         picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
-        return oriented(resize(picture, self._transform), self._matrices[frame.rotation])
+        return oriented(resize(picture, self._transform), self._matrices.of(frame))
 
 
 class NoEntryError(Exception):
@@ -168,7 +178,6 @@ def _frames_of(packet: Any, clip: Clip, begin: float) -> list[Any]:
 
 
 def _display_matrix(frame: Any) -> Matrix:
-    """How a frame is to be turned and mirrored, as `multigraft.plugins.inputs.display` takes it."""
     for each in frame.side_data:
         if each.type == Type.DISPLAYMATRIX:
             a, b, _, c, d, *_ = (np.frombuffer(bytes(each), np.int32) / _MATRIX_UNIT).tolist()

@@ -49,7 +49,7 @@ class VideoInput(Input):
         container = container_of(data)
         if find_spec("av") is None:
             raise BadSample("no video decoder", _EXTRA)
-        from multigraft.plugins.inputs.pyav import opened, probe
+        from multigraft.plugins.inputs.pyav import check_clip, opened, probe
         from multigraft.plugins.inputs.pyav_frames import FrameFinisher, is_plain, pick_with_pyav
 
         limit = self._options.max_pixels
@@ -58,7 +58,7 @@ class VideoInput(Input):
             opened(data, container, limit) as source,
         ):
             clip = probe(*source)
-        self._check(clip)
+        check_clip(clip, limit, self._options.max_seconds)
         plan = partial(self._plan, clip, span)
         samples = self._options.most_frames * 3 * preparation.size**2
         with memory_at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
@@ -69,15 +69,6 @@ class VideoInput(Input):
                 picker = partial(FramePicker, plan, FrameFinisher(preparation))
                 picked = pick_with_pyav(data, container, limit, clip, picker)
         return Media(self.kind, self.modality, *picked)
-
-    def _check(self, clip: "Clip") -> None:
-        if not clip.width * clip.height:
-            raise BadSample("broken video", f"frames without a size, or of more than {self._options.max_pixels} pixels")
-        if clip.width * clip.height > self._options.max_pixels:
-            size = f"{clip.width} x {clip.height}"
-            raise BadSample("too large", f"frames of {size} pixels, more than {self._options.max_pixels}")
-        if clip.times[-1] - clip.times[0] > self._options.max_seconds:
-            raise BadSample("too long", f"{clip.times[-1]:.0f} s, more than {self._options.max_seconds:g}")
 
     def _plan(self, clip: "Clip", span: Span | None, first: float) -> NDArray[np.float64]:
         return sampling_times(first, float(clip.times[-1]), clip.end, span, self._options)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from multigraft.plugins.inputs.display import oriented
+from multigraft.plugins.inputs.reencode import reencode
 
 WAYS = {
     "upright": (1, 0, 0, 1),
@@ -59,6 +60,14 @@ def test_a_clip_is_shown_as_its_display_matrix_says(decode, four_greys, way, dec
     frame = decode(with_matrix(four_greys, way), decoder=decoder, frames=1).arrays[0, 0].astype(int)
     corners = frame[np.ix_([3, 12], [3, 12])]
     assert np.abs(corners - SHOWN[way]).max() < 8
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_clip_that_is_encoded_again_is_upright(decode, four_greys, way):
+    data = reencode(with_matrix(four_greys, way), 32)
+    assert data[data.index(b"tkhd") + 44 :][:36] == four_greys[four_greys.index(b"tkhd") + 44 :][:36]
+    frame = decode(data, frames=1).arrays[0, 0].astype(int)
+    assert np.abs(frame[np.ix_([3, 12], [3, 12])] - SHOWN[way]).max() < 8
 
 
 def test_a_matrix_between_two_ways_is_the_nearer():

@@ -152,6 +152,23 @@ def register_inputs() -> Iterable[Component]:
 
 
 @hookimpl
+def register_video_decoders() -> Iterable[Component]:
+    """PyAV for all clips, and others for those in which they can be trusted."""
+    yield from _components("inputs", {"auto": ("AutoDecoderOptions", "auto_decoder:build")})
+    video = {"extra": "multigraft[video]"}
+    yield from _components("inputs", {"pyav": ("PyavOptions", "pyav_frames:build")}, requires=("av",), **video)
+    yield from _components(
+        "inputs", {"decord": ("DecordOptions", "decord_frames:build")}, requires=("av", "decord"), **video
+    )
+    yield from _components(
+        "inputs",
+        {"torchcodec": ("TorchcodecOptions", "torchcodec_frames:build")},
+        requires=("av", "torchcodec"),
+        extra="multigraft[torchcodec]",
+    )
+
+
+@hookimpl
 def register_tasks() -> Iterable[Component]:
     """One folder a task."""
     names = {

@@ -19,22 +19,22 @@ from multigraft import init, ops, stacks, testing
 from multigraft.core.registry.contract_changes import CHANGES
 
 PAGE = Path(__file__).parents[1] / "docs" / "plugins.md"
-MOST_NAMES = 120
+MOST_NAMES = 124
 GROUPS = {
     "To declare a plugin":
     "Component Command RecipeFolder hookimpl Run",
     "Contracts":
     "Encoder VisualEncoder Backbone PromptGenerator Adapter Prefix SideNetwork Sharing PartGenerator Objective Head "
-    "Evaluator Input Task Metric Sampler SearchStrategy Source MediaPlace Logger Interceptor NoGraft",
+    "Evaluator Input VideoDecoder Task Metric Sampler SearchStrategy Source MediaPlace Logger Interceptor NoGraft",
     "What contracts are given and give":
     "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow ScoredDraw prediction_of IGNORED Loss "
     "Shapes RowShape Need View Row TextRow Vocabulary "
-    "PromptShape MediaTokens TokenLayout Preparation Transform LogMel Media Span Annotation Record ScoredAnswer "
-    "TextPair Piece Answer Prediction Dropped",
+    "PromptShape MediaTokens TokenLayout Preparation Transform LogMel Media Span Clip FrameTaker Annotation Record "
+    "ScoredAnswer TextPair Piece Answer Prediction Dropped",
     "Options":
     "Options Section Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
     "AdapterOptions SiteSelector SamplerOptions SearchStrategyOptions SourceOptions ObjectiveOptions EvaluatorOptions "
-    "TaskOptions Decoding WeightSource weight_source",
+    "VideoDecoderOptions TaskOptions Decoding WeightSource weight_source",
     "Errors and their texts":
     "MultigraftError OptionError RecipeError ComponentError BadSample did_you_mean nearest_name",
     "Files and data":

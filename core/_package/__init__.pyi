@@ -53,6 +53,8 @@ from .core.interfaces.source import Dropped as Dropped
 from .core.interfaces.source import MediaPlace as MediaPlace
 from .core.interfaces.source import Source as Source
 from .core.interfaces.task import Task as Task
+from .core.interfaces.video_decoder import FrameTaker as FrameTaker
+from .core.interfaces.video_decoder import VideoDecoder as VideoDecoder
 from .core.library import evaluate as evaluate
 from .core.library import merge as merge
 from .core.library import predict as predict
@@ -79,6 +81,7 @@ from .core.options.options import weight_source as weight_source
 from .core.options.sampler_options import SamplerOptions as SamplerOptions
 from .core.options.search_options import SearchStrategyOptions as SearchStrategyOptions
 from .core.options.source_options import SourceOptions as SourceOptions
+from .core.options.video_decoder_options import VideoDecoderOptions as VideoDecoderOptions
 from .core.recipe.loading import load_recipe as load_recipe
 from .core.recipe.problems import RecipeError as RecipeError
 from .core.recipe.recipe import Recipe as Recipe
@@ -97,6 +100,7 @@ from .core.types.annotation import Record as Record
 from .core.types.annotation import ScoredAnswer as ScoredAnswer
 from .core.types.batch import IGNORED as IGNORED
 from .core.types.batch import Batch as Batch
+from .core.types.clip import Clip as Clip
 from .core.types.log_mel import LogMel as LogMel
 from .core.types.media import Media as Media
 from .core.types.media import Span as Span

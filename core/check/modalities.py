@@ -9,13 +9,14 @@ from multigraft.core.interfaces.input import Input
 from multigraft.core.model.build import build_prompt
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.prompts import prompts_of
+from multigraft.core.registry.inputs import build_input
 
 
 def inputs(subject: Subject) -> Iterator[Problem]:
     """Each encoder has an input that makes what it wants; an input without an encoder is noted."""
     if subject.trunk is None or not subject.trunk.encoders:
         return
-    built: list[Input] = [subject.registry.build("inputs", each) for each in subject.recipe.inputs]
+    built: list[Input] = [build_input(subject.registry, each) for each in subject.recipe.inputs]
     preparations = subject.trunk.preparations
     for modality, wanted in preparations.items():
         place = ("trunk", *subject.recipe.trunk.place(modality))
@@ -37,7 +38,7 @@ def unused_prompt_options(subject: Subject) -> Iterator[Problem]:
     """Note values of prompt generators that change nothing for the media that the recipe's inputs give."""
     if subject.trunk is None or subject.summary is None:
         return
-    readers: list[Input] = [subject.registry.build("inputs", each) for each in subject.recipe.inputs]
+    readers: list[Input] = [build_input(subject.registry, each) for each in subject.recipe.inputs]
     for prompt in prompts_of(subject.recipe):
         options = prompt.options
         kinds = list(dict.fromkeys(each.kind for each in readers if each.modality == options.modality))

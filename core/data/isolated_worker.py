@@ -1,4 +1,4 @@
-"""The decoding process that core/data/isolated.py starts. It imports numpy and the inputs, never torch."""
+"""The decoding process that core/data/isolated.py starts. It imports numpy and the inputs, torch only if they do."""
 
 import os
 import pickle
@@ -19,6 +19,8 @@ def main() -> None:
     incoming, outgoing = sys.stdin.buffer, _private_stdout()
     # The one pickle, made by our own parent process; nothing from a shard is ever unpickled.
     inputs: Prepared = pickle.loads(receive(incoming).data)
+    for reader, _ in inputs.values():
+        reader.load()
     send(outgoing, Message({}))
     bound_this_process()
     while _serve(inputs, incoming, outgoing):

@@ -14,6 +14,7 @@ from multigraft.core.graft.saving import load_graft
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.devices import device_of
 from multigraft.core.model.trunk import Trunk, build_trunk
+from multigraft.core.registry.inputs import build_input
 from multigraft.core.run.artifact import Artifact, open_artifact
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _load(saved: Artifact, trunk: Trunk, registry: "Registry") -> Loaded:
     model = build_model(recipe, registry, trunk, saved.tasks)
     allocate(model, device_of(recipe.device))
     load_graft(saved.graft, model.graft.bank, trunk.fingerprints)
-    inputs: list[Input] = [registry.build("inputs", each) for each in recipe.inputs]
+    inputs: list[Input] = [build_input(registry, each) for each in recipe.inputs]
     decoder = MediaDecoder(inputs, trunk.preparations, DecodeWorkers(deadline=recipe.data.deadline))
     tasks: dict[str, Task] = {name: registry.build("tasks", recipe.tasks[name]) for name in saved.tasks}
     own_tokens = any(s.name in model.graft.sites for each in trunk.encoders.values() for s in each.sites())

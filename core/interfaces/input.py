@@ -1,7 +1,7 @@
 """Input: bytes to media.
 
 A component's `build(options) -> Input`. `decode` runs in a thread, or, where the input is `isolated`, in a spawned
-process that never imports torch; inputs must be picklable, and import torch in `decode` at the earliest.
+process, which imports torch only if an input's `load` does; inputs must be picklable.
 """
 
 from abc import ABC, abstractmethod
@@ -24,6 +24,11 @@ class Input(ABC):
     """Endings of the fields it reads, without the dot, lower case."""
     isolated = False
     """Whether to decode in a process that can be ended: native code that may hang or crash."""
+
+    def load(self) -> None:
+        """Import what decoding needs. Called once, in the process that decodes, for inputs that are `isolated`: neither
+        the deadline of a medium nor a bound of memory counts there."""
+        return
 
     @abstractmethod
     def decode(self, data: bytes, preparation: Preparation, span: Span | None) -> Media:

@@ -72,6 +72,11 @@ class DeclaringHooks:
         raise NotImplementedError
 
     @hookspec
+    def register_video_decoders(self) -> "Iterable[Component]":
+        """The frames of clips (interfaces/video_decoder.py)."""
+        raise NotImplementedError
+
+    @hookspec
     def register_tasks(self) -> "Iterable[Component]":
         """Tasks (interfaces/task.py)."""
         raise NotImplementedError

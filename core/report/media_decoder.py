@@ -10,6 +10,7 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.input import Input
 from multigraft.core.options.component_field import component_name
 from multigraft.core.recipe.recipe import DataSection, Recipe
+from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.log_mel import LogMel
 from multigraft.core.types.preparation import Preparation
@@ -46,8 +47,7 @@ def _shown(reader: Input, inputs: Sequence[Input]) -> Preparation | None:
 def _input(written: Any, registry: Registry) -> Input:
     name = component_name(written) or ""
     options = registry.options("inputs", name).model_validate(written, context={"registry": registry})
-    built: Input = registry.build("inputs", options)
-    return built
+    return build_input(registry, options)
 
 
 def _workers(recipe: Mapping[str, Any]) -> DecodeWorkers:

@@ -26,6 +26,7 @@ from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.task import Task
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import StageSpan, largest_batch, spans, with_steps
+from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.media import ending_of
 from multigraft.core.types.preparation import Preparation
@@ -55,7 +56,7 @@ class RunData:
         self.recipe, self.registry, self.log = recipe, registry, log
         self.root = Path(recipe.data.root)
         self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
-        self.inputs: list[Input] = [registry.build("inputs", options) for options in recipe.inputs]
+        self.inputs: list[Input] = [build_input(registry, options) for options in recipe.inputs]
         self._limits = {task: MediaLimit.of(self.inputs, most) for task, most in most_images.items()}
         data = recipe.data
         self._workers = DecodeWorkers(data.threads, data.processes, data.deadline)

@@ -19,6 +19,7 @@ from multigraft.core.options.options import (
 from multigraft.core.options.sampler_options import SamplerOptions
 from multigraft.core.options.search_options import SearchStrategyOptions
 from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.options.video_decoder_options import VideoDecoderOptions
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.registry import Registration, Registry, missing_requirement
 
@@ -33,6 +34,7 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "search_strategies": SearchStrategyOptions,
     "sources": SourceOptions,
     "tasks": TaskOptions,
+    "video_decoders": VideoDecoderOptions,
     "visual_encoders": EncoderOptions,
 }
 """What the options of a kind must subclass; `Options` for the rest."""
@@ -52,6 +54,7 @@ DEEPER = {
     "sharing": "multigraft.core.testing.sharing_rules:wrong_sharing",
     "sources": "multigraft.core.testing.sources:wrong_source",
     "tasks": "multigraft.core.testing.tasks:wrong_task",
+    "video_decoders": "multigraft.core.testing.video_decoders:wrong_video_decoder",
     "visual_encoders": "multigraft.core.testing.encoders:wrong_visual_encoder",
 }
 """Checks of what is built, by kind: (`build`, options) to the lines of what is wrong. Imported when needed."""

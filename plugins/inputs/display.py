@@ -12,8 +12,8 @@ def oriented(picture: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
     """A picture `(channels, height, width)` as it is to be shown.
 
     Args:
-        matrix: a, b, c, d of ISO/IEC 14496-12, section 6.2.2: a point (x, y) is shown at (a x + c y, b x + d y), x to
-            the right, y down. One that is no multiple of a quarter turn counts as the nearest of the eight that are.
+        matrix: as `multigraft.FrameTaker.offer` takes it. One that is no multiple of a quarter turn counts as the
+            nearest of the eight that are.
     """
     a, b, c, d = matrix
     if abs(a) + abs(d) < abs(b) + abs(c):

@@ -1,10 +1,12 @@
 """Options of the inputs."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from multigraft import Options
+from multigraft import Options, Registered, VideoDecoderOptions
+
+_AUTO: Any = {"kind": "auto"}
 
 
 class ImageOptions(Options):
@@ -32,9 +34,8 @@ class VideoOptions(Options):
     times: list[Annotated[float, Field(ge=0)]] = Field([], max_length=1024)
     """Seconds from where the clip or span begins, with `sampling: times`, in place of `frames`; those behind its end
     are left out."""
-    decoder: Literal["auto", "decord", "pyav"] = "auto"
-    """`auto` and `decord` take decord where it is known to be right and to need little memory (short mp4 or mov clips
-    without edit list or turning), else PyAV; `auto` does without decord where it is not installed."""
+    decoder: Annotated[VideoDecoderOptions, Registered("video_decoders")] = Field(_AUTO)
+    """What decodes the clips that it does not refuse; PyAV decodes the others."""
     max_pixels: int = Field(4096 * 2304, ge=1)
     """Width times height of a frame, at most; checked before decoding."""
     max_seconds: float = Field(3600.0, gt=0)
@@ -59,3 +60,21 @@ class AudioOptions(Options):
 
     max_seconds: float = Field(3600.0, gt=0)
     """Length of a file, at most. What is read of it, all or a span, may be no longer than the encoder's `seconds`."""
+
+
+class AutoDecoderOptions(VideoDecoderOptions):
+    """decord where it is installed and known to be right, else PyAV."""
+
+
+class DecordOptions(VideoDecoderOptions):
+    """decord, for clips where it is known to be right and to need little memory: short mp4 or mov clips without edit
+    list or turning."""
+
+
+class PyavOptions(VideoDecoderOptions):
+    """PyAV, for all clips."""
+
+
+class TorchcodecOptions(VideoDecoderOptions):
+    """torchcodec, for mp4, mov, mkv and webm clips without turning. It brings torch into the decoding processes, and
+    needs FFmpeg's libraries on the system."""

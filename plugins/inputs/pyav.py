@@ -3,51 +3,29 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import av
 import numpy as np
 from av.stream import Disposition
-from numpy.typing import NDArray
 
-from multigraft import BadSample
+from multigraft import BadSample, Clip
 from multigraft.plugins.inputs.access import begins_anew
 
-_WORTH_A_JUMP = 16
-"""Frames: a decoder holds back up to so many, which a jump throws away."""
 
+def probe(data: bytes, form: str, max_pixels: int) -> Clip:
+    """Read all packets of a clip, decoding nothing.
 
-@dataclass(frozen=True)
-class Clip:
-    """What the packets of a container's first video stream say. Times are seconds from the container's start."""
+    Args:
+        form: FFmpeg's name of the demuxer.
+        max_pixels: of a frame.
 
-    width: int
-    height: int
-    codec: str
-    start: float
-    """Seconds on the container's own clock that count as 0."""
-    times: NDArray[np.float64]
-    """`(packets,)`, when each is shown, rising; without those that are hidden or before the first key frame."""
-    end: float
-    """When the last frame is no longer shown."""
-    skipped: int
-    """Packets before the first key frame, which cannot be decoded."""
-    begin: float
-    """Time of the first key frame; minus infinity where it comes before the clip's clock and has none."""
-    hidden: bool
-    """Whether an edit list hides frames."""
-    entries: NDArray[np.float64]
-    """Rising times of the frames at which decoding can begin."""
-
-    def entry_before(self, position: float, time: float) -> float | None:
-        """Where to go on for the frame shown at `time`, if that saves decoding, from a frame at `position`."""
-        place = int(np.searchsorted(self.entries, time, "right")) - 1
-        if place < 0:
-            return None
-        here, there = np.searchsorted(self.times, [position, self.entries[place]])
-        return float(self.entries[place]) if there - here > _WORTH_A_JUMP else None
+    Raises:
+        BadSample: `no pictures`, `unknown codec`, `broken video` or `truncated video`.
+    """
+    with opened(data, form, max_pixels) as (container, stream):
+        return _clip(container, stream, form, max_pixels)
 
 
 @contextmanager
@@ -73,12 +51,7 @@ def opened(data: bytes, form: str, max_pixels: int) -> Iterator[tuple[Any, Any]]
         raise BadSample("broken video", str(error)) from None
 
 
-def probe(container: Any, stream: Any) -> Clip:
-    """Read all packets, decoding nothing.
-
-    Raises:
-        BadSample: `no pictures` or `truncated video`.
-    """
+def _clip(container: Any, stream: Any, form: str, max_pixels: int) -> Clip:
     context, start = stream.codec_context, (container.start_time or 0) / av.time_base
     times, entries = list[float](), list[float]()
     skipped, begin, begun, hidden, end = 0, -np.inf, False, False, 0.0
@@ -99,20 +72,23 @@ def probe(container: Any, stream: Any) -> Clip:
     if not times:
         raise BadSample("no pictures", "the video stream holds no frames")
     rising, places = np.sort(np.array(times)), np.sort(np.array(entries))
-    return Clip(context.width, context.height, context.name, start, rising, end, skipped, begin, hidden, places)
+    return Clip(
+        container=form, width=context.width, height=context.height, codec=context.name, start=start, times=rising,
+        end=end, skipped=skipped, begin=begin, hidden=hidden, entries=places, max_pixels=max_pixels,
+    )  # fmt: skip
 
 
-def check_clip(clip: Clip, max_pixels: int, max_seconds: float) -> None:
+def check_clip(clip: Clip, max_seconds: float) -> None:
     """Look at what the packets say of a clip before anything is decoded.
 
     Raises:
         BadSample: `broken video`, `too large` or `too long`.
     """
-    pixels = clip.width * clip.height
+    pixels, most = clip.width * clip.height, clip.max_pixels
     if not pixels:
-        raise BadSample("broken video", f"frames without a size, or of more than {max_pixels} pixels")
-    if pixels > max_pixels:
-        raise BadSample("too large", f"frames of {clip.width} x {clip.height} pixels, more than {max_pixels}")
+        raise BadSample("broken video", f"frames without a size, or of more than {most} pixels")
+    if pixels > most:
+        raise BadSample("too large", f"frames of {clip.width} x {clip.height} pixels, more than {most}")
     if clip.times[-1] - clip.times[0] > max_seconds:
         raise BadSample("too long", f"{clip.times[-1]:.0f} s, more than {max_seconds:g}")
 

@@ -1,69 +1,92 @@
 """Decodes a clip with PyAV: in order, or by jumps to where decoding can begin; a frame is known by its own time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from numpy.typing import NDArray
-from PIL import Image
 
-from multigraft import BadSample, Transform
+from multigraft import BadSample, Clip, FrameTaker, VideoDecoder, VideoDecoderOptions
 from multigraft.plugins.inputs.container import MATROSKA, MP4
-from multigraft.plugins.inputs.display import UPRIGHT, Matrix, oriented
-from multigraft.plugins.inputs.picker import FramePicker
-from multigraft.plugins.inputs.pyav import Clip, opened, time_of
-from multigraft.plugins.inputs.resize import resize
+from multigraft.plugins.inputs.display import UPRIGHT, Matrix
+from multigraft.plugins.inputs.pyav import opened, time_of
 
 _MATRIX_UNIT = 1 << 16
+_WORTH_A_JUMP = 16
+"""Frames: a decoder holds back up to so many, which a jump throws away."""
 _SEEKABLE = (MP4, MATROSKA)
-Pictures = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
-def pick_with_pyav(
-    data: bytes, form: str, max_pixels: int, clip: Clip, picker: Callable[[], FramePicker[Any]]
-) -> Pictures:
-    """What a new picker takes of a clip.
+class PyavDecoder(VideoDecoder):
+    """Decodes any clip with PyAV: in order, or by jumps to where decoding can begin."""
 
-    Raises:
-        BadSample: `broken video`, or what the picker finds.
-    """
-    no_jumps = replace(clip, entries=np.empty(0))
-    try:
-        return _pick(data, form, max_pixels, clip if form in _SEEKABLE and not clip.hidden else no_jumps, picker())
-    except NoEntryError:
-        return _pick(data, form, max_pixels, no_jumps, picker())
+    plain_only = False
+
+    def refusal(self, clip: Clip) -> str:
+        """None: what it cannot decode, nobody here can."""
+        return ""
+
+    def decode(self, data: bytes, clip: Clip, taker: FrameTaker) -> str:
+        """Offer the frames.
+
+        Raises:
+            BadSample: `broken video`, or what the taker finds.
+        """
+        no_jumps = replace(clip, entries=np.empty(0))
+        try:
+            _offer_all(data, clip if clip.container in _SEEKABLE and not clip.hidden else no_jumps, taker)
+        except NoEntryError:
+            taker.restart()
+            _offer_all(data, no_jumps, taker)
+        return ""
 
 
-def _pick(data: bytes, form: str, max_pixels: int, clip: Clip, picker: FramePicker[Any]) -> Pictures:
-    with opened(data, form, max_pixels) as (container, stream):
-        entry = _offer(frames(container, stream, clip), picker, clip)
+def build(options: VideoDecoderOptions) -> VideoDecoder:
+    """The decoder."""
+    return PyavDecoder()
+
+
+def _offer_all(data: bytes, clip: Clip, taker: FrameTaker) -> None:
+    matrices = DisplayMatrices()
+    with opened(data, clip.container, clip.max_pixels) as (container, stream):
+        entry = _offer(frames(container, stream, clip), taker, clip, matrices)
         while entry is not None:
-            entry = _offer(frames_from(entry, container, stream, clip), picker, clip)
-    return picker.finish()
+            entry = _offer(frames_from(entry, container, stream, clip), taker, clip, matrices)
 
 
-def _offer(shown: Iterator[tuple[float, Any]], picker: FramePicker[Any], clip: Clip) -> float | None:
+def _offer(
+    shown: Iterator[tuple[float, Any]], taker: FrameTaker, clip: Clip, matrices: "DisplayMatrices"
+) -> float | None:
     """Hand frames over until no more are needed, or until a jump to the returned time saves decoding."""
     for time, frame in shown:
-        picker.offer(time, frame)
-        if picker.complete:
+        taker.offer(time, partial(frame.to_ndarray, format="rgb24"), matrices.of(frame))
+        if taker.complete:
             return None
-        entry = clip.entry_before(time, picker.next_time)
+        entry = entry_before(clip, time, taker.next_time)
         if entry is not None:
             return entry
     return None
 
 
-def is_plain(data: bytes, form: str, max_pixels: int, clip: Clip) -> bool:
+def entry_before(clip: Clip, position: float, time: float) -> float | None:
+    """Where to go on for the frame shown at `time`, if that saves decoding, from a frame at `position`."""
+    place = int(np.searchsorted(clip.entries, time, "right")) - 1
+    if place < 0:
+        return None
+    here, there = np.searchsorted(clip.times, [position, clip.entries[place]])
+    return float(clip.entries[place]) if there - here > _WORTH_A_JUMP else None
+
+
+def is_plain(data: bytes, clip: Clip) -> bool:
     """Whether the first frame of a clip is neither to be turned or mirrored nor interlaced.
 
     Raises:
         BadSample: `broken video`.
     """
-    with opened(data, form, max_pixels) as (container, stream):
+    with opened(data, clip.container, clip.max_pixels) as (container, stream):
         for _, frame in frames(container, stream, clip):
             return _display_matrix(frame) == UPRIGHT and not frame.interlaced_frame
     raise BadSample("broken video", "no frame can be decoded")
@@ -84,18 +107,6 @@ class DisplayMatrices:
         if frame.rotation not in self._known:
             self._known[frame.rotation] = _display_matrix(frame)
         return self._known[frame.rotation]
-
-
-class FrameFinisher:
-    """Brings decoded frames of one clip to pictures `(3, size, size)`, turned when they are small."""
-
-    def __init__(self, transform: Transform) -> None:
-        self._transform, self._matrices = transform, DisplayMatrices()
-
-    def __call__(self, frame: Any) -> NDArray[np.uint8]:
-        """The picture of a frame."""
-        picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
-        return oriented(resize(picture, self._transform), self._matrices.of(frame))
 
 
 class NoEntryError(Exception):

@@ -8,11 +8,11 @@ from typing import Any
 import av
 import numpy as np
 
-from multigraft import BadSample, MultigraftError
+from multigraft import BadSample, Clip, MultigraftError
 from multigraft.plugins.inputs.container import container_of
 from multigraft.plugins.inputs.display import UPRIGHT, Matrix, oriented
 from multigraft.plugins.inputs.options import VideoOptions
-from multigraft.plugins.inputs.pyav import Clip, check_clip, opened, probe
+from multigraft.plugins.inputs.pyav import check_clip, opened, probe
 from multigraft.plugins.inputs.pyav_frames import DisplayMatrices, frames
 from multigraft.plugins.inputs.reencode_sound import sound_packets
 
@@ -46,9 +46,8 @@ def reencode(data: bytes, shorter: int, sound: bool = False, limits: VideoOption
         raise MultigraftError("this build of PyAV has no libx264; pip install a wheel of av")
     limits = limits or VideoOptions(kind="video")
     container = container_of(data)
-    with opened(data, container, limits.max_pixels) as source:
-        clip = probe(*source)
-    check_clip(clip, limits.max_pixels, limits.max_seconds)
+    clip = probe(data, container, limits.max_pixels)
+    check_clip(clip, limits.max_seconds)
     target = BytesIO()
     with opened(data, container, limits.max_pixels) as source, av.open(target, "w", "mp4", options=_MUXING) as muxer:
         packets = _pictures(muxer, frames(*source, clip), source[1], clip, shorter)

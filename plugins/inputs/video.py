@@ -1,23 +1,19 @@
-"""The `video` input: frames by their real times, through decord or PyAV."""
+"""The `video` input: frames by their real times, through any video decoder."""
 
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from multigraft import BadSample, Input, Media, MultigraftError, Preparation, Span, Transform, memory_at_most
+from multigraft import BadSample, Clip, Input, Media, Preparation, Span, Transform, VideoDecoder, memory_at_most
 from multigraft.plugins.inputs.container import container_of
-from multigraft.plugins.inputs.decord_frames import DistrustError, decord_frames, is_installed, is_trusted
+from multigraft.plugins.inputs.display import Matrix, oriented
 from multigraft.plugins.inputs.options import VideoOptions
 from multigraft.plugins.inputs.picker import FramePicker
 from multigraft.plugins.inputs.resize import resize
 from multigraft.plugins.inputs.sampling import check_span, sampling_times
-
-if TYPE_CHECKING:
-    from multigraft.plugins.inputs.pyav import Clip
 
 Pictures = tuple[NDArray[np.uint8], NDArray[np.float32]]
 _SPARE_BYTES = 128 << 20
@@ -34,8 +30,12 @@ class VideoInput(Input):
     extensions = ("mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg")
     isolated = True
 
-    def __init__(self, options: VideoOptions) -> None:
-        self._options = options
+    def __init__(self, options: VideoOptions, decoder: VideoDecoder) -> None:
+        self._options, self._decoder = options, decoder
+
+    def load(self) -> None:
+        """What its decoder imports."""
+        self._decoder.load()
 
     def decode(self, data: bytes, preparation: Preparation, span: Span | None) -> Media:
         """Frames `(frames, 3, size, size)` and the times from which they are shown, counted from the clip's start.
@@ -49,62 +49,50 @@ class VideoInput(Input):
         container = container_of(data)
         if find_spec("av") is None:
             raise BadSample("no video decoder", _EXTRA)
-        from multigraft.plugins.inputs.pyav import check_clip, opened, probe
-        from multigraft.plugins.inputs.pyav_frames import FrameFinisher, is_plain, pick_with_pyav
+        from multigraft.plugins.inputs.pyav import check_clip, probe
 
         limit = self._options.max_pixels
-        with (
-            memory_at_most(_SPARE_BYTES + _FRAMES_HELD * limit * _PROBED_BYTES),
-            opened(data, container, limit) as source,
-        ):
-            clip = probe(*source)
-        check_clip(clip, limit, self._options.max_seconds)
+        with memory_at_most(_SPARE_BYTES + _FRAMES_HELD * limit * _PROBED_BYTES):
+            clip = probe(data, container, limit)
+        check_clip(clip, self._options.max_seconds)
         plan = partial(self._plan, clip, span)
         samples = self._options.most_frames * 3 * preparation.size**2
         with memory_at_most(_SPARE_BYTES + _FRAMES_HELD * clip.width * clip.height * _FRAME_BYTES + samples):
-            picked = None
-            if self._takes_decord(container, clip) and is_plain(data, container, limit, clip):
-                picked = _by_decord(data, clip, FramePicker(plan, partial(_finished, preparation)))
-            if picked is None:
-                picker = partial(FramePicker, plan, FrameFinisher(preparation))
-                picked = pick_with_pyav(data, container, limit, clip, picker)
+            picked = self._picked(data, clip, FramePicker(plan, partial(_finished, preparation)))
         return Media(self.kind, self.modality, *picked)
 
-    def _plan(self, clip: "Clip", span: Span | None, first: float) -> NDArray[np.float64]:
+    def _picked(self, data: bytes, clip: Clip, picker: FramePicker) -> Pictures:
+        from multigraft.plugins.inputs.pyav_frames import PyavDecoder, is_plain
+
+        decoder = self._decoder
+        if not decoder.refusal(clip) and (not decoder.plain_only or is_plain(data, clip)):
+            if not decoder.decode(data, clip, picker):
+                return picker.finish()
+            picker.restart()
+        PyavDecoder().decode(data, clip, picker)
+        return picker.finish()
+
+    def _plan(self, clip: Clip, span: Span | None, first: float) -> NDArray[np.float64]:
         return sampling_times(first, float(clip.times[-1]), clip.end, span, self._options)
 
-    def _takes_decord(self, container: str, clip: "Clip") -> bool:
-        return self._options.decoder != "pyav" and is_installed() and is_trusted(container, clip)
-
     def fingerprint(self) -> str:
-        """The sampling; the number counts changes of what comes out."""
+        """The sampling and a decoder's own pixels; the number counts changes of what comes out."""
+        own = self._decoder.fingerprint()
+        return f"video/2/{self._sampling()}{own and '/'}{own}"
+
+    def _sampling(self) -> str:
         options = self._options
         if options.sampling == "times":
-            return f"video/2/times/{','.join(map(repr, sorted(options.times)))}"
+            return f"times/{','.join(map(repr, sorted(options.times)))}"
         rate = f"/{options.fps:g}" if options.sampling == "fps" else ""
-        return f"video/2/{options.sampling}{rate}/{options.frames}"
+        return f"{options.sampling}{rate}/{options.frames}"
 
 
-def _by_decord(data: bytes, clip: "Clip", picker: FramePicker[NDArray[np.uint8]]) -> Pictures | None:
-    """What decord gives, or nothing where it is not to be believed."""
-    try:
-        for time, frame in decord_frames(data, clip):
-            picker.offer(time, frame)
-    except DistrustError:
-        return None
-    return picker.finish()
+def _finished(transform: Transform, pixels: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
+    """Turned when it is small."""
+    return oriented(resize(Image.fromarray(pixels), transform), matrix)
 
 
-def _finished(transform: Transform, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return resize(Image.fromarray(frame), transform)
-
-
-def build(options: VideoOptions) -> Input:
-    """The input.
-
-    Raises:
-        MultigraftError: the recipe asks for decord and it is not installed.
-    """
-    if options.decoder == "decord" and not is_installed():
-        raise MultigraftError(f"input `video`: decord is not installed; {_EXTRA}, or use `decoder: pyav`")
-    return VideoInput(options)
+def build(options: VideoOptions, decoder: VideoDecoder) -> Input:
+    """The input."""
+    return VideoInput(options, decoder)

@@ -1,14 +1,15 @@
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 
 import av
 import numpy as np
 import pytest
 
+from multigraft.core.registry.inputs import build_input
+from multigraft.core.registry.registry import default_registry
 from multigraft.core.types.transform import Transform
 from multigraft.plugins.inputs.options import VideoOptions
-from multigraft.plugins.inputs.video import build
 
 BITS = 8
 
@@ -24,9 +25,15 @@ def transform():
 
 
 @pytest.fixture
-def decode(transform):
+def built():
+    """An input of options, with its video decoder."""
+    return partial(build_input, default_registry())
+
+
+@pytest.fixture
+def decode(transform, built):
     def run(data, span=None, size=16, **options):
-        return build(VideoOptions(kind="video", **options)).decode(data, transform(size), span)
+        return built(VideoOptions(kind="video", **options)).decode(data, transform(size), span)
 
     return run
 

@@ -1,15 +1,23 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from multigraft.core.errors import BadSample
+from multigraft.plugins.inputs.display import UPRIGHT
 from multigraft.plugins.inputs.picker import FramePicker
+
+
+def as_it_is(pixels, matrix):
+    assert matrix == UPRIGHT
+    return pixels
 
 
 def picked(wanted, frames):
     """Times of the frames taken; a frame's picture is filled with its number."""
-    picker = FramePicker(lambda first: np.array(wanted, float), lambda number: np.full((3, 2, 2), number, np.uint8))
+    picker = FramePicker(lambda first: np.array(wanted, float), as_it_is)
     for number, time in enumerate(frames):
-        picker.offer(time, number)
+        picker.offer(time, partial(np.full, (3, 2, 2), number, np.uint8))
     pictures, times = picker.finish()
     assert [frames[number] for number in pictures[:, 0, 0, 0]] == pytest.approx(times)
     return times.tolist()
@@ -33,23 +41,23 @@ def test_a_frame_that_comes_late_takes_its_place():
 
 
 def test_no_more_frames_are_asked_for_than_decide_the_pictures():
-    picker = FramePicker(lambda first: first + np.array([0.0, 1.0]), lambda frame: frame)
+    picker = FramePicker(lambda first: first + np.array([0.0, 1.0]), as_it_is)
     needed = []
     for time in range(20, 30):
         if picker.complete:
             break
-        picker.offer(float(time), np.zeros((3, 1, 1), np.uint8))
+        picker.offer(float(time), partial(np.zeros, (3, 1, 1), np.uint8))
         needed.append(time)
     assert needed == [20, 21, 22]
 
 
 def test_pictures_have_one_shape():
-    picker = FramePicker(lambda first: np.array([0.0, 1.0]), lambda side: np.zeros((3, side, 2), np.uint8))
-    picker.offer(0.0, 4)
-    picker.offer(1.0, 4)
+    picker = FramePicker(lambda first: np.array([0.0, 1.0]), as_it_is)
+    picker.offer(0.0, partial(np.zeros, (3, 4, 2), np.uint8))
+    picker.offer(1.0, partial(np.zeros, (3, 4, 2), np.uint8))
     assert picker.finish()[0].shape == (2, 3, 4, 2)
-    picker = FramePicker(lambda first: np.array([0.0, 1.0]), lambda side: np.zeros((3, side, 2), np.uint8))
-    picker.offer(0.0, 4)
-    picker.offer(1.0, 5)
+    picker = FramePicker(lambda first: np.array([0.0, 1.0]), as_it_is)
+    picker.offer(0.0, partial(np.zeros, (3, 4, 2), np.uint8))
+    picker.offer(1.0, partial(np.zeros, (3, 5, 2), np.uint8))
     with pytest.raises(BadSample, match="its frames change their shape"):
         picker.finish()

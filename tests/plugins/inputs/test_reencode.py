@@ -10,7 +10,7 @@ import pytest
 from multigraft.core.errors import BadSample
 from multigraft.plugins.inputs.access import begins_anew
 from multigraft.plugins.inputs.options import VideoOptions
-from multigraft.plugins.inputs.pyav import opened, probe
+from multigraft.plugins.inputs.pyav import probe
 from multigraft.plugins.inputs.reencode import reencode
 
 EVEN = tuple(number / 30 for number in range(40))
@@ -57,8 +57,7 @@ def shown(data):
 
 
 def probed(data):
-    with opened(data, "mov", 1 << 30) as source:
-        return probe(*source)
+    return probe(data, "mov", 1 << 30)
 
 
 def psnr(found, expected):

@@ -10,7 +10,6 @@ from multigraft.core.errors import BadSample
 from multigraft.core.types.media import Span
 from multigraft.plugins.inputs.options import VideoOptions
 from multigraft.plugins.inputs.sampling import ROUNDING, sampling_times
-from multigraft.plugins.inputs.video import build
 
 TWO_SECONDS = tuple(number / 30 for number in range(60))
 HOUR = tuple(15.0 * number for number in range(200))
@@ -112,9 +111,9 @@ def test_times_that_would_be_ignored_are_refused(options, message):
         VideoOptions(kind="video", **options)
 
 
-def test_each_sampling_is_its_own_fingerprint():
+def test_each_sampling_is_its_own_fingerprint(built):
     ways = [{}, {"sampling": "segments"}, {"sampling": "segments", "frames": 4}, {"sampling": "fps"},
             {"sampling": "times", "times": [1.0]}, {"sampling": "times", "times": [1.0, 2.0]}]  # fmt: skip
-    prints = {build(VideoOptions(kind="video", **way)).fingerprint() for way in ways}
+    prints = {built(VideoOptions(kind="video", **way)).fingerprint() for way in ways}
     assert len(prints) == len(ways)
     assert "video/2/uniform/8" in prints

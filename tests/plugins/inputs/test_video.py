@@ -8,7 +8,6 @@ import pytest
 from multigraft.core.errors import BadSample
 from multigraft.core.types.media import Span
 from multigraft.plugins.inputs.options import VideoOptions
-from multigraft.plugins.inputs.video import build
 
 CONTAINERS = [("mp4", "libx264"), ("mov", "libx264"), ("matroska", "libx264"), ("avi", "mpeg4"), ("webm", "libvpx-vp9")]
 
@@ -154,9 +153,9 @@ def test_a_fragment_of_many_samples_is_refused(decode, clips):
     assert reason_of(decode, patched(fragmented, b"trun", 4, (50_000_000,))) == "broken video"
 
 
-def test_sampling_is_part_of_the_fingerprint():
+def test_sampling_is_part_of_the_fingerprint(built):
     prints = {
-        build(VideoOptions(kind="video", **options)).fingerprint()
+        built(VideoOptions(kind="video", **options)).fingerprint()
         for options in ({}, {"frames": 4}, {"sampling": "fps"}, {"sampling": "fps", "fps": 2})
     }
     assert len(prints) == 4

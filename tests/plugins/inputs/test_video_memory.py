@@ -13,10 +13,11 @@ import json, resource, sys
 from multigraft.core.errors import BadSample
 from multigraft.core.types.transform import Transform
 from multigraft.plugins.inputs.options import VideoOptions
-from multigraft.plugins.inputs.video import build
+from multigraft.core.registry.inputs import build_input
+from multigraft.core.registry.registry import default_registry
 
 transform = Transform(int(sys.argv[3]), (0.0,) * 3, (1.0,) * 3, fit=sys.argv[4])
-video = build(VideoOptions(kind="video", **json.loads(sys.argv[5])))
+video = build_input(default_registry(), VideoOptions(kind="video", **json.loads(sys.argv[5])))
 
 def decode(path):
     with open(path, "rb") as file:

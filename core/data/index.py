@@ -176,6 +176,10 @@ class Tables(Protocol):
         """One row of the table of annotations."""
         ...
 
+    def files_of(self, sample: int) -> range:
+        """Which rows of the table of files are a sample's."""
+        ...
+
 
 class ShardIndex:
     """What is in a shard.
@@ -239,7 +243,7 @@ class ShardIndex:
     def file(self, sample: int, field: str) -> FilePlace | None:
         """Where a field of a sample lies; case makes no difference."""
         wanted = self._field_numbers.get(field.lower(), -1)
-        files = self._files_of(sample)
+        files = self._tables.files_of(sample)
         for number in files if len(files) <= _MANY else files.start + self._found(files, wanted):
             found = self._tables.file(number)
             if found.field == wanted:
@@ -253,10 +257,7 @@ class ShardIndex:
 
     def fields_of(self, sample: int) -> list[str]:
         """Names of the fields of a sample."""
-        return [self.head.fields[self._tables.file(number).field] for number in self._files_of(sample)]
-
-    def _files_of(self, sample: int) -> range:
-        return range(self._tables.number("first", sample), self._tables.number("first", sample + 1))
+        return [self.head.fields[self._tables.file(number).field] for number in self._tables.files_of(sample)]
 
     def groups(self, tasks: Container[str], sources: Container[str] | None = None) -> list[tuple[int, int]]:
         """Where the annotations of some tasks, and of some sources, stand in the order by task and source: first and

@@ -17,6 +17,7 @@ from multigraft.core.data.open_file import kept_open
 from multigraft.core.errors import MultigraftError
 
 _FILE, _ANNOTATION, _NUMBER = Struct("<IIQQ"), Struct("<IIIIIIIIQ"), Struct("<I")
+_PAIR = Struct("<II")
 _LARGE = 1 << 20
 """Bytes of a table of which single rows are read."""
 _ROOM = 128 << 20
@@ -88,21 +89,34 @@ class StoredTables:
 
     def number(self, name: str, row: int) -> int:
         """One row of a table of numbers."""
-        found: int = self._row(name, _NUMBER, row)[0]
+        kept = self.kept.get(name)
+        found: int = (_NUMBER.unpack_from(kept, row * 4) if kept else self._row(name, _NUMBER, row))[0]
         return found
 
     def file(self, row: int) -> FilePlace:
         """One row of the table of files."""
-        return FilePlace._make(self._row("files", _FILE, row))
+        kept = self.kept.get("files")
+        row_of = _FILE.unpack_from(kept, row * _FILE.size) if kept else self._row("files", _FILE, row)
+        return FilePlace._make(row_of)
 
     def annotation(self, row: int) -> AnnotationPlace:
         """One row of the table of annotations."""
-        return AnnotationPlace._make(self._row("annotations", _ANNOTATION, row))
+        kept = self.kept.get("annotations")
+        row_of = (
+            _ANNOTATION.unpack_from(kept, row * _ANNOTATION.size)
+            if kept
+            else self._row("annotations", _ANNOTATION, row)
+        )
+        return AnnotationPlace._make(row_of)
+
+    def files_of(self, sample: int) -> range:
+        """Which rows of the table of files are a sample's."""
+        kept = self.kept.get("first")
+        if kept:
+            return range(*_PAIR.unpack_from(kept, sample * _NUMBER.size))
+        return range(self.number("first", sample), self.number("first", sample + 1))
 
     def _row(self, name: str, form: Struct, row: int) -> tuple[Any, ...]:
-        kept = self.kept.get(name)
-        if kept is not None:
-            return form.unpack_from(kept, row * form.size)
         return form.unpack(self._stretch(name, row * form.size, form.size))
 
     def _stretch(self, name: str, start: int, size: int) -> bytes:

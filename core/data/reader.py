@@ -46,14 +46,14 @@ class SampleReader:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
         on the annotation's id; without one, as in evaluation, nothing is drawn."""
         shard, row = source.locate(place)
-        sample, name = shard.sample(row), ""
-        key = shard.index.key(sample)
+        at, name = shard.index.annotation(row), ""
+        key = shard.index.key(at.sample)
         try:
-            annotation = shard.annotation(row)
+            annotation = shard.annotation_at(at)
             name = annotation.id
             draw = None if seed is None else random.Random(seeded("target", seed, place.epoch, name))
             example = source.task.example(annotation, draw).with_prefix(source.options.prefix)
-            media = self._read_media(source, shard, sample, annotation)
+            media = self._read_media(source, shard, at.sample, annotation)
         except BadSample as error:
             return Skipped(shard.name, key, name, error.reason, legible(error.detail))
         epoch = None if seed is None else place.epoch

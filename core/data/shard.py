@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zlib_ng.zlib_ng import crc32
 
-from multigraft.core.data.index import ShardIndex, index_path
+from multigraft.core.data.index import AnnotationPlace, ShardIndex, index_path
 from multigraft.core.data.indexing import load_index, renew_index, stamp_of
 from multigraft.core.data.manifest import missing_files_of
 from multigraft.core.data.open_file import kept_open
@@ -51,13 +51,21 @@ class Shard:
         return self._read(place.offset, place.size, place.crc, field)
 
     def annotation(self, row: int) -> Annotation:
-        """The annotation in a row of the index, without the others of its record.
+        """The annotation in a row of the index.
+
+        Raises:
+            BadSample: as `annotation_at`.
+            MultigraftError: as `read`.
+        """
+        return self.annotation_at(self.index.annotation(row))
+
+    def annotation_at(self, place: AnnotationPlace) -> Annotation:
+        """An annotation, read without the others of its record.
 
         Raises:
             BadSample: `bad annotation`, `wrong crc`.
             MultigraftError: as `read`.
         """
-        place = self.index.annotation(row)
         if not place.size:
             return self._bad_annotation(place.sample, place.position)
         text = self._read(place.start, place.size, place.crc, RECORD_FIELD)

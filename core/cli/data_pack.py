@@ -72,7 +72,7 @@ def pack(
     for line in _told(entry, out, prefix):
         click.echo(line, err=True)
     if as_json:
-        click.echo(json.dumps(entry, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(entry, indent=1))
 
 
 def _columns(text: str) -> dict[str, list[str]]:

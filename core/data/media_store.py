@@ -42,20 +42,21 @@ class FolderPlace(MediaPlace):
     def __init__(self, folder: Path) -> None:
         self._folder = os.path.realpath(folder)
 
-    def size(self, name: str) -> int | None:
-        """Bytes of a file.
+    def has(self, name: str) -> bool:
+        """Whether there is a file.
 
         Raises:
-            BadSample: it is no file, or lies elsewhere.
+            BadSample: it is no file, empty or too large, or lies elsewhere.
         """
         path = self._real(name)
         try:
             status = os.stat(path)
         except (OSError, ValueError):
-            return None
+            return False
         if not S_ISREG(status.st_mode):
             raise BadSample("missing medium", legible(f"{name} is no file"))
-        return status.st_size
+        _check_size(name, status.st_size)
+        return True
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.
@@ -92,16 +93,18 @@ class TarsPlace(MediaPlace):
         order = np.argsort(np.array(hashes, np.uint64), kind="stable")
         self._hashes, self._numbers = np.array(hashes, np.uint64)[order], np.array(numbers, np.uint32)[order]
 
-    def size(self, name: str) -> int | None:
-        """Bytes of a file.
+    def has(self, name: str) -> bool:
+        """Whether a tar has it.
 
         Raises:
-            BadSample: several tars have it.
+            BadSample: several tars have it, or it is empty or too large.
         """
         found = list(self._found(name))
         if len(found) > 1:
             raise BadSample("ambiguous medium", legible(f"{name} is in {found[0][0].path} and {found[1][0].path}"))
-        return found[0][2] if found else None
+        for _, _, size in found:
+            _check_size(name, size)
+        return bool(found)
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.
@@ -114,7 +117,7 @@ class TarsPlace(MediaPlace):
         raise BadSample("missing medium", legible(name))
 
     def _found(self, name: str) -> Iterator[tuple[Shard, int, int]]:
-        """Shard, sample and bytes of each that has this name."""
+        """Shard, sample and bytes of each file of this name."""
         key, field = name[: len(name) - len(_field(name)) - 1], _field(name)
         first, last = np.searchsorted(self._hashes, np.uint64(_hashed(key)), "left"), len(self._hashes)
         while first < last and self._hashes[first] == _hashed(key):
@@ -178,19 +181,12 @@ class MediaStore:
 
     def _place(self, name: str) -> MediaPlace:
         for places in ([self._embedded] if self._embedded else [], self._places):
-            found = [place for place in places if _has(place, name)]
+            found = [place for place in places if place.has(name)]
             if len(found) > 1:
                 raise BadSample("ambiguous medium", legible(f"{name} is in several of the folders and tars"))
             if found:
                 return found[0]
         raise BadSample("missing medium", legible(name))
-
-
-def _has(place: MediaPlace, name: str) -> bool:
-    size = place.size(name)
-    if size is not None:
-        _check_size(name, size)
-    return size is not None
 
 
 def _check_size(name: str, size: int) -> None:

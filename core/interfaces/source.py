@@ -25,8 +25,8 @@ class MediaPlace(ABC):
     """Media by their names, such as a folder of files."""
 
     @abstractmethod
-    def size(self, name: str) -> int | None:
-        """Bytes of a medium, found without reading it; None where the place has none of this name.
+    def has(self, name: str) -> bool:
+        """Whether there is a medium of this name; looked up, not read, where that can be done.
 
         Raises:
             BadSample: there is something of this name that cannot be used.

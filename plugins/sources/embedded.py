@@ -1,7 +1,7 @@
 """Media in the cells of a table: as bytes, or as `{bytes, path}`, which Hugging Face's datasets make of them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -37,15 +37,18 @@ def named(value: Any, name: str) -> Any:
 
 
 class EmbeddedMedia(MediaPlace):
-    """The media of files by the names that `named` gives them."""
+    """The media of files by the names that `named` gives them.
 
-    def __init__(self, files: "Mapping[int, ArrowFile]") -> None:
-        self._files = files
+    Args:
+        open_file: a file by its number; None where there is none that may hold media.
+    """
 
-    def size(self, name: str) -> int | None:
-        """Bytes of a medium."""
-        data = self._find(name)
-        return None if data is None else len(data)
+    def __init__(self, open_file: "Callable[[int], ArrowFile | None]") -> None:
+        self._open_file = open_file
+
+    def has(self, name: str) -> bool:
+        """Whether a cell holds it."""
+        return self._find(name) is not None
 
     def read(self, name: str) -> bytes:
         """The bytes of a medium.
@@ -60,7 +63,7 @@ class EmbeddedMedia(MediaPlace):
 
     def _find(self, name: str) -> bytes | None:
         found = _NAME.fullmatch(name)
-        file = self._files.get(int(found[1])) if found else None
+        file = self._open_file(int(found[1])) if found else None
         if found is None or file is None:
             return None
         columns = [each for each in file.schema.names if found[3] == each or found[3].startswith(f"{each}.")]

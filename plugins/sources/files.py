@@ -19,6 +19,8 @@ def existing(files: Sequence[str]) -> list[Path]:
             beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
             near = nearest_name(path.name, beside)
             raise OptionError(("files", place), f"{path} is not there", f"did you mean {near!r}?" if near else "")
+        if not (path.is_file() or path.is_dir()):
+            raise OptionError(("files", place), f"{path} is a pipe, a socket or a device", "it is read several times")
     return paths
 
 

@@ -10,6 +10,9 @@ from multigraft.plugins.sources.values import MISSING, answers_of, at, number_of
 
 _LISTS = ("choices", "references", "answers", "media", "span")
 
+_NAMES = ("id", "task")
+"""Of which an empty one is none."""
+
 
 class ColumnMap:
     """Makes annotations of rows.
@@ -38,7 +41,7 @@ class ColumnMap:
         fields: dict[str, Any] = {"id": name}
         for field, columns in self._columns.items():
             held = [value for each in columns if (value := at(values, each)) is not MISSING and value is not None]
-            if held:
+            if held and not (field in _NAMES and held[0] == ""):
                 fields[field] = self._value(field, held)
         return annotation_of(self._options, **fields)
 

@@ -1,7 +1,9 @@
 """`table`: a row is an annotation."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from multigraft import Annotation, BadSample, Dropped, Source
 from multigraft.plugins.sources.embedded import EmbeddedMedia
@@ -12,8 +14,13 @@ from multigraft.plugins.sources.mapping import ColumnMap
 from multigraft.plugins.sources.options import TableOptions
 from multigraft.plugins.sources.row import BrokenRow, TableRow
 
+if TYPE_CHECKING:
+    from multigraft.plugins.sources.arrow_file import ArrowFile
+
 _FIRST = 1000
 """Rows in which a column must come up."""
+_OPEN = 4
+"""Parquet or Arrow files at a time."""
 
 
 class TableSource(Source):
@@ -26,8 +33,12 @@ class TableSource(Source):
             file for path in given for file in (data_files(path, options.split) if path.is_dir() else [path])
         )
         self.media = (given[0] if given[0].is_dir() else given[0].parent,)
-        self._arrow = {number: open_arrow_file(file) for number, file in enumerate(self.files) if holds_arrow(file)}
-        self.embedded = EmbeddedMedia(self._arrow) if self._arrow else None
+        self._arrow = {number: file for number, file in enumerate(self.files) if holds_arrow(file)}
+        self._opened = lru_cache(_OPEN)(open_arrow_file)
+        self.embedded = EmbeddedMedia(self._open) if self._arrow else None
+
+    def _open(self, number: int) -> "ArrowFile | None":
+        return self._opened(self._arrow[number]) if number in self._arrow else None
 
     def annotations(self) -> Iterator[Annotation | Dropped]:
         """An annotation a row, with the id `FILE#NUMBER` where no column is an id.
@@ -37,7 +48,7 @@ class TableSource(Source):
             MultigraftError: a file cannot be read.
         """
         for number, (path, label) in enumerate(zip(self.files, labels(self.files), strict=True)):
-            arrow = self._arrow.get(number)
+            arrow = self._open(number)
             rows = text_rows(path, self._options) if arrow is None else arrow_rows(arrow, number)
             first = list(islice(rows, _FIRST))
             columns = ColumnMap(self._options, [row.values for row in first if isinstance(row, TableRow)])

@@ -58,5 +58,7 @@ class DroppedLog:
         self._file.flush()
         shutil.copyfile(self._temporary, self._path)
         head = f"{count:,} of {rows:,} rows cannot be used, more than the share `--bad-limit {self._limit:g}` allows"
-        lines = [f"  {each.row}: {each.reason}{each.detail and f': {legible(each.detail)}'}" for each in self._first]
+        lines = [
+            f"  {legible(each.row)}: {each.reason}{each.detail and f': {legible(each.detail)}'}" for each in self._first
+        ]
         raise TooManyDropped("\n".join([head, *lines, f"All are in {self._path}."]))

@@ -89,7 +89,7 @@ def tars(tmp_path, make_tar):
         first, ("000000000.jpg", b"zero"), ("000000000.json", b'{"caption": "c"}'), ("000000001.JPG", b"one"),
         ("000000009.jpg", b"nine here"),
     )  # fmt: skip
-    make_tar(second, ("000010000.jpg", b"ten"), ("000000009.jpg", b"nine there"), ("dir/7.0.png", b"seven"))
+    make_tar(second, ("000010000.jpg", b"ten"), ("2.jpg", b""), ("000000009.jpg", b"nine there"), ("dir/7.0.png", b"seven"))
     return [first, second]
 
 
@@ -98,6 +98,10 @@ def test_tars_give_files_by_key_and_field(tars):
     names = ("000000000.jpg", "000000001.jpg", "000010000.jpg", "dir/7.0.png")
     assert [store.read(name) for name in names] == [b"zero", b"one", b"ten", b"seven"]
     assert [refused(store, name) for name in ("7.0.png", "000000000.png", "000000005.jpg")] == ["missing medium"] * 3
+
+
+def test_an_empty_file_of_a_tar_is_bad(tars):
+    assert refused(MediaStore.of(tars), "2.jpg") == "empty file"
 
 
 def test_what_several_have_is_refused(tars, folder):
@@ -110,8 +114,8 @@ def test_what_several_have_is_refused(tars, folder):
 class Inside(MediaPlace):
     """What a source holds itself."""
 
-    def size(self, name):
-        return 4 if name == "a.jpg" else None
+    def has(self, name):
+        return name == "a.jpg"
 
     def read(self, name):
         return b"mine"

@@ -1,6 +1,7 @@
 """Rows of CSV, TSV, JSON and JSON lines as annotations."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -116,6 +117,16 @@ def test_a_json_file_that_is_no_list_tells_where_lists_are(source, write):
 
 def dropped(made):
     return [(each.row, each.reason, each.detail) for each in made if isinstance(each, Dropped)]
+
+
+def test_an_empty_id_is_none(source, write):
+    assert [made.id for made in rows(source, write, {"id": "", "text": "a"}, {"id": "x", "text": "a"})] == ["t#0", "x"]
+
+
+def test_a_pipe_is_no_table(source, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(OptionError, match=r"pipe\.csv is a pipe"):
+        source(tmp_path / "pipe.csv")
 
 
 def test_a_row_that_cannot_be_used_is_dropped_and_the_others_are_not(source, write):

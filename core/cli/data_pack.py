@@ -57,12 +57,16 @@ def pack(
     A packing that was stopped goes on after its last whole shard when it is called again.
     """
     from multigraft.core.data.packing.packer import pack as packed
-    from multigraft.core.run.packing import packing_of
+    from multigraft.core.run.packing import misspelt_task, packing_of
     from multigraft.core.run.progress_bar import ProgressBar
 
     given = {"kind": kind, "files": list(files), "task": task, **_settings(settings)}
     if columns is not None:
         given["map"] = _columns(columns)
+    if near := misspelt_task(registry_of(context), task):
+        click.echo(
+            f"note: {task!r} is no kind of task, did you mean {near!r}? A recipe's task must be called so", err=True
+        )
     try:
         packing = packing_of(registry_of(context), given, media, prefix, samples_per_shard, bad_limit)
         with ProgressBar(f"packing {prefix}") as bar:

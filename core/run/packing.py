@@ -12,7 +12,7 @@ from multigraft.core.errors import ComponentError, MultigraftError, OptionError
 from multigraft.core.interfaces.source import Source
 from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.registry.registry import Registry
-from multigraft.core.suggest import did_you_mean
+from multigraft.core.suggest import did_you_mean, nearest_name
 
 KIND = "sources"
 
@@ -91,6 +91,12 @@ def built_source(registry: Registry, options: SourceOptions) -> Source:
     if not isinstance(source, Source):
         raise ComponentError(f"`build` of the source {options.kind!r} gives no Source", "tell its author")
     return source
+
+
+def misspelt_task(registry: Registry, task: str) -> str:
+    """The kind of task that a name is probably meant to be; empty where it is one, or is like none."""
+    kinds = registry.names("tasks")
+    return "" if task in kinds else nearest_name(task, kinds, cutoff=0.85)
 
 
 def endings(registry: Registry) -> tuple[str, ...]:

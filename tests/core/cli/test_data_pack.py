@@ -125,6 +125,14 @@ def test_what_is_wrong_is_told_with_the_nearest_name(rows, pictures, tmp_path, w
     assert told in f"{packed.exception}{packed.stderr}"
 
 
+def test_a_task_that_is_nearly_a_kind_is_noted(rows, pictures, tmp_path):
+    file = rows({"text": "a", "media": "pictures/red.PNG"})
+    words = ["data", "pack", str(file), str(tmp_path / "out"), "--task"]
+    told = [CliRunner().invoke(cli, [*words, task]).stderr for task in ("image-captionning", "captions")]
+    assert "note: 'image-captionning' is no kind of task, did you mean 'image-captioning'?" in told[0]
+    assert "note" not in told[1]
+
+
 def test_without_pyarrow_the_extra_is_named(tmp_path):
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "pyarrow.py").write_text("raise ImportError('no pyarrow here')\n")

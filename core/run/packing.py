@@ -11,6 +11,7 @@ from multigraft.core.data.paths import expand
 from multigraft.core.errors import ComponentError, MultigraftError, OptionError
 from multigraft.core.interfaces.source import Source
 from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean, nearest_name
 
@@ -106,7 +107,7 @@ def endings(registry: Registry) -> tuple[str, ...]:
         try:
             model = registry.options("inputs", registration.full_name)
             options = model.model_validate({"kind": registration.full_name}, context={"registry": registry})
-            found |= dict.fromkeys(registry.build("inputs", options).extensions)
+            found |= dict.fromkeys(build_input(registry, options).extensions)
         except (MultigraftError, ValidationError):  # something that it requires is not there, or options must be given
             continue
     return tuple(found)

@@ -89,7 +89,9 @@ def tars(tmp_path, make_tar):
         first, ("000000000.jpg", b"zero"), ("000000000.json", b'{"caption": "c"}'), ("000000001.JPG", b"one"),
         ("000000009.jpg", b"nine here"),
     )  # fmt: skip
-    make_tar(second, ("000010000.jpg", b"ten"), ("2.jpg", b""), ("000000009.jpg", b"nine there"), ("dir/7.0.png", b"seven"))
+    make_tar(
+        second, ("000010000.jpg", b"ten"), ("2.jpg", b""), ("000000009.jpg", b"nine there"), ("dir/7.0.png", b"seven")
+    )
     return [first, second]
 
 

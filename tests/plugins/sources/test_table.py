@@ -135,7 +135,7 @@ def test_a_row_that_cannot_be_used_is_dropped_and_the_others_are_not(source, wri
     assert [each.text for each in made if isinstance(each, Annotation)] == ["a"]
     assert dropped(made) == [
         ("t#1", "bad row", "1 cells, where the first line names 2 columns"),
-        ("t#2", "bad row", "text: half of a surrogate pair at character 0"),
+        ("t#2", "bad row", "text: Input should be a valid string, unable to parse raw data as a unicode string"),
         ("t#3", "bad row", "line 5: unexpected end of data"),
     ]
 

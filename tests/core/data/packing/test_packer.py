@@ -16,7 +16,7 @@ def samples(folder, name="train-000000.tar"):
     shard = open_shard(folder / "shards" / name)
     ids = {key: [] for key in shard.index.keys}
     for row in range(len(shard.index.annotations.task)):
-        ids[shard.key(row)].append(shard.annotation(row).id)
+        ids[shard.index.key(shard.sample(row))].append(shard.annotation(row).id)
     return [
         (key, shard.index.fields_of(number)[1:], ids[key]) for number, key in enumerate(shard.index.keys)
     ]  # fmt: skip

@@ -96,18 +96,14 @@ class StoredTables:
     def file(self, row: int) -> FilePlace:
         """One row of the table of files."""
         kept = self.kept.get("files")
-        row_of = _FILE.unpack_from(kept, row * _FILE.size) if kept else self._row("files", _FILE, row)
-        return FilePlace._make(row_of)
+        return FilePlace._make(_FILE.unpack_from(kept, row * _FILE.size) if kept else self._row("files", _FILE, row))
 
     def annotation(self, row: int) -> AnnotationPlace:
         """One row of the table of annotations."""
         kept = self.kept.get("annotations")
-        row_of = (
-            _ANNOTATION.unpack_from(kept, row * _ANNOTATION.size)
-            if kept
-            else self._row("annotations", _ANNOTATION, row)
-        )
-        return AnnotationPlace._make(row_of)
+        if kept:
+            return AnnotationPlace._make(_ANNOTATION.unpack_from(kept, row * _ANNOTATION.size))
+        return AnnotationPlace._make(self._row("annotations", _ANNOTATION, row))
 
     def files_of(self, sample: int) -> range:
         """Which rows of the table of files are a sample's."""

@@ -10,6 +10,8 @@ from zlib_ng.zlib_ng import crc32
 
 _PIECE = 1 << 20
 _OPEN_FILES = 256
+_close = os.close
+"""Held here, since `os` may be gone when the interpreter ends."""
 
 
 class OpenFile:
@@ -32,7 +34,7 @@ class OpenFile:
 
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
+            _close(self._descriptor)
 
     def read(self, offset: int, size: int) -> bytes:
         """The bytes from `offset` on, fewer where the file ends."""

@@ -2,11 +2,15 @@
 
 import pickle
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.input import Input
+from multigraft.core.interfaces.video_decoder import FrameTaker, VideoDecoder
 from multigraft.core.options.base import Options
+from multigraft.core.options.video_decoder_options import VideoDecoderOptions
+from multigraft.core.types.clip import Clip
 from multigraft.core.types.log_mel import LogMel
 from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.transform import Transform
@@ -15,8 +19,18 @@ _PREPARATIONS = (Transform(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), LogMel())
 _NO_MEDIA = (b"", b"no medium of any kind", bytes(range(256)))
 
 
+class _RefusesAll(VideoDecoder):
+    def refusal(self, clip: Clip) -> str:
+        return "it reads none"
+
+    def decode(self, data: bytes, clip: Clip, taker: FrameTaker) -> str:
+        return "it reads none"
+
+
 def wrong_input(build: Any, options: Options) -> Iterator[str]:
     """Everything that is wrong with what `build` makes of the options."""
+    if isinstance(getattr(options, "decoder", None), VideoDecoderOptions):
+        build = partial(build, decoder=_RefusesAll())
     made = build(options)
     if not isinstance(made, Input):
         yield f"`build` gives {type(made).__name__}, no Input"

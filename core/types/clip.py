@@ -29,6 +29,8 @@ class Clip:
     hidden: bool
     """Whether an edit list hides frames."""
     entries: NDArray[np.float64]
-    """Rising times of the frames at which decoding can begin."""
+    """Rising times of the frames at which decoding can begin, as far as the codec's own bytes are understood."""
+    key_frames: int
+    """Packets that the container marks as such; those at which decoding cannot begin are no `entries`."""
     max_pixels: int
     """Width times height of a frame, at most, also where a stream grows in its middle."""

@@ -54,7 +54,7 @@ def opened(data: bytes, form: str, max_pixels: int) -> Iterator[tuple[Any, Any]]
 def _clip(container: Any, stream: Any, form: str, max_pixels: int) -> Clip:
     context, start = stream.codec_context, (container.start_time or 0) / av.time_base
     times, entries = list[float](), list[float]()
-    skipped, begin, begun, hidden, end = 0, -np.inf, False, False, 0.0
+    skipped, begin, begun, hidden, end, marked = 0, -np.inf, False, False, 0.0, 0
     for number, packet in enumerate(each for each in container.demux(stream) if each.size):
         if packet.is_corrupt:
             raise BadSample("truncated video", f"packet {number} is cut")
@@ -66,6 +66,7 @@ def _clip(container: Any, stream: Any, form: str, max_pixels: int) -> Clip:
         if time is None or packet.is_discard:
             continue
         times.append(time)
+        marked += packet.is_keyframe
         end = max(end, time + float((packet.duration or 0) * packet.time_base))
         if packet.is_keyframe and begins_anew(context.name, bytes(packet), context.extradata):
             entries.append(time)
@@ -74,7 +75,7 @@ def _clip(container: Any, stream: Any, form: str, max_pixels: int) -> Clip:
     rising, places = np.sort(np.array(times)), np.sort(np.array(entries))
     return Clip(
         container=form, width=context.width, height=context.height, codec=context.name, start=start, times=rising,
-        end=end, skipped=skipped, begin=begin, hidden=hidden, entries=places, max_pixels=max_pixels,
+        end=end, skipped=skipped, begin=begin, hidden=hidden, entries=places, key_frames=marked, max_pixels=max_pixels,
     )  # fmt: skip
 
 

@@ -27,11 +27,13 @@ class TorchcodecDecoder(VideoDecoder):
         import torchcodec.decoders  # noqa: F401
 
     def refusal(self, clip: Clip) -> str:
-        """Other containers than mp4, mov, mkv and webm, and clips that do not begin with a key frame."""
+        """It goes to whatever a container marks as a key frame, and pairs frames with times by counting."""
         if clip.container not in (MP4, MATROSKA):
             return f"the container {clip.container}"
         if clip.skipped or not (len(clip.entries) and clip.entries[0] == clip.times[0] == clip.begin):
             return "it does not begin with a key frame"
+        if clip.key_frames != len(clip.entries):
+            return "some of its key frames are none"
         return "" if np.all(np.diff(clip.times) > 0) else "two of its frames are shown at one time"
 
     def decode(self, data: bytes, clip: Clip, taker: FrameTaker) -> str:

@@ -44,6 +44,14 @@ class Trouble(Input):
 
     def fingerprint(self):
         return "trouble"
+
+class Loading(Trouble):
+    """Needs a module that its process would not import by itself."""
+    def __init__(self, module):
+        self.module = module
+
+    def load(self):
+        __import__(self.module)
 '''
 
 
@@ -139,6 +147,21 @@ def test_several_threads_share_the_processes(decoders):
 def test_what_decodes_or_only_looks_does_not_import_torch(module):
     code = f"import sys, multigraft.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(("module", "there"), [("json", 0), ("torch", 1)])
+def test_an_input_says_what_its_process_loads_before_it_decodes(trouble, transform, module, there):
+    pool = IsolatedDecoders({0: (sys.modules["trouble_input"].Loading(module), transform)}, 1, 1.0)
+    try:
+        assert pool.decode(Job(0, None, "x"), b"go").arrays.max() == there
+    finally:
+        pool.close()
+
+
+def test_what_cannot_be_loaded_is_a_clear_error_and_no_bad_sample(trouble, transform):
+    pool = IsolatedDecoders({0: (sys.modules["trouble_input"].Loading("no_such_module"), transform)}, 1, 1.0)
+    with pytest.raises(MultigraftError, match=r"(?s)does not start: .*No module named 'no_such_module'"):
+        pool.decode(Job(0, None, "x"), b"")
 
 
 class NotImportable(Input):

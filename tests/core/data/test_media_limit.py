@@ -9,6 +9,7 @@ from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.data.source import open_source
 from multigraft.core.errors import BadSample
+from multigraft.core.registry.inputs import build_input
 from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 from multigraft.core.types.media import Media
 
@@ -62,7 +63,7 @@ def test_as_many_as_there_is_room_for(most, count):
 
 def test_each_modality_has_a_limit_of_its_own(registry):
     inputs = [
-        registry.build("inputs", registry.options("inputs", kind)(kind=kind)) for kind in ("image", "video", "audio")
+        build_input(registry, registry.options("inputs", kind)(kind=kind)) for kind in ("image", "video", "audio")
     ]
     limit = MediaLimit.of(inputs, {"visual": 3, "audio": 1})
     assert limit.most == {"image": 3, "audio": 1}
@@ -73,7 +74,7 @@ def test_the_first_input_of_an_ending_says_its_kind(registry):
     class Drawing:
         kind, modality, extensions = "drawing", "visual", ("png", "svg")
 
-    pictures = registry.build("inputs", registry.options("inputs", "image")(kind="image"))
+    pictures = build_input(registry, registry.options("inputs", "image")(kind="image"))
     endings = MediaLimit.of([Drawing(), pictures], {}).kinds
     assert (endings["png"], endings["svg"], endings["jpg"]) == ("drawing", "drawing", "image")
 

@@ -7,6 +7,7 @@ import pytest
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import Question, ask, what_it_takes
 from multigraft.core.interfaces.task import Task
+from multigraft.core.registry.inputs import build_input
 from multigraft.core.run.artifact import Artifact
 from multigraft.core.types.sample import TextPair
 
@@ -55,7 +56,7 @@ def saved(tiny_recipe):
 
 
 def test_a_task_of_text_alone_looks_at_nothing(registry, saved):
-    inputs = [registry.build("inputs", each) for each in saved.recipe.inputs]
+    inputs = [build_input(registry, each) for each in saved.recipe.inputs]
     task = build(registry, "text-denoising")
     with pytest.raises(
         MultigraftError, match=r"'denoise' reads text alone and would ignore a\.png; it takes `--text`$"
@@ -65,7 +66,7 @@ def test_a_task_of_text_alone_looks_at_nothing(registry, saved):
 
 
 def test_where_nothing_is_known_of_the_training_any_kind_is_taken(registry, saved):
-    inputs = [registry.build("inputs", each) for each in saved.recipe.inputs]
+    inputs = [build_input(registry, each) for each in saved.recipe.inputs]
     task = build(registry, "open-video-question-answering")
     for name in ("a.png", "a.MP4"):
         assert ask(Question("videos", "what?", (Path(name),)), task, saved, inputs).example.text == "what?"

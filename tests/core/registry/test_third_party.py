@@ -26,6 +26,7 @@ COMPONENTS = {
     "objectives": "word-order",
     "evaluators": "two-tries",
     "inputs": "notes",
+    "video_decoders": "motion-jpeg",
     "tasks": "image-colour",
     "metrics": "length-ratio",
     "samplers": "first-alone",

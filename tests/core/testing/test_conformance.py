@@ -414,6 +414,7 @@ def test_what_is_built_must_be_of_its_kind():
         "search_strategies": "SearchStrategy",
         "sharing": "Sharing",
         "tasks": "Task",
+        "video_decoders": "VideoDecoder",
         "visual_encoders": "VisualEncoder",
     }.items():
         assert check_built(kind, lambda options, **context: {}, ANY) == [f"`build` gives dict, no {name}"]

@@ -10,6 +10,7 @@ from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import default_registry
 from multigraft.core.types.transform import Transform
 from multigraft.plugins.inputs.options import VideoOptions
+from multigraft.plugins.inputs.torchcodec_frames import TorchcodecDecoder
 
 BITS = 8
 
@@ -22,6 +23,24 @@ def transform():
         return Transform(size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), **options)
 
     return make
+
+
+@cache
+def torchcodec_trouble():
+    """Why torchcodec cannot be used here; empty where it can."""
+    try:
+        TorchcodecDecoder().load()
+    except (ImportError, OSError, RuntimeError) as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
+@pytest.fixture(params=["decord", "pyav", "torchcodec"])
+def decoder(request):
+    """The name of each video decoder that can be used here."""
+    if request.param == "torchcodec" and torchcodec_trouble():
+        pytest.skip(f"torchcodec cannot be used: {torchcodec_trouble()}")
+    return request.param
 
 
 @pytest.fixture

@@ -54,7 +54,6 @@ def with_matrix(data, way):
     return data[:place] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[place + 36 :]
 
 
-@pytest.mark.parametrize("decoder", ["decord", "pyav"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_clip_is_shown_as_its_display_matrix_says(decode, four_greys, way, decoder):
     frame = decode(with_matrix(four_greys, way), decoder=decoder, frames=1).arrays[0, 0].astype(int)

@@ -68,7 +68,6 @@ def shown(decode, clips, data, span=None, **options):
     return [clips.number_of(picture) for picture in media.arrays], media.times.tolist()
 
 
-@pytest.mark.parametrize("decoder", ["decord", "pyav"])
 def test_the_middle_of_four_segments_of_sixty_frames(decode, clips, decoder):
     """15 frames each, of which the eighth is shown at 7.5 of them."""
     numbers, at = shown(decode, clips, clips.make(TWO_SECONDS), sampling="segments", frames=4, decoder=decoder)

@@ -23,7 +23,6 @@ def reason_of(decode, data, **options):
     return error.value.reason
 
 
-@pytest.mark.parametrize("decoder", ["decord", "pyav"])
 @pytest.mark.parametrize(("form", "codec"), [*CONTAINERS, ("mpegts", "libx264")])
 def test_frames_are_spread_over_the_clip_both_ends_included(decode, clip_file, form, codec, decoder):
     finest = {"qmin": "1", "qmax": "1"} if codec == "mpeg4" else {}
@@ -67,7 +66,6 @@ def cut_by_edit_list(data, first, hidden):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("decoder", ["decord", "pyav"])
 def test_frames_that_an_edit_list_hides_are_not_counted(decode, clip_file, decoder):
     clip = cut_by_edit_list(clip_file(40, bf="0"), first=12, hidden=4)
     media = decode(clip, decoder=decoder, frames=2)
@@ -121,7 +119,6 @@ def test_size_and_length_are_checked_before_decoding(decode, clip_file):
     assert reason_of(decode, clip, max_seconds=0.9) == "too long"
 
 
-@pytest.mark.parametrize("decoder", ["decord", "pyav"])
 def test_a_hole_in_the_middle_is_named(decode, clip_file, decoder):
     data = bytearray(clip_file(31, crf="1", size=(128, 96)))
     start = data.index(b"mdat") + 4

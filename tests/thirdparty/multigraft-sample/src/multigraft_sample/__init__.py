@@ -69,6 +69,12 @@ def register_inputs() -> Iterable[Component]:
 
 
 @hookimpl
+def register_video_decoders() -> Iterable[Component]:
+    """Pictures one by one."""
+    yield Component("motion-jpeg", f"{_OPTIONS}:MotionJpegOptions", "multigraft_sample.motion_jpeg:build")
+
+
+@hookimpl
 def register_tasks() -> Iterable[Component]:
     """The colour of an image."""
     yield Component("image-colour", f"{_OPTIONS}:ImageColourOptions", "multigraft_sample.image_colour:build")

@@ -16,6 +16,7 @@ from multigraft import (
     SearchStrategyOptions,
     SourceOptions,
     TaskOptions,
+    VideoDecoderOptions,
 )
 
 
@@ -93,6 +94,10 @@ class TwoTriesOptions(EvaluatorOptions):
 
 class NotesOptions(Options):
     """Tunes as text: the pitches of their notes, 0 to 127, as in MIDI."""
+
+
+class MotionJpegOptions(VideoDecoderOptions):
+    """Clips of cameras that write each picture as a JPEG."""
 
 
 class ImageColourOptions(TaskOptions):

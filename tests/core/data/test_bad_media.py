@@ -9,15 +9,16 @@ from multigraft.core.data.decode import MediaDecoder
 from multigraft.core.data.evaluation_samples import EvaluationSamples
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import SkippedLog
+from multigraft.core.registry.inputs import build_input
+from multigraft.core.registry.registry import default_registry
 from multigraft.core.types.annotation import Annotation
-from multigraft.plugins.inputs.image import build as build_image
 from multigraft.plugins.inputs.options import ImageOptions, VideoOptions
-from multigraft.plugins.inputs.video import build as build_video
 
 
 @pytest.fixture
 def decoder(transform, workers):
-    inputs = [build_image(ImageOptions(kind="image")), build_video(VideoOptions(kind="video", frames=3))]
+    wanted = (ImageOptions(kind="image"), VideoOptions(kind="video", frames=3))
+    inputs = [build_input(default_registry(), each) for each in wanted]
     media = MediaDecoder(inputs, {"visual": transform}, workers)
     yield media
     media.close()

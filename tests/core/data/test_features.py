@@ -13,11 +13,12 @@ from multigraft.core.data.shard_summary import summarize
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.encoder import VisualEncoder
+from multigraft.core.registry.inputs import build_input
+from multigraft.core.registry.registry import default_registry
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.media import Span
 from multigraft.plugins.inputs.image import build as build_image
 from multigraft.plugins.inputs.options import ImageOptions, VideoOptions
-from multigraft.plugins.inputs.video import build as build_video
 
 
 class PixelEncoder(VisualEncoder):
@@ -39,7 +40,10 @@ class PixelEncoder(VisualEncoder):
 
 @pytest.fixture
 def inputs():
-    return [build_image(ImageOptions(kind="image")), build_video(VideoOptions(kind="video", frames=3))]
+    return [
+        build_image(ImageOptions(kind="image")),
+        build_input(default_registry(), VideoOptions(kind="video", frames=3)),
+    ]
 
 
 @pytest.fixture

@@ -35,11 +35,21 @@ def torchcodec_trouble():
     return ""
 
 
+@pytest.fixture(scope="session")
+def usable():
+    """Skip a test, and say why, where a video decoder cannot be used."""
+
+    def check(name):
+        if name == "torchcodec" and torchcodec_trouble():
+            pytest.skip(f"torchcodec cannot be used: {torchcodec_trouble()}")
+
+    return check
+
+
 @pytest.fixture(params=["decord", "pyav", "torchcodec"])
-def decoder(request):
-    """The name of each video decoder that can be used here."""
-    if request.param == "torchcodec" and torchcodec_trouble():
-        pytest.skip(f"torchcodec cannot be used: {torchcodec_trouble()}")
+def decoder(request, usable):
+    """The name of each video decoder."""
+    usable(request.param)
     return request.param
 
 

@@ -22,7 +22,7 @@ from multigraft.plugins.inputs.resize import resize
 
 PIECES = Path(__file__).parent / "pieces"
 SIZES = {"small": (225, 256), "large": (900, 1200)}
-PICTURES, ROUNDS, SECONDS = 16, 15, 60.0
+PICTURES, ROUNDS, SECONDS = 8, 15, 10.0
 WANTED = Transform(224, (0.0,) * 3, (1.0,) * 3)
 
 

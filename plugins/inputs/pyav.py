@@ -55,10 +55,11 @@ def _clip(container: Any, stream: Any, form: str, max_pixels: int) -> Clip:
     context, start = stream.codec_context, (container.start_time or 0) / av.time_base
     times, entries = list[float](), list[float]()
     skipped, begin, begun, hidden, end, marked = 0, -np.inf, False, False, 0.0, 0
+    unit = stream.time_base
     for number, packet in enumerate(each for each in container.demux(stream) if each.size):
         if packet.is_corrupt:
             raise BadSample("truncated video", f"packet {number} is cut")
-        time = time_of(packet, start)
+        time = time_of(packet, unit, start)
         if packet.is_keyframe and not begun:
             skipped, begin, begun = number, -np.inf if time is None else time, True
             times.clear()
@@ -67,7 +68,7 @@ def _clip(container: Any, stream: Any, form: str, max_pixels: int) -> Clip:
             continue
         times.append(time)
         marked += packet.is_keyframe
-        end = max(end, time + float((packet.duration or 0) * packet.time_base))
+        end = max(end, time + (packet.duration or 0) * unit.numerator / unit.denominator)
         if packet.is_keyframe and begins_anew(context.name, bytes(packet), context.extradata):
             entries.append(time)
     if not times:
@@ -94,7 +95,9 @@ def check_clip(clip: Clip, max_seconds: float) -> None:
         raise BadSample("too long", f"{clip.times[-1]:.0f} s, more than {max_seconds:g}")
 
 
-def time_of(item: Any, start: float) -> float | None:
-    """Seconds at which a packet or frame is shown."""
-    stamp = item.pts if item.pts is not None else item.dts
-    return None if stamp is None else float(stamp * item.time_base) - start
+def time_of(item: Any, unit: Any, start: float) -> float | None:
+    """Seconds at which a packet or frame is shown; `unit` is its stream's, which takes long to ask for each time."""
+    stamp = item.pts
+    if stamp is None:
+        stamp = item.dts
+    return None if stamp is None else stamp * unit.numerator / unit.denominator - start

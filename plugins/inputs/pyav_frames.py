@@ -1,6 +1,6 @@
 """Decodes a clip with PyAV: in order, or by jumps to where decoding can begin; a frame is known by its own time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from multigraft import BadSample, Clip, FrameTaker, VideoDecoder, VideoDecoderOptions
 from multigraft.plugins.inputs.container import MATROSKA, MP4
@@ -50,25 +52,35 @@ def build(options: VideoDecoderOptions) -> VideoDecoder:
 
 
 def _offer_all(data: bytes, clip: Clip, taker: FrameTaker) -> None:
-    matrices = DisplayMatrices()
+    matrices, colours = DisplayMatrices(), partial(VideoReformatter().reformat, format="rgb24", threads=1)
     with opened(data, clip.container, clip.max_pixels) as (container, stream):
-        entry = _offer(frames(container, stream, clip), taker, clip, matrices)
+        entry = _offer(frames(container, stream, clip), taker, clip, matrices, colours)
         while entry is not None:
-            entry = _offer(frames_from(entry, container, stream, clip), taker, clip, matrices)
+            entry = _offer(frames_from(entry, container, stream, clip), taker, clip, matrices, colours)
 
 
 def _offer(
-    shown: Iterator[tuple[float, Any]], taker: FrameTaker, clip: Clip, matrices: "DisplayMatrices"
+    shown: Iterator[tuple[float, Any]],
+    taker: FrameTaker,
+    clip: Clip,
+    matrices: "DisplayMatrices",
+    colours: Callable[[Any], Any],
 ) -> float | None:
     """Hand frames over until no more are needed, or until a jump to the returned time saves decoding."""
     for time, frame in shown:
-        taker.offer(time, partial(frame.to_ndarray, format="rgb24"), matrices.of(frame))
+        taker.offer(time, partial(_pixels, frame, colours), matrices.of(frame))
         if taker.complete:
             return None
         entry = entry_before(clip, time, taker.next_time)
         if entry is not None:
             return entry
     return None
+
+
+def _pixels(frame: Any, colours: Callable[[Any], Any]) -> NDArray[np.uint8]:
+    """One reformatter for all: each makes a context of FFmpeg's, and threads of its own if it may."""
+    pixels: NDArray[np.uint8] = colours(frame).to_ndarray()
+    return pixels
 
 
 def entry_before(clip: Clip, position: float, time: float) -> float | None:
@@ -119,7 +131,7 @@ def frames(container: Any, stream: Any, clip: Clip) -> Iterator[tuple[float, Any
     Raises:
         BadSample: `broken video`.
     """
-    return _decoded(_packets_after(clip.skipped, container.demux(stream)), clip, clip.begin)
+    return _decoded(_packets_after(clip.skipped, container.demux(stream)), clip, clip.begin, stream.time_base)
 
 
 def frames_from(entry: float, container: Any, stream: Any, clip: Clip) -> Iterator[tuple[float, Any]]:
@@ -129,12 +141,13 @@ def frames_from(entry: float, container: Any, stream: Any, clip: Clip) -> Iterat
         NoEntryError: the container does not lead there.
         BadSample: `broken video`.
     """
+    unit = stream.time_base
     try:
-        container.seek(round((entry + clip.start) / stream.time_base), stream=stream)
+        container.seek(round((entry + clip.start) / unit), stream=stream)
     except av.FFmpegError:
         raise NoEntryError from None
     begun = False
-    for time, frame in _decoded(_packets_from(entry, container.demux(stream), clip), clip, entry):
+    for time, frame in _decoded(_packets_from(entry, container.demux(stream), clip, unit), clip, entry, unit):
         if not begun and time > entry:
             raise NoEntryError
         begun |= time == entry
@@ -152,9 +165,9 @@ def _packets_after(skipped: int, packets: Iterator[Any]) -> Iterator[Any]:
             yield packet
 
 
-def _packets_from(entry: float, packets: Iterator[Any], clip: Clip) -> Iterator[Any]:
+def _packets_from(entry: float, packets: Iterator[Any], clip: Clip, unit: Any) -> Iterator[Any]:
     for packet in packets:
-        time = time_of(packet, clip.start)
+        time = time_of(packet, unit, clip.start)
         if packet.is_keyframe and time == entry:
             yield packet
             break
@@ -163,12 +176,12 @@ def _packets_from(entry: float, packets: Iterator[Any], clip: Clip) -> Iterator[
     yield from packets
 
 
-def _decoded(packets: Iterator[Any], clip: Clip, begin: float) -> Iterator[tuple[float, Any]]:
+def _decoded(packets: Iterator[Any], clip: Clip, begin: float, unit: Any) -> Iterator[tuple[float, Any]]:
     """Without frames that come before the clip's clock begins: FFmpeg gives those of Matroska no time."""
     timed = False
     for packet in packets:
-        for frame in _frames_of(packet, clip, begin):
-            time = time_of(frame, clip.start)
+        for frame in _frames_of(packet, clip, begin, unit):
+            time = time_of(frame, unit, clip.start)
             if time is not None:
                 timed = True
                 yield time, frame
@@ -176,12 +189,12 @@ def _decoded(packets: Iterator[Any], clip: Clip, begin: float) -> Iterator[tuple
                 raise BadSample("broken video", "a frame has no time")
 
 
-def _frames_of(packet: Any, clip: Clip, begin: float) -> list[Any]:
+def _frames_of(packet: Any, clip: Clip, begin: float, unit: Any) -> list[Any]:
     """What a packet brings forth; pictures shown before the one at which decoding begins may fail."""
     try:
         decoded: list[Any] = packet.decode()
     except av.InvalidDataError:
-        time = time_of(packet, clip.start)
+        time = time_of(packet, unit, clip.start)
         if time is not None and time < begin:
             return []
         raise

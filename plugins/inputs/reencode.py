@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from multigraft import BadSample, Clip, MultigraftError
 from multigraft.plugins.inputs.container import container_of
@@ -59,9 +60,10 @@ def reencode(data: bytes, shorter: int, sound: bool = False, limits: VideoOption
 
 def _pictures(muxer: Any, decoded: Iterator[tuple[float, Any]], stream: Any, clip: Clip, shorter: int) -> list[Any]:
     """Packets of the encoded frames."""
-    coder, packets, last, matrices = None, list[Any](), -1, DisplayMatrices()
+    coder, packets, last = None, list[Any](), -1
+    matrices, smaller = DisplayMatrices(), VideoReformatter()
     for _, frame in decoded:
-        small = frame.reformat(*_size(frame, shorter), "yuv420p", interpolation="BICUBIC")
+        small = smaller.reformat(frame, *_size(frame, shorter), "yuv420p", interpolation="BICUBIC", threads=1)
         picture = _upright(small, matrices.of(frame))
         coder = coder or _coder(muxer, stream, picture, frame.time_base)
         picture.time_base, picture.pts = frame.time_base, 0 if last < 0 else _stamp(frame, clip)

@@ -100,6 +100,8 @@ def read_annotation(text: bytes, source: str, position: int) -> Annotation:
         raise _bad(error, f"annotations.{position}") from None
 
 
+_TOLD = {"string_unicode": "half of a surrogate pair"}
+"""In the place of pydantic's own texts, by the kind of error."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -132,5 +134,5 @@ def _valid(model: type[Model], value: Any, place: str) -> Model:
 def _bad(error: ValidationError, place: str) -> BadSample:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join([*([place] if place else []), *map(str, first["loc"])])
-    message = first["msg"].removeprefix("Value error, ")
+    message = _TOLD.get(first["type"], first["msg"].removeprefix("Value error, "))
     return BadSample("bad annotation", legible(f"{where}: {message}"))

@@ -15,16 +15,16 @@ def read(annotation, **head):
     return parse_annotation(parse_head(record), record["annotations"][0], 0)
 
 
-def test_an_annotation_has_a_context_and_its_media_in_lower_case():
+def test_an_annotation_has_a_context_and_media_whose_case_stays():
     annotation = read({"context": "- Hello!", "media": ["0.PNG", "jpg"], "span": [1, 2.5], "weight": 2}, source="s")
     assert annotation == Annotation(
-        id="1", task="t", context="- Hello!", media=("0.png", "jpg"), span=(1.0, 2.5), weight=2.0, source="s"
+        id="1", task="t", context="- Hello!", media=("0.PNG", "jpg"), span=(1.0, 2.5), weight=2.0, source="s"
     )
 
 
 @pytest.mark.parametrize("field", ["id", "task", "type", "text", "context", "source"])
 def test_half_of_a_surrogate_pair_is_no_text(field):
-    with pytest.raises(BadSample, match=rf"bad annotation: annotations.0.{field}: half of a surrogate pair at char"):
+    with pytest.raises(BadSample, match=rf"bad annotation: annotations.0.{field}: half of a surrogate pair"):
         read({field: "what \ud83d color?"})
     assert getattr(read({field: "what \U0001f3a8 color?"}), field) == "what \U0001f3a8 color?"
 

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from multigraft.core.cli.console import add_row, console, table
-from multigraft.core.errors import MultigraftError
 
 _SHOWN = 20
 
@@ -27,46 +26,14 @@ def inspect(paths: tuple[str, ...], as_json: bool) -> None:
 
     PATH is a file, a folder, or a pattern such as `train-{000..007}.tar`; several are shown one by one and together.
     """
+    from multigraft.core.cli.data_paths import files_of
     from multigraft.core.data.shard_summary import summarize, total
 
-    found = total([summarize(path) for path in _files(paths)])
+    found = total([summarize(path) for path in files_of(paths)])
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         _print(found)
-
-
-def _files(arguments: Sequence[str]) -> list[Path]:
-    """The files of all arguments, each once.
-
-    Raises:
-        MultigraftError: some are not there, or there is none.
-    """
-    from multigraft.core.data.paths import files_named
-
-    files: dict[Path, None] = {}
-    for argument in arguments:
-        try:
-            named = files_named(argument)
-        except ValueError as error:
-            raise MultigraftError(str(error)) from None
-        if not named:
-            raise MultigraftError(f"{argument} {_emptiness(Path(argument))}")
-        files.update(dict.fromkeys(named))
-    missing = [path for path in files if not path.exists() and not path.is_symlink()]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise MultigraftError(f"cannot read the shard {missing[0]}{more}: No such file or directory")
-    return list(files)
-
-
-def _emptiness(path: Path) -> str:
-    """What to say of a folder or pattern without tars."""
-    if not path.is_dir():
-        return "names no file"
-    held = sorted(each.name for each in path.iterdir())
-    more = f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else ""
-    return f"is a folder without tars; it holds {', '.join(held[:_SHOWN])}{more}" if held else "is an empty folder"
 
 
 def _print(found: dict[str, Any]) -> None:

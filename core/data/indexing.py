@@ -60,6 +60,24 @@ def load_index(shard: Path) -> ShardIndex:
     return renew_index(shard, index) or index
 
 
+def stored_index(shard: Path) -> ShardIndex:
+    """The index beside a shard as it lies there, all of it read, whatever the shard is by now; nothing is made anew.
+
+    Raises:
+        OSError: there is none.
+        ValueError: not an index of this version, or a damaged one.
+    """
+    head, file = _index_file(shard, None)
+
+    def refuse(fault: str) -> IndexFile:
+        raise ValueError(fault)
+
+    tables = StoredTables(file, lambda name, data: table_fault(name, data, head, file.extents), refuse)
+    for name in file.extents:
+        tables.whole(name)
+    return ShardIndex(head, tables)
+
+
 def _stored(shard: Path) -> ShardIndex | None:
     """The index beside a shard; None where there is none that can be believed."""
     try:

@@ -1,6 +1,7 @@
 """A file that is read at places, never mapped: one that is cut meanwhile gives a short read, not a signal."""
 
 import os
+from collections.abc import Callable
 from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
@@ -10,8 +11,6 @@ from zlib_ng.zlib_ng import crc32
 
 _PIECE = 1 << 20
 _OPEN_FILES = 256
-_close = os.close
-"""Held here, since `os` may be gone when the interpreter ends."""
 
 
 class OpenFile:
@@ -32,9 +31,9 @@ class OpenFile:
         self.identity = status.st_ino, status.st_ctime_ns
         """Its number and the time of its last change, by which the system tells it from any other."""
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # when Python ends, `os` may be empty
         if hasattr(self, "_descriptor"):
-            _close(self._descriptor)
+            close(self._descriptor)
 
     def read(self, offset: int, size: int) -> bytes:
         """The bytes from `offset` on, fewer where the file ends."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"([0-9]{1,18})\.\.([0-9]{1,18})")
-_PACKED = re.compile(r"\.(tar(\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
+_PACKED = re.compile(r"\.(tar(\.(?!index$)[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
 MOST_SHARDS = 100_000
 """Paths that one pattern may name."""
 _LONGEST_NAME = 255

@@ -40,7 +40,7 @@ def index(context: click.Context, files: tuple[str, ...], workers: int, force: b
             bar.update(len(found), len(paths))
             if each.detail:
                 click.echo(f"{each.shard}: {each.detail}", err=True)
-    counts = Counter(each.state for each in found)
+    counts: Counter[str] = Counter(each.state for each in found)
     if as_json:
         states = {state: counts[state] for state in _STATES}
         click.echo(json.dumps({**states, "shards": list(map(asdict, found))}, indent=1, ensure_ascii=False))

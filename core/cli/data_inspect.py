@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from multigraft.core.cli.console import add_row, console, table
+from multigraft.core.cli.data_paths import files_of
 
 _SHOWN = 20
 
@@ -26,7 +27,6 @@ def inspect(paths: tuple[str, ...], as_json: bool) -> None:
 
     PATH is a file, a folder, or a pattern such as `train-{000..007}.tar`; several are shown one by one and together.
     """
-    from multigraft.core.cli.data_paths import files_of
     from multigraft.core.data.shard_summary import summarize, total
 
     found = total([summarize(path) for path in files_of(paths)])

@@ -100,8 +100,7 @@ def open_source(
     """
     known = shards or OpenShards()
     opened = _opened(name, options, split, root, known)
-    kind = options.kind.rpartition("/")[2]
-    wanted = [options.annotations] if options.annotations else list(dict.fromkeys([name, kind]))
+    wanted = names_taken(name, options)
     groups = [shard.index.groups(wanted, options.sources) for shard in opened]
     problems = [_skipped(shard.path, problem) for shard in opened for problem in shard.index.problems]
     problems += _incomplete_folders(opened, known)
@@ -110,6 +109,12 @@ def open_source(
     if not any(groups):
         raise _nothing_for(name, split, wanted, options, opened)
     return TaskSource(name, task, options, split, opened, groups, problems, wanted)
+
+
+def names_taken(name: str, options: TaskOptions) -> list[str]:
+    """What annotations call a task: its name or its kind, or what the recipe says."""
+    kind = options.kind.rpartition("/")[2]
+    return [options.annotations] if options.annotations else list(dict.fromkeys([name, kind]))
 
 
 def held(index: ShardIndex) -> dict[str, int]:

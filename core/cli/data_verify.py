@@ -1,7 +1,7 @@
 """`multigraft data verify FOLDER|FILE...`."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,6 +107,13 @@ def _tell(verifier: "Verifier", named: int, as_json: bool) -> None:
         click.echo(f"{row['count']:,} x {row['reason']}, first {where}: {first['detail']}")
     if not findings:
         click.echo("nothing wrong was found")
+
+
+def finding_line(row: Mapping[str, Any]) -> str:
+    """A reason, how often it was met, and where first."""
+    first = row["first"]
+    where = " ".join(filter(None, ["#".join(filter(None, [first["file"], first["key"]])), first["annotation"]]))
+    return f"{row['count']:,} x {row['reason']}, first {where}: {first['detail']}"
 
 
 def _lines(verifier: "Verifier", named: int) -> Iterator[str]:

@@ -19,6 +19,8 @@ VERBS = (
     Command(("data", "inspect"), f"{_CLI}.data_inspect:inspect", "Show what is in a shard"),
     Command(("data", "index"), f"{_CLI}.data_index:index", "Make the indices of shards"),
     Command(("data", "verify"), f"{_CLI}.data_verify:verify", "Read all of some shards, and find what is wrong"),
+    Command(("data", "merge"), f"{_CLI}.data_merge:merge", "Write the samples of shards to new ones of equal size"),
+    Command(("data", "split"), f"{_CLI}.data_split:split", "Part shards so that no medium is in two parts"),
     Command(("plugins", "list"), f"{_CLI}.plugins_list:list_plugins", "List the plugins and what became of them"),
     Command(("plugins", "show"), f"{_CLI}.plugins_show:show_plugin", "Show a plugin's components and their options"),
     Command(("plugins", "doctor"), f"{_CLI}.plugins_doctor:doctor", "Find what is wrong with the plugins"),

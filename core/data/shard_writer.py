@@ -43,16 +43,16 @@ class ShardFile:
         self.samples = 0
         self._keys: set[str] = set()
 
-    def add(self, key: str, record: Record | None, media: Mapping[str, bytes]) -> None:
-        """Append a sample: `KEY.json`, if there is a record, then its media.
+    def add(self, key: str, record: Record | bytes | None, media: Mapping[str, bytes]) -> None:
+        """Append a sample: `KEY.json`, if there is a record, then its media. A record in bytes is kept as it is.
 
         Raises:
             MultigraftError: a key with a dot or slash, an empty, long or repeated one; a field that is no extension.
         """
         self._check(key, media)
         if record is not None:
-            text = record.model_dump_json(exclude_defaults=True)
-            self._tar.write({"__key__": key, RECORD_FIELD: text.encode()})
+            text = record if isinstance(record, bytes) else record.model_dump_json(exclude_defaults=True).encode()
+            self._tar.write({"__key__": key, RECORD_FIELD: text})
         if media:
             self._tar.write({"__key__": key, **media})
         self.samples += 1
@@ -114,8 +114,9 @@ class ShardWriter:
         self._facts, self._on_shard = dict(finished), on_shard
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, key: str, record: Record | None, media: Mapping[str, bytes]) -> None:
-        """Append a sample; `media` maps fields such as `jpg` or `0.png` to their bytes."""
+    def write(self, key: str, record: Record | bytes | None, media: Mapping[str, bytes]) -> None:
+        """Append a sample; `media` maps fields such as `jpg` or `0.png` to their bytes. A record in bytes is kept as it
+        is."""
         if self._shard is None:
             self._shard = ShardFile(self._folder / f"{self._prefix}-{len(self._facts):06d}.tar")
         self._shard.add(key, record, media)

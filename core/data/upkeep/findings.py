@@ -46,6 +46,10 @@ class Findings:
     def rows(self) -> list[dict[str, Any]]:
         """Each reason with its count and its first finding, the most frequent first."""
         return [
-            {"reason": reason, "count": count, "first": {k: v for k, v in asdict(self.first[reason]).items() if k != "reason"}}
+            {"reason": reason, "count": count, "first": _without_reason(self.first[reason])}
             for reason, count in self.counts.most_common()
-        ]  # fmt: skip
+        ]
+
+
+def _without_reason(finding: Finding) -> dict[str, str]:
+    return {name: value for name, value in asdict(finding).items() if name != "reason"}

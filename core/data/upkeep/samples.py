@@ -1,0 +1,82 @@
+"""Whole samples of many shards, on their way into new ones."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from multigraft.core.data.decode import LARGEST_MEMBER
+from multigraft.core.data.records import RECORD_FIELD
+from multigraft.core.data.shard import Shard, open_shard
+from multigraft.core.data.upkeep.findings import Findings
+from multigraft.core.errors import BadSample, MultigraftError, legible
+
+_NO_KEY = str.maketrans({"/": "_", "\\": "_"})
+
+
+@dataclass(frozen=True)
+class WholeSample:
+    """The files of a sample, as they were."""
+
+    key: str
+    record: bytes | None
+    media: Mapping[str, bytes]
+
+
+@dataclass
+class NewKeys:
+    """Gives samples keys of which no two are equal; slashes, which say in which folder a file lay, become `_`."""
+
+    reserved: frozenset[str] = frozenset()
+    """Keys that a renamed sample must not get, since others have them."""
+    renamed: int = 0
+    first: str = ""
+    """The first key that was changed, and what became of it."""
+    _given: set[str] = field(default_factory=set)
+    _next: Counter[str] = field(default_factory=Counter)
+
+    def key(self, old: str) -> str:
+        """The key of the next sample."""
+        plain = old.translate(_NO_KEY).lstrip("_") or "sample"
+        new = plain
+        while new in self._given or (new != old and new in self.reserved):
+            self._next[plain] += 1
+            new = f"{plain}-{self._next[plain] + 1}"
+        self._given.add(new)
+        if new != old:
+            self.renamed += 1
+            self.first = self.first or legible(f"{old} is {new}")
+        return new
+
+
+def open_all(paths: Sequence[Path]) -> list[Shard]:
+    """The shards at some paths.
+
+    Raises:
+        MultigraftError: one is no shard, or holds stored features, which belong to the content of another one.
+    """
+    shards = [open_shard(path) for path in paths]
+    for shard in shards:
+        if shard.index.head.holds_features:
+            raise MultigraftError(
+                f"{shard.name} holds stored features, which fit the shard alone that they were made of: "
+                "take the shards of the data, and encode again"
+            )
+    return shards
+
+
+def whole_samples(shard: Shard, findings: Findings) -> Iterator[tuple[int, WholeSample]]:
+    """Number and files of each sample; damaged ones are left out, and counted."""
+    for problem in shard.index.problems:
+        findings.add_problem(shard.name, problem)
+    for number, key in enumerate(shard.index.keys):
+        try:
+            files = {name: shard.read(number, name, LARGEST_MEMBER) for name in shard.index.fields_of(number)}
+        except BadSample as error:
+            findings.add(LEFT_OUT, shard.name, key, detail=str(error))
+            continue
+        yield number, WholeSample(key, files.pop(RECORD_FIELD, None), files)
+
+
+LEFT_OUT = "sample left out"
+"""Reason of a sample that could not be read and is not in the new shards."""

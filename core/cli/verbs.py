@@ -21,6 +21,7 @@ VERBS = (
     Command(("data", "verify"), f"{_CLI}.data_verify:verify", "Read all of some shards, and find what is wrong"),
     Command(("data", "merge"), f"{_CLI}.data_merge:merge", "Write the samples of shards to new ones of equal size"),
     Command(("data", "split"), f"{_CLI}.data_split:split", "Part shards so that no medium is in two parts"),
+    Command(("data", "stats"), f"{_CLI}.data_stats:stats", "Count what shards hold, with a page of plots"),
     Command(("plugins", "list"), f"{_CLI}.plugins_list:list_plugins", "List the plugins and what became of them"),
     Command(("plugins", "show"), f"{_CLI}.plugins_show:show_plugin", "Show a plugin's components and their options"),
     Command(("plugins", "doctor"), f"{_CLI}.plugins_doctor:doctor", "Find what is wrong with the plugins"),

@@ -58,8 +58,8 @@ def draw(title: str, series: Mapping[str, Points], marks: Mapping[str, Mark], fr
     shown = {name: _thinned(points) for name, points in finite.items() if points}
     if not shown:
         return None
-    steps = _ticks([x for points in shown.values() for x, _ in points])
-    values = _ticks([y for points in shown.values() for _, y in points] + ([0.0, 1.0] if fractions else []))
+    steps = round_ticks([x for points in shown.values() for x, _ in points])
+    values = round_ticks([y for points in shown.values() for _, y in points] + ([0.0, 1.0] if fractions else []))
 
     def across(x: float) -> float:
         return round(LEFT + (x - steps[0]) / (steps[-1] - steps[0]) * (WIDTH - LEFT - RIGHT), 1)
@@ -88,7 +88,7 @@ def _thinned(points: Points) -> Points:
     return [(sum(x for x, _ in piece) / len(piece), sum(y for _, y in piece) / len(piece)) for piece in pieces]
 
 
-def _ticks(values: Sequence[float]) -> list[float]:
+def round_ticks(values: Sequence[float]) -> list[float]:
     """Three to seven round numbers that enclose all values."""
     low, high = min(values), max(values)
     span = high - low

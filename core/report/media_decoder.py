@@ -26,16 +26,22 @@ def decoder_of(recipe: Mapping[str, Any], registry: Registry) -> tuple[MediaDeco
     """A decoder to small pictures and to log-mel energies, and a line for each input that cannot be had here, such as
     one of another plugin, or whose media a page cannot show."""
     wanted = recipe.get("inputs") or Recipe.model_fields["inputs"].default
+    inputs, problems = inputs_of(wanted if isinstance(wanted, list) else [wanted], registry)
+    shown = {each.modality: _shown(each, inputs) for each in inputs}
+    problems += [f"This page knows no way to draw {each.kind}s." for each in inputs if not shown[each.modality]]
+    return MediaDecoder(inputs, {name: each for name, each in shown.items() if each}, _workers(recipe)), problems
+
+
+def inputs_of(wanted: Sequence[Any], registry: Registry) -> tuple[list[Input], list[str]]:
+    """The inputs that are written so, and a line for each that cannot be had here."""
     inputs: list[Input] = []
     problems = []
-    for each in wanted if isinstance(wanted, list) else [wanted]:
+    for each in wanted:
         try:
             inputs.append(_input(each, registry))
         except (MultigraftError, ValidationError) as error:
             problems.append(f"The recipe's input {component_name(each) or each} cannot be used here: {_short(error)}")
-    shown = {each.modality: _shown(each, inputs) for each in inputs}
-    problems += [f"This page knows no way to draw {each.kind}s." for each in inputs if not shown[each.modality]]
-    return MediaDecoder(inputs, {name: each for name, each in shown.items() if each}, _workers(recipe)), problems
+    return inputs, problems
 
 
 def _shown(reader: Input, inputs: Sequence[Input]) -> Preparation | None:

@@ -63,7 +63,7 @@ def test_no_medium_is_in_two_parts_and_no_sample_is_lost(pack, split):
     media = {name: {each for files in samples.values() for each in files} for name, samples in parts.items()}
     assert [len(a & b) for a in media.values() for b in media.values() if a is not b] == [0] * 6
     assert sorted(key for part in parts.values() for key in part) == [key for key, _, _ in samples]
-    assert all(part["k%02d" % (int(key[1:]) ^ 1)] == files for part in parts.values() for key, files in part.items())
+    assert all(part[f"k{int(key[1:]) ^ 1:02d}"] == files for part in parts.values() for key, files in part.items())
 
 
 def test_samples_that_are_tied_by_several_media_stay_together(pack, split):

@@ -1,0 +1,101 @@
+"""`multigraft data stats FILES...`."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from multigraft.core.cli.console import add_row, console, table
+from multigraft.core.cli.data_paths import files_of
+from multigraft.core.cli.data_verify import finding_line
+from multigraft.core.cli.lazy import registry_of, with_json
+
+if TYPE_CHECKING:
+    from multigraft.core.registry.registry import Registry
+
+_ANSWERS = 3
+
+
+@click.command(epilog="Example: multigraft data stats shards --page stats.html")
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.option("--page", type=click.Path(path_type=Path), help="Write a page with plots, which needs no other file.")
+@click.option(
+    "--headers", type=click.IntRange(0), default=1000, show_default=True,
+    help="Media of each ending in a shard whose headers are looked at, evenly drawn.",
+)  # fmt: skip
+@with_json
+@click.pass_context
+def stats(context: click.Context, files: tuple[str, ...], page: Path | None, headers: int, as_json: bool) -> None:
+    """Count what shards hold: by task and source annotations, answers, choices and lengths in words; by ending sizes of
+    media, and widths, heights, seconds and frame rates from their headers. Nothing is decoded."""
+    from multigraft.core.data.shard import open_shard
+    from multigraft.core.data.upkeep.media_headers import CLIPS_ARE_READ
+    from multigraft.core.data.upkeep.statistics import Statistics
+    from multigraft.core.run.progress_bar import ProgressBar
+
+    paths = files_of(files)
+    statistics = Statistics(_kinds(registry_of(context)), headers)
+    with ProgressBar("counting shards") as bar:
+        for done, path in enumerate(paths, 1):
+            statistics.add(open_shard(path))
+            bar.update(done, len(paths))
+    told = statistics.told()
+    if not CLIPS_ARE_READ and any(each["kind"] == "video" for each in told["media"]):
+        click.echo("headers of clips are left out: pip install 'multigraft[video]'", err=True)
+    if page:
+        from multigraft.core.report.data_page import write_data_page
+
+        write_data_page(statistics, ", ".join(files), page)
+        click.echo(f"{page} is written", err=True)
+    _print(told, as_json)
+
+
+def _kinds(registry: "Registry") -> dict[str, str]:
+    """The kind of media that each ending stands for, by the inputs that can be had here."""
+    from multigraft.core.data.modalities import kinds_by_ending
+    from multigraft.core.report.media_decoder import inputs_of
+
+    inputs, problems = inputs_of(registry.names("inputs"), registry)
+    for line in problems:
+        click.echo(line, err=True)
+    return kinds_by_ending(inputs)
+
+
+def _print(told: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(told, indent=1, ensure_ascii=False))
+        return
+    click.echo(f"{told['shards']:,} shards, {told['samples']:,} samples")
+    shown = [row for row in (_tasks(told), _media(told)) if row.row_count]
+    for each in shown:
+        console(sys.stdout).print(each)
+    for row in told["findings"]:
+        click.echo(finding_line(row))
+
+
+def _tasks(told: Mapping[str, Any]) -> Any:
+    numbers = ("annotations", "samples", "different answers")
+    columns = ("task", "source", *numbers, "words of a question", "of an answer", "most frequent answers")
+    made = table(*columns, title="Annotations, and words: least, median, most", numbers=numbers)
+    for row in told["tasks"]:
+        answers = ", ".join(f"{text} ({count:,})" for text, count in row["most_frequent_answers"][:_ANSWERS])
+        counts = [f"{row[name]:,}" for name in ("annotations", "samples", "distinct_answers")]
+        add_row(
+            made, row["task"], row["source"], *counts, _span(row["question_words"]), _span(row["answer_words"]), answers
+        )
+    return made
+
+
+def _media(told: Mapping[str, Any]) -> Any:
+    names = ("bytes", "width", "height", "seconds", "fps")
+    made = table("ending", "kind", "files", *names, title="Media: least, median, most", numbers=("files",))
+    for row in told["media"]:
+        add_row(made, row["ending"], row["kind"], f"{row['files']:,}", *(_span(row[name]) for name in names))
+    return made
+
+
+def _span(quantiles: Mapping[str, float]) -> str:
+    return " ".join(f"{quantiles[name]:,}" for name in ("least", "median", "most")) if quantiles else ""

@@ -1,0 +1,100 @@
+import json
+import re
+
+import pytest
+
+from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.types.annotation import Annotation, Record
+
+
+@pytest.fixture
+def folder(tmp_path, picture_file, clip_file):
+    """Three pictures of known sizes and a clip, with questions, captions and choices of known lengths."""
+    asked = [("red", "which colour is it"), ("red", "which one"), ("blue", "what is it")]
+    with ShardWriter(tmp_path / "shards", "a") as writer:
+        for number, ((answer, text), width) in enumerate(zip(asked, (10, 20, 40), strict=True)):
+            notes = (
+                Annotation(
+                    id=f"{number}/q", task="vqa", type="colour", text=text, answers=[{"text": answer}], media=("png",)
+                ),
+                Annotation(id=f"{number}/c", task="captions", references=("a red thing", "<b>red</b>"), media=("png",)),
+            )
+            record = Record(id=f"k{number}", source="made", annotations=notes)
+            writer.write(f"k{number}", record, {"png": picture_file(size=(width, 8))})
+        note = Annotation(id="v", task="choose", source="clips", choices=("a", "b", "c"), media=("mp4",))
+        writer.write("v", Record(id="v", annotations=(note,)), {"mp4": clip_file(frames=45, rate=15)})
+    return tmp_path / "shards"
+
+
+@pytest.fixture
+def told(folder, run):
+    found = json.loads(run("data", "stats", folder, "--json").stdout)
+    tasks = {(row["task"], row["source"]): row for row in found["tasks"]}
+    return found, tasks, {row["ending"]: row for row in found["media"]}
+
+
+def test_annotations_are_counted_by_task_and_source(told):
+    found, tasks, _ = told
+    assert (found["shards"], found["samples"], found["findings"]) == (1, 4, [])
+    assert {name: (row["annotations"], row["samples"]) for name, row in tasks.items()} == {
+        ("captions", "made"): (3, 3), ("choose", "clips"): (1, 1), ("vqa", "made"): (3, 3),
+    }  # fmt: skip
+    assert tasks["vqa", "made"]["types"] == {"colour": 3}
+
+
+def test_answers_and_lengths_in_words(told):
+    _, tasks, _ = told
+    vqa, captions = tasks["vqa", "made"], tasks["captions", "made"]
+    assert vqa["most_frequent_answers"] == [["red", 2], ["blue", 1]]
+    assert (vqa["answers"], vqa["distinct_answers"]) == (3, 2)
+    assert vqa["question_words"] == {
+        "n": 3, "mean": 3, "least": 2, "p5": 2, "p25": 2, "median": 3, "p75": 3, "p95": 3, "most": 4,
+    }  # fmt: skip
+    assert (captions["answers"], captions["answer_words"]["most"], captions["choices"]) == (6, 3, {})
+    assert tasks["choose", "clips"]["choices"]["median"] == 3
+
+
+def test_headers_tell_the_sizes_of_pictures_and_the_lengths_of_clips(told, folder):
+    _, _, media = told
+    png, mp4 = media["png"], media["mp4"]
+    assert (png["kind"], png["files"], png["headers"]) == ("image", 3, 3)
+    assert [png["width"][name] for name in ("least", "median", "most")] == [10, 20, 40]
+    assert (png["height"]["least"], png["height"]["most"]) == (8, 8)
+    assert (mp4["kind"], mp4["seconds"]["most"], mp4["fps"]["most"], mp4["width"]["most"]) == ("video", 3, 15, 64)
+    assert mp4["total_bytes"] == mp4["bytes"]["most"] > 500
+
+
+def test_so_many_headers_as_asked_for(folder, run):
+    found = json.loads(run("data", "stats", folder, "--json", "--headers", "2").stdout)
+    png = next(row for row in found["media"] if row["ending"] == "png")
+    assert (png["files"], png["headers"], png["width"]["n"]) == (3, 2, 2)
+    assert (png["width"]["least"], png["width"]["most"]) == (10, 40)
+
+
+def test_a_picture_without_a_header_is_told(tmp_path, run):
+    with ShardWriter(tmp_path, "a") as writer:
+        note = Annotation(id="k", task="vqa", text="what?", media=("jpg",))
+        writer.write("k", Record(id="k", annotations=(note,)), {"jpg": b"no picture"})
+    result = run("data", "stats", tmp_path)
+    assert "1 x unreadable header, first" in result.stdout
+    assert "a-000000.tar#k: no header of a picture" in result.stdout
+
+
+def test_the_page_needs_no_other_file_and_shows_what_was_counted(folder, run, tmp_path):
+    result = run("data", "stats", folder, "--page", "stats.html")
+    assert result.exit_code == 0
+    assert "stats.html is written" in result.stderr
+    page = (tmp_path / "stats.html").read_text()
+    assert re.findall(r"(?:src|href)=|https?://|@import|url\(", page) == []
+    for piece in ("vqa, made", "choose, clips", "png (image)", "width in pixels", "&lt;b&gt;red&lt;/b&gt;", "<rect "):
+        assert piece in page
+    assert "<b>red" not in page
+
+
+def test_a_page_of_nothing_says_so(tmp_path, run):
+    with ShardWriter(tmp_path, "a") as writer:
+        writer.write("k", None, {})
+    assert run("data", "stats", tmp_path, "--page", "stats.html").exit_code == 0
+    page = (tmp_path / "stats.html").read_text()
+    assert "There are no annotations." in page
+    assert "There are no media." in page

@@ -3,10 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from multigraft.core.check.subject import Subject
-from multigraft.core.data.shard import open_shard
+from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
@@ -99,14 +98,14 @@ def _left_in_shards(log: SkippedLog) -> Iterator[str]:
         yield f"{count} x {reason} in the shards, such as {first[reason]}"
 
 
-def _of_no_annotation(subject: Subject, name: str, paths: Iterable[Path]) -> Iterator[Problem]:
+def _of_no_annotation(subject: Subject, name: str, shards: Iterable[Shard]) -> Iterator[Problem]:
     """Values of `annotations` and `sources` that no annotation in the task's shards has."""
     options = subject.recipe.tasks[name]
     given: list[tuple[str, Location, str]] = []
     if options.annotations is not None:
         given.append(("task", ("annotations",), options.annotations))
     given += [("source", ("sources", number), each) for number, each in enumerate(options.sources or ())]
-    indices = [open_shard(path).index for path in paths] if given else []
+    indices = [shard.index for shard in shards] if given else []
     known = {
         "task": {each for index in indices for each in index.head.tasks},
         "source": {each for index in indices for each in index.head.sources},

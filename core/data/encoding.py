@@ -26,7 +26,7 @@ from multigraft.core.data.features import (
 from multigraft.core.data.padding import padded
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.reader import span_of
-from multigraft.core.data.shard import Shard, open_shard
+from multigraft.core.data.shard import Shard
 from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.locking import next_writer
@@ -93,10 +93,11 @@ def encode_features(
     """
     fingerprint = feature_fingerprint(encoder, inputs)
     home = feature_folder(folder, fingerprint)
+    shards = {shard.path: shard for source in sources for shard in source.opened}
     lacking = {
-        p: wanted
-        for p, wanted in _wanted(sources, inputs).items()
-        if not _complete(home, open_shard(p), wanted, thorough)
+        path: wanted
+        for path, wanted in _wanted(sources, inputs).items()
+        if not _complete(home, shards[path], wanted, thorough)
     }
     if lacking or not is_claimed(home, fingerprint):
         with next_writer(home):
@@ -104,7 +105,7 @@ def encode_features(
             preparations = {each.modality: encoder.preparation() for each in inputs}
             decoder = MediaDecoder(inputs, preparations, workers)
             try:
-                _encode_shards(home, lacking, encoder, decoder, workers.threads, progress)
+                _encode_shards(home, shards, lacking, encoder, decoder, workers.threads, progress)
             finally:
                 decoder.close()
     return home
@@ -150,6 +151,7 @@ def _complete(home: Path, shard: Shard, wanted: Sequence[Wanted], thorough: bool
 
 def _encode_shards(
     home: Path,
+    shards: Mapping[Path, Shard],
     lacking: Mapping[Path, Sequence[Wanted]],
     encoder: "Encoder",
     decoder: MediaDecoder,
@@ -159,7 +161,7 @@ def _encode_shards(
     """Encode what the features of each shard lack by now: another process may have been here first."""
     work = []
     for path, wanted in lacking.items():
-        shard = open_shard(path)
+        shard = shards[path]
         making = FeatureMaking(feature_shard(home, shard), source_of(home, shard), _tell)
         work.append((making, shard, [each for each in wanted if each.key not in making]))
     total, done = sum(len(missing) for _, _, missing in work), 0

@@ -78,6 +78,16 @@ def stored_index(shard: Path) -> ShardIndex:
     return ShardIndex(head, tables)
 
 
+def open_index(shard: Path) -> ShardIndex:
+    """The index beside where a shard lies or will lie, as it is.
+
+    Raises:
+        OSError: there is none.
+        ValueError: not an index of this version, or one that was altered.
+    """
+    return _opened(shard)
+
+
 def _stored(shard: Path) -> ShardIndex | None:
     """The index beside a shard; None where there is none that can be believed."""
     try:

@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 
 MANIFEST = "manifest.json"
@@ -55,3 +57,33 @@ def _wrong(path: Path, name: str, size: int) -> str:
     except OSError:
         return name
     return "" if found == size else f"{name} ({found:,} of {size:,} bytes)"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a manifest says of a file."""
+
+    bytes: int
+    sha256: str
+    """Empty where it gives none."""
+
+
+def promises_of(text: str) -> dict[str, Promise]:
+    """What a manifest says, by a file's path in its folder.
+
+    Raises:
+        ValueError: it is no manifest.
+    """
+    try:
+        manifest = json.loads(text)
+        files = {str(name): Promise(int(size), "") for name, size in manifest.get("files", {}).items()}
+        shards = manifest.get("shards", {}).items()
+        return files | {str(name): Promise(int(facts["bytes"]), str(facts.get("sha256", ""))) for name, facts in shards}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a manifest: {error!r}") from None
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -47,6 +47,11 @@ class OpenFile:
             offset += len(piece)
         return total
 
+    def hold(self) -> bool:
+        """Hold the file until nobody has it open here, so that `removed_unless_held` leaves it; False where it is just
+        being removed."""
+        return _locked(self._descriptor, exclusive=False)
+
     def next_byte(self, offset: int) -> int | None:
         """Where the first byte that is not 0 lies, from `offset` on."""
         while piece := self.read(offset, _PIECE):
@@ -55,6 +60,36 @@ class OpenFile:
                 return offset + len(piece) - len(rest)
             offset += len(piece)
         return None
+
+
+def removed_unless_held(path: Path) -> bool:
+    """Remove a file that no process holds; whether it is gone.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        if not _locked(descriptor, exclusive=True):
+            return False
+        path.unlink(missing_ok=True)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, exclusive: bool) -> bool:
+    """Take the system's lock of an open file, which ends when it is closed; whether it is ours."""
+    import fcntl  # systems without it have no cache of shards, and read local ones
+
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=_OPEN_FILES)

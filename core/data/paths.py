@@ -37,10 +37,15 @@ def expand_each(pattern: str, root: Path) -> list[tuple[Path, list[Path]]]:
     """
     if "\0" in pattern or any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in _parts(pattern)):
         raise ValueError(f"{pattern[:80]!r}... names a file with a zero byte, or of more than {_LONGEST_NAME} bytes")
-    return [(root / text, _shards(root / text)) for text in _expand_braces(pattern)]
+    return [(root / text, _shards(root / text)) for text in expand_braces(pattern)]
 
 
-def _expand_braces(pattern: str) -> Iterator[str]:
+def expand_braces(pattern: str) -> Iterator[str]:
+    """The texts that brace lists make of a pattern.
+
+    Raises:
+        ValueError: as `expand`, for braces.
+    """
     pieces = _BRACES.split(pattern)
     if any(brace in piece for piece in pieces[::2] for brace in "{}"):
         raise ValueError(f"{pattern!r} has a brace without its partner")

@@ -1,6 +1,5 @@
 """Reads fields of an indexed shard."""
 
-import os
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -8,9 +7,7 @@ from zlib_ng.zlib_ng import crc32
 
 from multigraft.core.data.index import AnnotationPlace, ShardIndex, index_path
 from multigraft.core.data.indexing import load_index, renew_index, stamp_of
-from multigraft.core.data.manifest import missing_files_of
-from multigraft.core.data.open_file import kept_open
-from multigraft.core.data.paths import expand
+from multigraft.core.data.open_file import OpenFile, kept_open
 from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD, annotated, parse_json
 from multigraft.core.errors import BadSample, MultigraftError, legible
 from multigraft.core.types.annotation import Annotation, parse_annotation, parse_head, read_annotation
@@ -82,12 +79,20 @@ class Shard:
 
     def _read(self, offset: int, size: int, crc: int, field: str) -> bytes:
         try:
-            data = kept_open(self.path, self.index.stamp).read(offset, size)
+            data = self._file().read(offset, size)
         except OSError as error:
             raise MultigraftError(f"cannot read the shard {self.path}: {error.strerror}") from None
         if crc32(data) != crc:
             raise self._differs(field)
         return data
+
+    def _file(self) -> OpenFile:
+        """The tar, open for reading.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        return kept_open(self.path, self.index.stamp)
 
     def _differs(self, field: str) -> BadSample:
         """What to say of a field whose checksum is wrong.
@@ -119,25 +124,3 @@ def open_shard(path: Path) -> Shard:
 @lru_cache(maxsize=_OPEN_SHARDS)
 def _shard(path: Path, stamp: tuple[int, int]) -> Shard:
     return Shard(path)
-
-
-class OpenShards:
-    """Opens shards, as they are when they are first asked for."""
-
-    def __init__(self) -> None:
-        self._shards: dict[str, Shard | None] = {}
-        self.named = lru_cache(maxsize=None)(expand)
-        """The shards that a pattern names, as `expand`."""
-        self.lacking = lru_cache(maxsize=None)(missing_files_of)
-        """Which files a folder lacks that its manifest names."""
-
-    def shard(self, path: Path) -> Shard | None:
-        """The shard at a path; None where there is no file.
-
-        Raises:
-            RefusedShardError: not a tar that can be used.
-        """
-        name = os.fspath(path)
-        if name not in self._shards:
-            self._shards[name] = Shard(path) if os.path.isfile(name) else None
-        return self._shards[name]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from multigraft.core.data.index import Problem, ShardIndex
 from multigraft.core.data.manifest import MANIFEST
+from multigraft.core.data.open_shards import OpenShards
 from multigraft.core.data.order import Place
-from multigraft.core.data.shard import OpenShards, Shard
+from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.errors import MultigraftError, legible
 from multigraft.core.interfaces.task import Task
@@ -102,7 +103,7 @@ def open_source(
     opened = _opened(name, options, split, root, known)
     wanted = names_taken(name, options)
     groups = [shard.index.groups(wanted, options.sources) for shard in opened]
-    problems = [_skipped(shard.path, problem) for shard in opened for problem in shard.index.problems]
+    problems = [_skipped(shard.name, problem) for shard in opened for problem in shard.index.problems]
     problems += _incomplete_folders(opened, known)
     for each in problems:
         log.note(each)
@@ -132,8 +133,8 @@ def _incomplete_folders(shards: Sequence[Shard], known: OpenShards) -> Iterator[
             yield Skipped(str(folder / MANIFEST), "", "", "incomplete folder", f"the folder {lacking}")
 
 
-def _skipped(path: Path, problem: Problem) -> Skipped:
-    return Skipped(str(path), problem.key, problem.annotation, problem.reason, problem.detail, problem.count)
+def _skipped(shard: str, problem: Problem) -> Skipped:
+    return Skipped(shard, problem.key, problem.annotation, problem.reason, problem.detail, problem.count)
 
 
 def _nothing_for(
@@ -161,7 +162,7 @@ def _opened(name: str, options: TaskOptions, split: str, root: Path, known: Open
         paths = [path for pattern in options.data[split] for path in known.named(pattern, root)]
     except ValueError as error:
         raise MultigraftError(f"task {name!r}, split {split!r}: {error}") from None
-    shards = [known.shard(path) for path in paths]
+    shards = known.shards(paths)
     there = [shard for shard in shards if shard is not None]
     if len(there) < len(paths) or not paths:
         missing = [path for path, shard in zip(paths, shards, strict=True) if shard is None]

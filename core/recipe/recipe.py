@@ -136,11 +136,24 @@ class EvalSection(Section):
     """Most annotations of a task scored under each control, drawn evenly; all if left out."""
 
 
+class CacheSection(Section):
+    """Local copies of shards that lie elsewhere."""
+
+    folder: str | None = None
+    """Folder of the copies; `multigraft/shards` in the user's cache folder if left out."""
+    gigabytes: float = Field(20.0, gt=0, le=1e6)
+    """Size of all copies, at most, 2^30 bytes each; those not used for longest are removed, never one that is read."""
+
+
 class DataSection(Section):
     """Where data lie and how they are read."""
 
     root: str = "."
     """Folder that relative paths of shards start at."""
+    cache: CacheSection = as_written({})
+    """Copies of shards at addresses such as `https://...` and `s3://...`."""
+    allow_pipes: bool = False
+    """Whether shards may be `pipe:COMMAND`, which runs a command of the recipe."""
     make: str | None = None
     """Command that fills `root` when it has no manifest, such as `data quickstart`."""
     features: bool = False

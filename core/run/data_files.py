@@ -5,6 +5,7 @@ from pathlib import Path
 
 from multigraft.core.data.manifest import missing_data
 from multigraft.core.data.paths import expand_each
+from multigraft.core.data.remote.address import fault_of, is_remote
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.recipe_file import RecipeFile
@@ -28,7 +29,7 @@ def missing_files(recipe: Recipe, document: RecipeFile) -> Iterator[Problem]:
     if will_be_made(recipe):
         return
     root = Path(recipe.data.root)
-    if not root.is_dir() and all(not Path(pattern).is_absolute() for pattern in _patterns(recipe)):
+    if not root.is_dir() and all(_starts_at_root(pattern) for pattern in _patterns(recipe)):
         wrong = "is no folder" if root.exists() else f"is not there{nearest_file(root)}"
         yield document.problem(
             ("data", "root"), f"the folder {root} {wrong}", _hint(recipe, "paths of shards start there")
@@ -38,7 +39,7 @@ def missing_files(recipe: Recipe, document: RecipeFile) -> Iterator[Problem]:
     for name, task in recipe.tasks.items():
         for split, patterns in task.data.items():
             for index, pattern in enumerate(patterns):
-                message = _missing(pattern, root)
+                message = _missing(pattern, root, recipe.data.allow_pipes)
                 if message:
                     short = isinstance(document.data["tasks"][name].get("data"), list)
                     key = ("data",) if short else ("data", split)
@@ -51,7 +52,13 @@ def _patterns(recipe: Recipe) -> Iterator[str]:
             yield from patterns
 
 
-def _missing(pattern: str, root: Path) -> str:
+def _starts_at_root(pattern: str) -> bool:
+    return not is_remote(pattern) and not Path(pattern).is_absolute()
+
+
+def _missing(pattern: str, root: Path, allow_pipes: bool) -> str:
+    if is_remote(pattern):
+        return fault_of(pattern, allow_pipes)
     try:
         named = expand_each(pattern, root)
     except ValueError as error:

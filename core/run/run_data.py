@@ -12,10 +12,12 @@ from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.media_by_modality import MediaByModality
 from multigraft.core.data.media_limit import MediaLimit
-from multigraft.core.data.paths import expand
+from multigraft.core.data.open_shards import OpenShards
 from multigraft.core.data.problem_lines import problem_lines
 from multigraft.core.data.reader import MediaReader, SampleReader
-from multigraft.core.data.shard import OpenShards
+from multigraft.core.data.remote.cache import GIGABYTE, ShardCache, default_folder
+from multigraft.core.data.remote.remote_shard import RemoteShards
+from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import TaskSource, open_source
 from multigraft.core.data.staged_sampler import StagedSampler
@@ -63,7 +65,7 @@ class RunData:
         self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
-        self._opened = OpenShards()
+        self._opened = OpenShards(_remote(recipe))
 
     def source(self, task: str, split: str) -> TaskSource:
         """A task's annotations in a split."""
@@ -79,10 +81,11 @@ class RunData:
         sources = [self.source(name, s) for s in wanted for name, task in self.recipe.tasks.items() if s in task.data]
         return list(problem_lines(sources))
 
-    def shards(self, task: str) -> list[Path]:
-        """The shards of all splits of a task."""
+    def shards(self, task: str) -> list[Shard]:
+        """The shards of all splits of a task, as far as they are there."""
         patterns = [each for patterns in self.recipe.tasks[task].data.values() for each in patterns]
-        return list(dict.fromkeys(path for pattern in patterns for path in expand(pattern, self.root)))
+        places = dict.fromkeys(place for pattern in patterns for place in self._opened.named(pattern, self.root))
+        return [shard for shard in self._opened.shards(list(places)) if shard is not None]
 
     def store_features(
         self, encoders: Mapping[str, Encoder], progress: Callable[[int, int], None], thorough: bool
@@ -180,6 +183,12 @@ class RunData:
         """End the decoding processes."""
         if self._decoder:
             self._decoder.close()
+
+
+def _remote(recipe: Recipe) -> RemoteShards:
+    cache = recipe.data.cache
+    folder = Path(cache.folder).expanduser() if cache.folder else default_folder()
+    return RemoteShards(ShardCache(folder, int(cache.gigabytes * GIGABYTE)), recipe.data.allow_pipes)
 
 
 def _holds(source: TaskSource, number: int, endings: Set[str]) -> bool:

@@ -18,6 +18,7 @@ FREE = (
     "trunk.encoder.weights", "trunk.encoders.*.weights", "trunk.backbone.weights", "trunk.backbone.tokenizer",
     "tasks.*.metrics", "tasks.*.evaluator", "tasks.*.evaluator.*",
     "device", "data.root", "data.make", "data.bad_limit", "data.threads", "data.processes", "data.deadline",
+    "data.cache.*", "data.allow_pipes",
 )  # fmt: skip
 """Keys that may differ when a run goes on; so may stages that have not begun. Weights may have moved: their
 fingerprint is checked."""

@@ -1,37 +1,10 @@
 """Holds files against the manifest of their folder: sizes, and SHA-256 where it gives them."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
-from multigraft.core.data.manifest import MANIFEST
+from multigraft.core.data.manifest import MANIFEST, Promise, promises_of, sha256_of
 from multigraft.core.data.upkeep.findings import Findings
-
-
-@dataclass(frozen=True)
-class Promise:
-    """What a manifest says of a file."""
-
-    bytes: int
-    sha256: str
-    """Empty where it gives none."""
-
-
-def promises_of(text: str) -> dict[str, Promise]:
-    """What a manifest says, by a file's path in its folder.
-
-    Raises:
-        ValueError: it is no manifest.
-    """
-    try:
-        manifest = json.loads(text)
-        files = {str(name): Promise(int(size), "") for name, size in manifest.get("files", {}).items()}
-        shards = manifest.get("shards", {}).items()
-        return files | {str(name): Promise(int(facts["bytes"]), str(facts.get("sha256", ""))) for name, facts in shards}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"not a manifest: {error!r}") from None
 
 
 def check_folder(folder: Path, names: Iterable[str] | None, findings: Findings) -> int:
@@ -65,9 +38,3 @@ def _check(path: Path, promise: Promise, findings: Findings) -> None:
         return
     if promise.sha256 and sha256_of(path) != promise.sha256:
         findings.add("other sha256", path, detail="the manifest gives another SHA-256: fetch the file again")
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

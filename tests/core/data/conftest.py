@@ -2,7 +2,11 @@
 
 import json
 import tarfile
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from threading import Thread
+from urllib.parse import unquote
 
 import pytest
 
@@ -134,3 +138,80 @@ def transform():
 def workers():
     """How to read: one decoding process."""
     return DecodeWorkers(processes=1)
+
+
+class Web:
+    """A real web server over a folder, in a thread; it counts what it is asked for, and misbehaves as told."""
+
+    def __init__(self, folder):
+        self.folder, self.asked = folder, []
+        self.refused = {}
+        """By file: statuses that are given before the file is."""
+        self.cut = {}
+        """By file: of how many answers to GET the connection is lost half-way."""
+        self.marks = {}
+        """By file: its ETag, instead of one that goes with its bytes."""
+        self.says_length = True
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_HEAD(self):
+                self.answer(b"")
+
+            def do_GET(self):
+                self.answer(None)
+
+            def answer(self, body):
+                web.answer(self, unquote(self.path.partition("?")[0]).lstrip("/"), body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def answer(self, handler, name, body):
+        self.asked.append((handler.command, name))
+        if waiting := self.refused.get(name):
+            return self._refuse(handler, waiting.pop(0))
+        path = self.folder / name
+        if not path.is_file():
+            return self._refuse(handler, 404)
+        data = path.read_bytes()
+        handler.send_response(200)
+        handler.send_header("ETag", self.marks.get(name, f'"{sha256(data).hexdigest()[:16]}"'))
+        if self.says_length:
+            handler.send_header("Content-Length", str(len(data)))
+        if not self.says_length or (body is None and self.cut.get(name)):
+            handler.close_connection = True
+        handler.end_headers()
+        if body is None:
+            if self.cut.get(name):
+                self.cut[name] -= 1
+                data = data[: len(data) // 2]
+            handler.wfile.write(data)
+        return None
+
+    def _refuse(self, handler, status):
+        handler.send_response(status)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    def fetched(self, name):
+        """How often a file's bytes were asked for."""
+        return self.asked.count(("GET", name))
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def web(tmp_path):
+    (tmp_path / "web").mkdir()
+    served = Web(tmp_path / "web")
+    yield served
+    served.close()

@@ -157,11 +157,13 @@ def test_9_a_bad_sample_is_told_with_shard_and_key(pack, open_task, make_stream,
 
 def test_10_clips_are_decoded(tmp_path, make_tar, record, clip_file, transform, workers):
     from multigraft.plugins.inputs.options import VideoOptions
+    from multigraft.plugins.inputs.pyav_frames import PyavDecoder
     from multigraft.plugins.inputs.video import VideoInput
 
     asked = record({"text": "?", "media": ["mp4"]})
     path = make_tar(tmp_path / "x.tar", ("k.json", asked), ("k.mp4", clip_file()))
-    decoder = MediaDecoder([VideoInput(VideoOptions(kind="video", frames=3))], {"visual": transform}, workers)
+    reader = VideoInput(VideoOptions(kind="video", frames=3), PyavDecoder())
+    decoder = MediaDecoder([reader], {"visual": transform}, workers)
     try:
         assert len(decoder.read(Shard(path), 0, "mp4", None).arrays) == 3
     finally:

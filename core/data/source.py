@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multigraft.core.data.index import Problem, ShardIndex
 from multigraft.core.data.manifest import MANIFEST
-from multigraft.core.data.open_shards import OpenShards
 from multigraft.core.data.order import Place
 from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import Skipped, SkippedLog
 from multigraft.core.errors import MultigraftError, legible
 from multigraft.core.interfaces.task import Task
 from multigraft.core.options.options import TaskOptions
+
+if TYPE_CHECKING:
+    from multigraft.core.data.open_shards import OpenShards
 
 Groups = Sequence[tuple[int, int]]
 _SHOWN = 12
@@ -87,7 +90,7 @@ def open_source(
     split: str,
     root: Path,
     log: SkippedLog,
-    shards: OpenShards | None = None,
+    shards: "OpenShards | None" = None,
 ) -> TaskSource:
     """Find a task's annotations; what the shards' indices could not use goes into the log.
 
@@ -99,7 +102,7 @@ def open_source(
     Raises:
         MultigraftError: no such split, missing shards, or no annotation for the task in them.
     """
-    known = shards or OpenShards()
+    known = shards or _own_shards()
     opened = _opened(name, options, split, root, known)
     wanted = names_taken(name, options)
     groups = [shard.index.groups(wanted, options.sources) for shard in opened]
@@ -110,6 +113,12 @@ def open_source(
     if not any(groups):
         raise _nothing_for(name, split, wanted, options, opened)
     return TaskSource(name, task, options, split, opened, groups, problems, wanted)
+
+
+def _own_shards() -> "OpenShards":
+    from multigraft.core.data.open_shards import OpenShards
+
+    return OpenShards()
 
 
 def names_taken(name: str, options: TaskOptions) -> list[str]:
@@ -126,7 +135,7 @@ def held(index: ShardIndex) -> dict[str, int]:
     return counts
 
 
-def _incomplete_folders(shards: Sequence[Shard], known: OpenShards) -> Iterator[Skipped]:
+def _incomplete_folders(shards: Sequence[Shard], known: "OpenShards") -> Iterator[Skipped]:
     """Folders that lack shards which their manifest names: `*` does not find what is not there."""
     for folder in dict.fromkeys(shard.folder for shard in shards):
         if lacking := known.lacking(folder):
@@ -155,7 +164,7 @@ def _nothing_for(
     )
 
 
-def _opened(name: str, options: TaskOptions, split: str, root: Path, known: OpenShards) -> list[Shard]:
+def _opened(name: str, options: TaskOptions, split: str, root: Path, known: "OpenShards") -> list[Shard]:
     if split not in options.data:
         raise MultigraftError(f"task {name!r} has no split {split!r}; its `data` has {', '.join(options.data)}")
     try:

@@ -99,11 +99,10 @@ def our_bytes(root: Path) -> Iterator[object]:
 
 
 def our_batches(root: Path, threads: int = 1) -> Iterator[object]:
-    import numpy as np
-    import torch
+    from multigraft.core.data.padding import padded
 
     for batch in ours(root, threads).batches(0, 1 << 30):
-        yield torch.from_numpy(np.concatenate([sample.media[0].arrays for sample in batch]))
+        yield padded([sample.media[0].arrays for sample in batch])[0]
 
 
 def of_webdataset(root: Path, **loading: Any) -> Iterator[object]:
@@ -144,11 +143,25 @@ def of_litdata(root: Path) -> Iterator[object]:
 
 def of_energon(root: Path) -> Iterator[object]:
     import torch
-    from megatron.energon import DefaultTaskEncoder, WorkerConfig, get_loader, get_train_dataset
+    from megatron.energon import (
+        Cooker,
+        CrudeSample,
+        DefaultTaskEncoder,
+        SampleDecoder,
+        WorkerConfig,
+        get_loader,
+        get_train_dataset,
+    )
+
+    def cook(sample: Any) -> Any:
+        return CrudeSample({**sample, "jpg": _shown({"jpg": sample["jpg"]})})
 
     class Encoder(DefaultTaskEncoder):  # type: ignore[misc]
+        cookers = (Cooker(cook),)
+        decoder = SampleDecoder(image_decode="pil")
+
         def encode_sample(self, sample: Any) -> Any:
-            return _decoded(sample["jpg"])
+            return sample["jpg"]
 
         def batch(self, samples: Any) -> Any:
             return torch.stack(samples)
@@ -177,11 +190,13 @@ MAKERS: dict[tuple[str, str], Callable[[Path], Iterator[object]]] = {
 
 
 def one_run(what: str, way: str, root: Path) -> dict[str, float]:
-    """What one way takes for a sample, behind a first stretch that is not counted, and until its first result."""
+    """What one way takes for a sample, behind a first stretch that is not counted, and until its first result when
+    all is imported."""
     import torch
 
     torch.set_num_threads(1)
     count = SAMPLES[what] // (1 if what == "bytes" else BATCH)
+    next(MAKERS[what, way](root))
     begun = perf_counter()
     made = MAKERS[what, way](root)
     next(made)

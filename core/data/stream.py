@@ -1,9 +1,9 @@
 """The stream of training: mixed batches whose order is a pure function of (seed, step), on every rank."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from multigraft.core.data.bucketing import Buckets, Pool
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 50
 _BATCHES_AHEAD = 2
+_AT_ONCE = 8
+"""Samples that a thread reads in a row, at most: handing one over takes as long as finding it."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,11 @@ class Stream:
         """This rank's samples of the steps from `start` up to, not including, `stop`, made ahead in threads."""
         steps = range(start, stop)
         draws = (draw for step in steps for draw in self._own(step))
-        ahead = _BATCHES_AHEAD * len(self._own(start)) + self._threads
-        loaded = in_order(self._load, draws, self._threads, ahead)
+        own = len(self._own(start))
+        at_once = max(1, min(_AT_ONCE, own // (2 * self._threads)))
+        groups = iter(lambda: list(islice(draws, at_once)), [])
+        ahead = -(-_BATCHES_AHEAD * own // at_once) + self._threads
+        loaded = chain.from_iterable(in_order(self._load_all, groups, self._threads, ahead))
         for step in steps:
             samples: list[Sample] = []
             bad: list[Skipped] = []
@@ -144,6 +149,9 @@ class Stream:
 
     def _own(self, step: int) -> list[Draw]:
         return self.composition(step)[self._rank.number :: self._rank.world]
+
+    def _load_all(self, draws: Sequence[Draw]) -> list[tuple[str, Sample | None, list["Skipped"]]]:
+        return list(map(self._load, draws))
 
     def _load(self, draw: Draw) -> tuple[str, Sample | None, list["Skipped"]]:
         """The task and sample of a place, and the bad ones it replaces; no sample if all that were drawn are bad."""

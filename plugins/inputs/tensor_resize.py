@@ -15,7 +15,8 @@ _MOST_ADDED = 4
 def resize_array(
     picture: NDArray[np.uint8], transform: Transform, fitted: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """An RGB picture `(height, width, 3)` as uint8 `(3, height, width)`, resized with antialiasing.
+    """An RGB picture `(height, width, 3)` as uint8 `(3, height, width)`, resized with antialiasing. The colours of a
+    pixel lie side by side in memory, as encoders read them.
 
     What `crop` cuts off is made first. Where that would be much (a picture many times longer than wide) Pillow resizes,
     which makes only what is kept. Torch's vectorised kernel stays in the calling thread.
@@ -28,7 +29,7 @@ def resize_array(
     if wide * high > max(width * height, _MOST_ADDED * transform.size**2):
         return resize(Image.fromarray(picture), transform, (wide, high))
     resized = _resampled(picture, wide, high, transform)
-    return _centred(resized, transform.size) if transform.fit in ("crop", "pad") else np.ascontiguousarray(resized)
+    return _centred(resized, transform.size) if transform.fit in ("crop", "pad") else resized
 
 
 def _resampled(picture: NDArray[np.uint8], wide: int, high: int, transform: Transform) -> NDArray[np.uint8]:
@@ -36,8 +37,9 @@ def _resampled(picture: NDArray[np.uint8], wide: int, high: int, transform: Tran
     import torch
     from torch.nn.functional import interpolate
 
-    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
     height, width = picture.shape[:2]
+    side_by_side = (3 * height * width, 1, 3 * width, 3)
+    pixels = torch.from_numpy(np.ascontiguousarray(picture)).as_strided((1, 3, height, width), side_by_side)
     steps = [(high, wide)]
     if transform.fit != "crop" and _lower_first(width - wide, height - high):
         steps = [(high, width), *steps]
@@ -54,7 +56,7 @@ def _lower_first(narrower: int, lower: int) -> bool:
 
 def _centred(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """The middle `size` x `size`, with black borders where it has less."""
-    middle = np.zeros((3, size, size), np.uint8)
+    middle = np.zeros((size, size, 3), np.uint8).transpose(2, 0, 1)
     (from_y, to_y), (from_x, to_x) = (_overlap(length, size) for length in picture.shape[1:])
     middle[:, to_y, to_x] = picture[:, from_y, from_x]
     return middle

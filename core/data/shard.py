@@ -108,8 +108,11 @@ class Shard:
                 f"the index of the shard {self.path} was stale: the shard was replaced by another one of the same size "
                 "and time; the index is made anew now, so start again"
             )
-        advice = f"fetch it again, or remove {index_path(self.path).name} if the file is right"
-        return BadSample("wrong crc", f"{field} differs from the shard's index; the shard is damaged: {advice}")
+        return BadSample("wrong crc", f"{field} differs from the shard's index; the shard is damaged: {self._advice}")
+
+    @property
+    def _advice(self) -> str:
+        return f"fetch it again, or remove {index_path(self.path).name} if the file is right"
 
     @cached_property
     def _replaced(self) -> bool:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -116,7 +116,8 @@ class ShardCache:
         raise MultigraftError(f"{path} was removed as soon as it was fetched; is `data.cache` somebody else's?")
 
     def _hold(self, entry: Entry, file: OpenFile) -> None:
-        os.utime(self._folder / entry.key / FACTS)
+        with suppress(FileNotFoundError):  # somebody tidied up by hand
+            os.utime(self._folder / entry.key / FACTS)
         with self._lock:
             self._held[entry.key] = file
             while len(self._held) > 1 and sum(each.size for each in self._held.values()) > self.room // _HELD_SHARE:
@@ -145,12 +146,13 @@ class ShardCache:
         """Last use, bytes and path of each copy."""
         for folder in os.scandir(self._folder):
             try:
-                used = os.stat(os.path.join(folder.path, FACTS)).st_mtime_ns
-                for each in os.scandir(folder.path):
-                    if each.name.endswith(".tar") and not each.name.startswith("."):
-                        yield used, each.stat().st_size, Path(each.path)
-            except (FileNotFoundError, NotADirectoryError):
+                files = {each.name: each.stat() for each in os.scandir(folder.path)}
+            except (FileNotFoundError, NotADirectoryError):  # another process is here too
                 continue
+            used = files[FACTS].st_mtime_ns if FACTS in files else 0
+            for name, status in files.items():
+                if name.endswith(".tar") and not name.startswith("."):
+                    yield used, status.st_size, Path(folder.path) / name
 
 
 def default_folder() -> Path:

@@ -41,6 +41,10 @@ class RemoteShard(Shard):
     def _file(self) -> OpenFile:
         return self._cache.opened(self._entry)
 
+    @property
+    def _advice(self) -> str:
+        return f"remove its copy {self.path}, which is then fetched again, if it is right where it comes from"
+
 
 class RemoteShards:
     """Opens shards by their addresses.

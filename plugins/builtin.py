@@ -240,14 +240,24 @@ def register_samplers() -> Iterable[Component]:
 
 @hookimpl
 def register_sources() -> Iterable[Component]:
-    """Tables, and published forms of files."""
-    return _components(
+    """Tables, forms of files, and published data sets."""
+    yield from _components(
         "sources",
         {
             "table": ("TableOptions", "table:build"),
             "images": ("ImagesOptions", "images:build"),
             "llava": ("LlavaOptions", "llava:build"),
             "coco": ("CocoOptions", "coco:build"),
+        },
+    )
+    yield from _components(
+        "sources.published",
+        {
+            "vqav2": ("Vqav2Options", "vqav2:build"),
+            "gqa": ("GqaOptions", "gqa:build"),
+            "nlvr2": ("Nlvr2Options", "nlvr2:build"),
+            "snli-ve": ("SnliVeOptions", "snli_ve:build"),
+            "coco-captions": ("CocoCaptionsOptions", "coco_captions:build"),
         },
     )
 

@@ -6,22 +6,19 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from multigraft import MultigraftError, did_you_mean
+from multigraft.plugins.sources.json_text import LARGEST_VALUE, PIECE, JsonText
 from multigraft.plugins.sources.row import BrokenRow, TableRow
-
-_PIECE = 1 << 20
-_LARGEST_ROW = 16 << 20
-_SPACE = " \t\r\n"
 
 
 def json_line_rows(path: Path) -> Iterator[TableRow | BrokenRow]:
     """The objects of a file with one in each line; empty lines count for nothing."""
     with path.open("rb") as file:
         number = 0
-        while line := file.readline(_LARGEST_ROW + 1):
-            if len(line) > _LARGEST_ROW:
+        while line := file.readline(LARGEST_VALUE + 1):
+            if len(line) > LARGEST_VALUE:
                 while line and not line.endswith(b"\n"):
-                    line = file.readline(_PIECE)
-                yield BrokenRow(number, f"a line of more than {_LARGEST_ROW:,} bytes")
+                    line = file.readline(PIECE)
+                yield BrokenRow(number, f"a line of more than {LARGEST_VALUE:,} bytes")
             elif text := line.strip().removeprefix(b"\xef\xbb\xbf"):
                 yield _of_line(number, text)
             else:
@@ -29,7 +26,7 @@ def json_line_rows(path: Path) -> Iterator[TableRow | BrokenRow]:
             number += 1
 
 
-def json_rows(path: Path, records: str = "", piece: int = _PIECE) -> Iterator[TableRow | BrokenRow]:
+def json_rows(path: Path, records: str = "", piece: int = PIECE) -> Iterator[TableRow | BrokenRow]:
     """The objects of a list.
 
     Args:
@@ -61,7 +58,7 @@ def object_rows(path: Path, records: str = "") -> Iterator[TableRow | BrokenRow]
 def _holds_json_lines(path: Path) -> bool:
     """Whether a file that may be JSON has an object in its first line and something behind it."""
     with path.open("rb") as file:
-        first, second = file.readline(_LARGEST_ROW), file.readline(_PIECE)
+        first, second = file.readline(LARGEST_VALUE), file.readline(PIECE)
     try:
         return bool(second.strip()) and isinstance(json.loads(first), dict)
     except (ValueError, RecursionError):
@@ -99,20 +96,10 @@ def _checked(number: int, value: Any) -> TableRow | BrokenRow:
 
 def _items(path: Path, file: TextIO, piece: int) -> Iterator[Any]:
     """The items of a list, in memory of a few at a time."""
-    buffer = _Buffer(file, piece)
-    if buffer.next_mark() != "[":
+    stream = JsonText(file, piece)
+    if stream.next_mark() != "[":
         raise MultigraftError(f"{path}: it is no list of rows; {_lists_in(path)}")
-    buffer.skip(1)
-    if buffer.next_mark() == "]":
-        return
-    while True:
-        yield buffer.value()
-        mark = buffer.next_mark()
-        buffer.skip(1)
-        if mark == "]":
-            return
-        if mark != ",":
-            raise ValueError(f"a comma or the end of the list is missing, where {mark!r} stands")
+    return stream.items()
 
 
 def _lists_in(path: Path) -> str:
@@ -121,47 +108,3 @@ def _lists_in(path: Path) -> str:
     keys = [key for key, below in value.items() if isinstance(below, list)] if isinstance(value, dict) else []
     found = f"lists stand under {', '.join(keys)}" if keys else "no key holds one"
     return f"say by `records` where they are, such as --set records={keys[0] if keys else 'KEY'}: {found}"
-
-
-class _Buffer:
-    """The text of a file from a place on."""
-
-    def __init__(self, file: TextIO, piece: int) -> None:
-        self._file, self._piece, self._text, self._place = file, piece, "", 0
-        self._decoder = json.JSONDecoder()
-
-    def next_mark(self) -> str:
-        """The next character that is no space; empty at the end."""
-        while True:
-            while self._place < len(self._text) and self._text[self._place] in _SPACE:
-                self._place += 1
-            if self._place < len(self._text) or not self._more():
-                return self._text[self._place : self._place + 1]
-
-    def skip(self, count: int) -> None:
-        """Go on behind some characters."""
-        self._place += count
-
-    def value(self) -> Any:
-        """The value that begins here.
-
-        Raises:
-            ValueError: none does.
-        """
-        self.next_mark()
-        while True:
-            try:
-                value, end = self._decoder.raw_decode(self._text, self._place)
-            except ValueError:
-                if len(self._text) - self._place > _LARGEST_ROW or not self._more():
-                    raise
-                continue
-            if end == len(self._text) and self._more():  # a number may go on
-                continue
-            self._place = end
-            return value
-
-    def _more(self) -> bool:
-        piece = self._file.read(max(self._piece, len(self._text) - self._place))
-        self._text, self._place = self._text[self._place :] + piece, 0
-        return bool(piece)

@@ -53,7 +53,7 @@ class ColumnMap:
         if field == "span":
             return [each for value in held for each in numbers_of(value, separator)]
         if field == "media":
-            return [_called(self._options.media_name, each) for value in held for each in texts_of(value, separator)]
+            return [called(self._options.media_name, each) for value in held for each in texts_of(value, separator)]
         if field in _LISTS:
             return [each for value in held for each in texts_of(value, separator)]
         return number_of(held[0]) if field == "weight" else text_of(held[0])
@@ -78,7 +78,7 @@ class ColumnMap:
         return ((field, [field]) for field in found)
 
 
-def _called(form: str, value: str) -> str:
+def called(form: str, value: str) -> str:
     """A name with a value in the place of `{}` or `{:012}`."""
     before, _, rest = form.partition("{")
     width, _, behind = rest.partition("}")

@@ -258,6 +258,11 @@ def register_sources() -> Iterable[Component]:
             "nlvr2": ("Nlvr2Options", "nlvr2:build"),
             "snli-ve": ("SnliVeOptions", "snli_ve:build"),
             "coco-captions": ("CocoCaptionsOptions", "coco_captions:build"),
+            "tvqa": ("TvqaOptions", "video_questions:build_tvqa"),
+            "how2qa": ("How2QaOptions", "video_questions:build_how2qa"),
+            "tvc": ("TvcOptions", "video_captions:build_tvc"),
+            "yc2c": ("Yc2cOptions", "video_captions:build_yc2c"),
+            "image-text-shards": ("ImageTextShardsOptions", "image_text_shards:build"),
         },
     )
 

@@ -11,6 +11,7 @@ from multigraft.plugins.history import evaluated as evaluated
 from multigraft.plugins.history import note_resuming
 from multigraft.plugins.history import run_started as run_started
 from multigraft.plugins.history import step_ended as step_ended
+from multigraft.plugins.sources.published import PUBLISHED
 
 if TYPE_CHECKING:
     from multigraft import Run
@@ -250,21 +251,15 @@ def register_sources() -> Iterable[Component]:
             "coco": ("CocoOptions", "coco:build"),
         },
     )
-    yield from _components(
-        "sources.published",
-        {
-            "vqav2": ("Vqav2Options", "vqav2:build"),
-            "gqa": ("GqaOptions", "gqa:build"),
-            "nlvr2": ("Nlvr2Options", "nlvr2:build"),
-            "snli-ve": ("SnliVeOptions", "snli_ve:build"),
-            "coco-captions": ("CocoCaptionsOptions", "coco_captions:build"),
-            "tvqa": ("TvqaOptions", "video_questions:build_tvqa"),
-            "how2qa": ("How2QaOptions", "video_questions:build_how2qa"),
-            "tvc": ("TvcOptions", "video_captions:build_tvc"),
-            "yc2c": ("Yc2cOptions", "video_captions:build_yc2c"),
-            "image-text-shards": ("ImageTextShardsOptions", "image_text_shards:build"),
-        },
-    )
+    yield from _components("sources.published", PUBLISHED)
+
+
+@hookimpl
+def register_answer_formats() -> Iterable[Component]:
+    """What leaderboards take."""
+    names = ("vqa", "gqa", "nlvr2", "coco-captions", "value")
+    models = {name: f"{''.join(map(str.capitalize, name.split('-')))}FormatOptions" for name in names}
+    return _components("formats", {name: (models[name], f"{name.replace('-', '_')}:build") for name in names})
 
 
 @hookimpl

@@ -20,6 +20,7 @@ from .core.graft.bank import hash_tensors as hash_tensors
 from .core.interfaces.adapter import Adapter as Adapter
 from .core.interfaces.adapter import Prefix as Prefix
 from .core.interfaces.adapter import SiteCall as SiteCall
+from .core.interfaces.answer_format import AnswerFormat as AnswerFormat
 from .core.interfaces.backbone import Backbone as Backbone
 from .core.interfaces.encoder import Encoder as Encoder
 from .core.interfaces.encoder import VisualEncoder as VisualEncoder

@@ -25,6 +25,8 @@ _FILE = ExistingFile(path_type=Path, dir_okay=False, exists=True)
 
       multigraft predict runs/first --input questions.jsonl --output answers.jsonl
 
+      multigraft predict runs/first --task vqa --shards 'vqa/test-*.tar' --format vqa --output vqa.json
+
     A line of questions.jsonl: {"id": "1", "task": "vqa", "text": "what color?", "media": ["shapes.png"]} """
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -35,7 +37,9 @@ _FILE = ExistingFile(path_type=Path, dir_okay=False, exists=True)
 @click.option("--text", default="", help="Question or statement, without the task's prefix.")
 @click.option("--choice", "choices", multiple=True, help="A possible answer; may be repeated.")
 @click.option("--input", "questions", type=_FILE, help="A file of questions, a JSON object in each line.")
-@click.option("--output", type=click.Path(path_type=Path), help="Where their answers go; one that is begun goes on.")
+@click.option("--output", type=click.Path(path_type=Path), help="Where answers go; those to `--input` go on in it.")
+@click.option("--shards", multiple=True, metavar="TAR", help="Ask all that shards hold for the task; may be a pattern.")
+@click.option("--format", "form", metavar="NAME", help="Of a leaderboard, such as vqa, in which answers are written.")
 @with_json
 @click.pass_context
 def predict(
@@ -49,12 +53,21 @@ def predict(
     choices: tuple[str, ...],
     questions: Path | None,
     output: Path | None,
+    shards: tuple[str, ...],
+    form: str | None,
     as_json: bool,
 ) -> None:
-    """Answer one question, or a file of them, with the graft in RUN, the folder of a run or an exported one."""
-    registry = registry_of(context)
-    if questions or output:
-        if not (questions and output) or task or images or videos or sounds or text or choices:
+    """Answer one question, a file of them, or all that shards hold, with the graft in RUN, the folder of a run or an
+    exported one."""
+    registry, one = registry_of(context), (*images, *videos, *sounds, *choices, *([text] if text else []))
+    if shards or form:
+        if not (shards and form and task and output) or questions or one:
+            raise click.UsageError("give `--task`, `--shards`, `--format` and `--output` together, and no question")
+        from multigraft.core.cli.predict_shards import answer_shards
+
+        answer_shards(run, task, shards, form, output, registry, as_json)
+    elif questions or output:
+        if not (questions and output) or task or one:
             raise click.UsageError("give `--input` and `--output` together, and no question beside them")
         _answer_file(run, questions, output, registry, as_json)
     else:

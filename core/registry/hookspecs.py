@@ -102,6 +102,11 @@ class DeclaringHooks:
         raise NotImplementedError
 
     @hookspec
+    def register_answer_formats(self) -> "Iterable[Component]":
+        """Answers as leaderboards take them (interfaces/answer_format.py)."""
+        raise NotImplementedError
+
+    @hookspec
     def register_loggers(self) -> "Iterable[Component]":
         """Where scalars go (interfaces/logger.py)."""
         raise NotImplementedError

@@ -41,6 +41,7 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
 
 DEEPER = {
     "adapters": "multigraft.core.testing.adapters:wrong_adapter",
+    "answer_formats": "multigraft.core.testing.answer_formats:wrong_answer_format",
     "backbones": "multigraft.core.testing.backbones:wrong_backbone",
     "encoders": "multigraft.core.testing.encoders:wrong_encoder",
     "evaluators": "multigraft.core.testing.evaluators:wrong_evaluator",

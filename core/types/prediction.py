@@ -42,6 +42,11 @@ class Prediction:
     """Ids that are right for this row."""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def published_id(self) -> str:
+        """What the data set itself calls the row: what its id has behind the first `#`, or all of it."""
+        return self.id.partition("#")[2] or self.id
+
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values."""
         return asdict(self)

@@ -98,7 +98,6 @@ def _samples(path: Path) -> Iterator[_Sample]:
                 if key != sample.key:
                     sample = _Sample(key)
                 _take(sample, tar, member, ending)
-                tar.members.clear()
     except (tarfile.TarError, OSError, EOFError) as error:
         raise MultigraftError(f"{path}: it cannot be read as a tar: {error}") from None
     if sample.key:

@@ -32,6 +32,7 @@ COMPONENTS = {
     "samplers": "first-alone",
     "search_strategies": "greedy",
     "sources": "question-lines",
+    "answer_formats": "plain-lines",
     "loggers": "newest",
 }
 
@@ -78,7 +79,8 @@ def test_it_has_one_component_of_every_kind(multigraft):
 
 def test_its_recipe_names_every_component():
     named = set(re.findall(r"[a-z][a-z-]+", (SOURCE / "recipes" / "sample.yaml").read_text()))
-    assert set(COMPONENTS.values()) - named == {COMPONENTS["sources"]}  # for `data pack`, no recipe names one
+    for_files = {COMPONENTS[kind] for kind in ("sources", "answer_formats")}  # of `data pack` and `predict`
+    assert set(COMPONENTS.values()) - named == for_files
 
 
 def test_its_options_are_checked(multigraft):
@@ -141,6 +143,16 @@ def test_its_source_is_packed(multigraft):
     [record] = packed["records"]
     assert record["fields"] == ["json", "notes"]
     assert record["annotation"]["answers"] == [{"text": "up"}]
+
+
+def test_its_form_of_answers_is_written(multigraft, trained):
+    shards = sorted((multigraft.folder / "sample-data").glob("*.tar"))
+    words = ("--task", "tune", "--format", "plain-lines", "--output", "answers.txt")
+    outcome = multigraft("predict", "run", *words, *(word for shard in shards for word in ("--shards", shard)))
+    assert outcome.returncode == 0, outcome.stderr
+    lines = (multigraft.folder / "answers.txt").read_text().splitlines()
+    assert len(lines) >= 12
+    assert all(re.fullmatch(r"\S+: .*", line) for line in lines)
 
 
 def test_its_graft_holds_what_its_rule_says(trained):

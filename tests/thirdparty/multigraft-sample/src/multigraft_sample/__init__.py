@@ -105,6 +105,12 @@ def register_sources() -> Iterable[Component]:
 
 
 @hookimpl
+def register_answer_formats() -> Iterable[Component]:
+    """Lines of ids and answers."""
+    yield Component("plain-lines", f"{_OPTIONS}:PlainLinesOptions", "multigraft_sample.plain_lines:build")
+
+
+@hookimpl
 def register_loggers() -> Iterable[Component]:
     """The newest scalars."""
     yield Component("newest", f"{_OPTIONS}:NewestOptions", "multigraft_sample.newest:build")

@@ -129,6 +129,13 @@ class QuestionLinesOptions(SourceOptions):
     """Lines of text such as `tune.notes: up or down? up`: a medium, a question, and the word that answers it."""
 
 
+class PlainLinesOptions(Options):
+    """The id of a question and its answer in each line."""
+
+    separator: str = ": "
+    """What stands between them."""
+
+
 class NewestOptions(Options):
     """The scalars of the newest step in one file, for a display that looks at it."""
 

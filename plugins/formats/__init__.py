@@ -1,0 +1,1 @@
+"""Answers as leaderboards take them."""

@@ -1,0 +1,27 @@
+"""`nlvr2`: the CSV that NLVR2's metrics read (github.com/lil-lab/nlvr, nlvr2/README.md)."""
+
+from collections.abc import Sequence
+
+from multigraft import AnswerFormat, MultigraftError, Prediction
+from multigraft.plugins.formats.options import Nlvr2FormatOptions
+
+_LABELS = {"true": "True", "false": "False"}
+
+
+class Nlvr2Format(AnswerFormat):
+    """A line of an identifier and `True` or `False` for each statement."""
+
+    def text(self, predictions: Sequence[Prediction]) -> str:
+        """The lines, in the order of the predictions."""
+        return "".join(f"{each.published_id},{_label(each)}\n" for each in predictions)
+
+
+def _label(prediction: Prediction) -> str:
+    if prediction.output not in _LABELS:
+        raise MultigraftError(f"{prediction.id}: the output {prediction.output!r} is neither `true` nor `false`")
+    return _LABELS[prediction.output]
+
+
+def build(options: Nlvr2FormatOptions) -> Nlvr2Format:
+    """The form of NLVR2."""
+    return Nlvr2Format()

@@ -33,7 +33,7 @@ GROUPS = {
     "PromptShape MediaTokens TokenLayout Preparation Transform LogMel Media Span Clip FrameTaker Annotation Record "
     "ScoredAnswer TextPair Piece Answer Prediction Dropped",
     "Options":
-    "Options Section Registered Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
+    "Options Section Registered DataPath Refers SourceText GroupName EncoderOptions BackboneOptions PromptOptions "
     "AdapterOptions SiteSelector SamplerOptions SearchStrategyOptions SourceOptions ObjectiveOptions EvaluatorOptions "
     "VideoDecoderOptions TaskOptions Decoding WeightSource weight_source",
     "Errors and their texts":

@@ -65,6 +65,7 @@ from .core.locking import next_writer as next_writer
 from .core.options.base import Options as Options
 from .core.options.base import Section as Section
 from .core.options.component_field import Registered as Registered
+from .core.options.names import DataPath as DataPath
 from .core.options.names import GroupName as GroupName
 from .core.options.names import Refers as Refers
 from .core.options.names import SourceText as SourceText

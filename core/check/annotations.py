@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from random import Random
 
 from multigraft.core.check.subject import Subject
-from multigraft.core.data.excerpt import excerpt
+from multigraft.core.data.excerpt import excerpt, with_places
 from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.data.seeding import seeded
+from multigraft.core.data.shard import Shard
 from multigraft.core.errors import BadSample, OptionError
 from multigraft.core.interfaces.evaluator import Evaluator
 from multigraft.core.interfaces.objective import Objective
@@ -137,6 +138,29 @@ def media(subject: Subject) -> Iterator[Problem]:
             if modality in limits:
                 counts = [sum(read_by.get(e) == kind for e in each) for each in endings]
                 yield from _too_many(subject, name, counts, _Room(kind, modality, limits[modality]))
+
+
+def media_apart(subject: Subject) -> Iterator[Problem]:
+    """Media that lie apart from the annotations are there."""
+    if subject.data is None or subject.trunk is None or not subject.trunk.encoders:
+        return
+    for name, options in subject.recipe.tasks.items():
+        for split in options.data if subject.data.tasks[name].reads_media else ():
+            rows = [each for each in with_places(subject.data.source(name, split)) if each[0].media is not None]
+            found = {each.id: _first_missing(shard, row, each) for shard, row, each in rows}
+            lacking = [told for told in found.values() if told]
+            message = f"media of {len(lacking)} of {len(rows)} annotations looked at cannot be read, such as "
+            if lacking and len(lacking) == len(rows):
+                place = ("tasks", name, "data", split)
+                yield subject.document.problem(place, message + lacking[0], "say by `media` where they lie")
+            elif lacking:
+                subject.notes.append(f"task {name!r}, split {split!r}: {message}{lacking[0]}")
+
+
+def _first_missing(shard: Shard, row: int, annotation: Annotation) -> str:
+    """The first of an annotation's media that is not there; empty if all are."""
+    sample = shard.sample(row)
+    return next((field for field in annotation.media if shard.content(sample, field) is None), "")
 
 
 def _left_unread(name: str, looked_at: Sequence[Annotation]) -> Iterator[str]:

@@ -1,11 +1,10 @@
 """The checks of a recipe that build things: its trunk on the meta device, its shards, its components, its graft."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from multigraft.core.check.subject import Subject
-from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.errors import MultigraftError, OptionError, below
 from multigraft.core.evaluation.controls import CONTROLS
@@ -74,7 +73,7 @@ def shards(subject: Subject) -> Iterator[Problem]:
     data = RunData(recipe, subject.registry, {}, SkippedLog(None, 1.0))
     for name, task in recipe.tasks.items():
         with tries.at("tasks", name, "data"):
-            wrong = list(_of_no_annotation(subject, name, data.shards(name)))
+            wrong = list(_of_no_annotation(subject, name, data))
             tries.problems += wrong
             for split in task.data if not wrong else ():
                 with tries.at("tasks", name, "data", split):
@@ -98,14 +97,14 @@ def _left_in_shards(log: SkippedLog) -> Iterator[str]:
         yield f"{count} x {reason} in the shards, such as {first[reason]}"
 
 
-def _of_no_annotation(subject: Subject, name: str, shards: Iterable[Shard]) -> Iterator[Problem]:
+def _of_no_annotation(subject: Subject, name: str, data: RunData) -> Iterator[Problem]:
     """Values of `annotations` and `sources` that no annotation in the task's shards has."""
     options = subject.recipe.tasks[name]
     given: list[tuple[str, Location, str]] = []
     if options.annotations is not None:
         given.append(("task", ("annotations",), options.annotations))
     given += [("source", ("sources", number), each) for number, each in enumerate(options.sources or ())]
-    indices = [shard.index for shard in shards] if given else []
+    indices = [shard.index for shard in data.shards(name)] if given else []
     known = {
         "task": {each for index in indices for each in index.head.tasks},
         "source": {each for index in indices for each in index.head.sources},

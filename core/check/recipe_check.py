@@ -15,7 +15,7 @@ from multigraft.core.registry.registry import Registry
 _SHAPE = "multigraft.core.check.shape"
 _SHAPE_CHECKS = (
     "requirements", "data_files", "weight_files", "saved_start", "references", "given_names", "adapter_names", "splits",
-    "command", "loggers", "unused",
+    "stored_features", "command", "loggers", "unused",
 )  # fmt: skip
 _DEEP_CHECKS = (
     "deep:trunk", "deep:shards", "deep:adapters", "deep:tasks", "deep:components", "room:limits", "deep:controls",
@@ -24,7 +24,7 @@ _DEEP_CHECKS = (
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
 _ANNOTATIONS = "multigraft.core.check.annotations"
-_ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "unused_inputs")
+_ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "media_apart", "unused_inputs")
 _OBJECTIVES = "multigraft.core.check.objectives"
 _OBJECTIVE_CHECKS = ("epochs", "least_rows", "unused_sharing", "unused_teacher")
 DEEP_CHECKS = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from multigraft.core.check.subject import Subject
 from multigraft.core.errors import MultigraftError
 from multigraft.core.options.names import Given, Refers, SourceText, same_file
+from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.recipe.components import Location, components_of, walk
 from multigraft.core.recipe.method_names import is_taken, method_name
 from multigraft.core.recipe.problems import Problem
@@ -15,6 +16,7 @@ from multigraft.core.recipe.spans import spans
 from multigraft.core.recipe.splits import TRAIN, scorable, splits_of, unscored
 from multigraft.core.registry.registry import missing_requirement
 from multigraft.core.run.data_files import missing_files, named_command
+from multigraft.core.run.pack_command import pack_command
 from multigraft.core.run.run_folder import start_graft
 from multigraft.core.suggest import did_you_mean
 
@@ -99,6 +101,19 @@ def splits(subject: Subject) -> Iterator[Problem]:
         subject.notes.append("nothing will be scored, as `data` has the split 'train' alone")
     else:
         subject.notes.extend(unscored(recipe))
+
+
+def stored_features(subject: Subject) -> Iterator[Problem]:
+    """No features are to be stored of media that lie in no shard: these may change under their names."""
+    if not (subject.recipe.data.features and subject.recipe.trunk.modalities):
+        return
+    for name, task in subject.recipe.tasks.items():
+        for split, entries in task.data.items():
+            for entry in entries:
+                if isinstance(entry, SourceOptions):
+                    message = f"features are stored of packed media alone, and tasks.{name}.data.{split} has a source"
+                    hint = f"pack it first: {pack_command(entry, task, split)}"
+                    yield subject.document.problem(("data", "features"), message, hint)
 
 
 def command(subject: Subject) -> Iterator[Problem]:

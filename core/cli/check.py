@@ -37,12 +37,13 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
     takes.
     """
     from multigraft.core.check.recipe_check import check_deep, check_shape
+    from multigraft.core.run.recipe_sources import nothing_made_of_sources_kept
 
     registry = registry_of(context)
     try:
         subject = check_shape(recipe, overrides, registry)
         if not shape:
-            with _hinting(recipe):
+            with _hinting(recipe), nothing_made_of_sources_kept():
                 check_deep(subject)
     except RecipeError as error:
         if not as_json:

@@ -67,8 +67,10 @@ def pack(
         click.echo(
             f"note: {task!r} is no kind of task, did you mean {near!r}? A recipe's task must be called so", err=True
         )
+    if media:
+        given["media"] = list(media)
     try:
-        packing = packing_of(registry_of(context), given, media, prefix, samples_per_shard, bad_limit)
+        packing = packing_of(registry_of(context), given, prefix, samples_per_shard, bad_limit)
         with ProgressBar(f"packing {prefix}") as bar:
             entry = packed(packing, out, bar.update)
     except OptionError as error:
@@ -106,7 +108,7 @@ def _settings(texts: Sequence[str]) -> dict[str, Any]:
 
 def _place(location: Sequence[str | int]) -> str:
     """Where on the command line an option was given."""
-    names = {"kind": "--kind", "files": "FILE", "map": "--map", "task": "--task"}
+    names = {"kind": "--kind", "files": "FILE", "map": "--map", "task": "--task", "media": "--media"}
     head, *rest = location or ("kind",)
     return " ".join([names.get(str(head), f"--set {head}"), *(str(each) for each in rest if head != "files")])
 

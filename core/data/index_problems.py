@@ -66,14 +66,16 @@ class Problems:
             self.add(Problem(key, "no question", f"{_listing(files)} and no {RECORD_FIELD}: KEY.json is missing"))
 
     def of_record(self, key: str, files: Iterable[str], record: CheckedRecord) -> None:
-        """A record without annotations, with bad ones, without its media, or with files that none of it names."""
+        """A record without annotations, with bad ones, without its media, or with files that none of it names.
+
+        Media that lie apart are looked up when they are read."""
         files = set(files)
         if not record.annotations:
             self.add(Problem(key, "no question", "`annotations` of KEY.json is empty"))
         if record.bad:
             more = f", and {record.bad - 1} more" if record.bad > 1 else ""
             self.add(Problem(key, "bad annotation", f"{record.first_fault}{more}", count=record.bad))
-        lacking = self._lacking(key, files, record)
+        lacking = not record.apart and self._lacking(key, files, record)
         unnamed = sorted(files - record.media - {RECORD_FIELD})
         records = _dotted_records(unnamed)
         if records:

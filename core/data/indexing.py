@@ -35,6 +35,11 @@ def unsaved_indices() -> Iterator[None]:
         _saving.reset(token)
 
 
+def saves_indices() -> bool:
+    """Whether what is made of data may be kept beside them."""
+    return _saving.get()
+
+
 def load_index(shard: Path) -> ShardIndex:
     """The index of a local shard; made and stored if there is none, or it is not this shard's, or makes no sense.
 

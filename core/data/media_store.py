@@ -138,7 +138,7 @@ def _hashed(key: str) -> int:
     return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-class MediaStore:
+class MediaStore(MediaPlace):
     """Looks media up in several places; one that several have is refused."""
 
     def __init__(self, places: Sequence[MediaPlace], embedded: MediaPlace | None = None) -> None:
@@ -168,6 +168,14 @@ class MediaStore:
             BadSample: it is not there, in several places, empty, or too large.
         """
         self._place(name)
+
+    def has(self, name: str) -> bool:
+        """Whether some place has a medium of this name.
+
+        Raises:
+            BadSample: one has something of this name that cannot be used.
+        """
+        return any(place.has(name) for place in ([self._embedded] if self._embedded else []) + list(self._places))
 
     def read(self, name: str) -> bytes:
         """The bytes of a medium.

@@ -1,7 +1,8 @@
 """Opens shards by the patterns of a recipe, local ones and others."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,12 +12,22 @@ from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.remote.address import Address, addresses_of, is_remote
 from multigraft.core.data.remote.remote_shard import RemoteShards
 from multigraft.core.data.shard import Shard
+from multigraft.core.data.skipped import Skipped
 from multigraft.core.errors import MultigraftError
+from multigraft.core.options.source_options import SourceOptions
 
-Place = Path | Address
+ShardPlace = Path | Address
 """Where a shard is."""
 _THREADS = 16
 """In which remote shards are asked for."""
+
+
+@dataclass(frozen=True)
+class SourceShards:
+    """What stands for a source of a recipe: shards without media, and rows that cannot be used."""
+
+    shards: Sequence[Shard]
+    dropped: Sequence[Skipped]
 
 
 class OpenShards:
@@ -24,17 +35,34 @@ class OpenShards:
 
     Args:
         remote: opens those that are no local files; they are refused if left out.
+        of_source: makes the shards of a source.
     """
 
-    def __init__(self, remote: RemoteShards | None = None) -> None:
+    def __init__(
+        self, remote: RemoteShards | None = None, of_source: Callable[[SourceOptions], SourceShards] | None = None
+    ) -> None:
         self._shards: dict[str, Shard | None] = {}
-        self._remote = remote
+        self._remote, self._of_source = remote, of_source
+        self._sources: dict[str, SourceShards] = {}
         self.named = lru_cache(maxsize=None)(_named)
         """The shards that a pattern names, as `expand`."""
         self.lacking = lru_cache(maxsize=None)(missing_files_of)
         """Which files a folder lacks that its manifest names."""
 
-    def shards(self, places: Sequence[Place]) -> list[Shard | None]:
+    def of_source(self, options: SourceOptions) -> SourceShards:
+        """The shards of a source, made when they are first asked for.
+
+        Raises:
+            MultigraftError: it cannot be used.
+        """
+        name = options.model_dump_json()
+        if name not in self._sources:
+            if self._of_source is None:
+                raise MultigraftError(f"the source {options.kind!r} cannot be read here")
+            self._sources[name] = self._of_source(options)
+        return self._sources[name]
+
+    def shards(self, places: Sequence[ShardPlace]) -> list[Shard | None]:
         """The shards at some places; None where there is none.
 
         Raises:
@@ -58,5 +86,5 @@ class OpenShards:
         return self._remote.open(address)
 
 
-def _named(pattern: str, root: Path) -> Sequence[Place]:
+def _named(pattern: str, root: Path) -> Sequence[ShardPlace]:
     return addresses_of(pattern) if is_remote(pattern) else expand(pattern, root)

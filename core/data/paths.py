@@ -40,6 +40,15 @@ def expand_each(pattern: str, root: Path) -> list[tuple[Path, list[Path]]]:
     return [(root / text, _shards(root / text)) for text in expand_braces(pattern)]
 
 
+def named_paths(pattern: str, root: Path) -> list[Path]:
+    """As `expand`, where a folder stands for itself.
+
+    Raises:
+        ValueError: as `expand`.
+    """
+    return [each for path, found in expand_each(pattern, root) for each in ([path] if path.is_dir() else found)]
+
+
 def expand_braces(pattern: str) -> Iterator[str]:
     """The texts that brace lists make of a pattern.
 

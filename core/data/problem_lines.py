@@ -15,6 +15,7 @@ _SHOWN = 8
 def problem_lines(sources: Sequence[TaskSource]) -> Iterator[str]:
     """Lines for the terminal; none where everything is used."""
     yield from _problems(sources)
+    yield from _dropped(sources)
     yield from _unclaimed(sources)
 
 
@@ -33,6 +34,18 @@ def _unclaimed(sources: Iterable[TaskSource]) -> Iterator[str]:
         told = ", ".join(f"{count:,} for {legible(repr(task))}" for task, count in left.most_common(_SHOWN))
         more = f" and {len(left) - _SHOWN} more tasks" if len(left) > _SHOWN else ""
         yield f"annotations that no task takes which reads their shards: {told}{more}"
+
+
+def _dropped(sources: Iterable[TaskSource]) -> Iterator[str]:
+    """How many rows of sources cannot be used, with the first as an example."""
+    every = dict.fromkeys(each for source in sources for each in source.dropped)
+    counts: Counter[str] = Counter()
+    for each in every:
+        counts[each.reason] += each.count
+    if every:
+        first = next(iter(every))
+        told = ", ".join(f"{count:,} x {reason}" for reason, count in counts.items())
+        yield f"rows that cannot be used: {told}; the first: {first.shard}#{first.key} {first.detail}"
 
 
 def _problems(sources: Iterable[TaskSource]) -> Iterator[str]:

@@ -57,7 +57,8 @@ class SampleReader:
         except BadSample as error:
             return Skipped(shard.name, key, name, error.reason, legible(error.detail))
         epoch = None if seed is None else place.epoch
-        return Sample(source.name, annotation, example, media, f"{shard.name}#{key}", epoch=epoch)
+        home = shard.media.home if shard.media and annotation.media else ""
+        return Sample(source.name, annotation, example, media, f"{shard.name}#{key}", epoch=epoch, media_home=home)
 
     def _read_media(
         self, source: "TaskSource", shard: "Shard", sample: int, annotation: "Annotation"

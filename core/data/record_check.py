@@ -33,6 +33,8 @@ class CheckedRecord:
     """A record whose annotations were looked at one by one."""
 
     annotations: int
+    apart: bool = False
+    """Whether its media are no fields of the sample."""
     rows: list[Row] = field(default_factory=list)
     bad: int = 0
     """Annotations that cannot be used."""
@@ -53,6 +55,7 @@ def check_record(data: bytes, offset: int) -> CheckedRecord:
     every = value["annotations"]
     checked = CheckedRecord(len(every))
     head = _head(value, checked)
+    checked.apart = head is not None and head.apart
     spans = annotation_spans(data)
     for position, each in enumerate(every[:MOST_ANNOTATIONS]):
         source = _text(each, "source") or (head.source if head else _text(value, "source"))

@@ -7,12 +7,16 @@ from zlib_ng.zlib_ng import crc32
 
 from multigraft.core.data.index import AnnotationPlace, ShardIndex, index_path
 from multigraft.core.data.indexing import load_index, renew_index, stamp_of
+from multigraft.core.data.media_apart import MediaApart
 from multigraft.core.data.open_file import OpenFile, kept_open
 from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD, annotated, parse_json
 from multigraft.core.errors import BadSample, MultigraftError, legible
 from multigraft.core.types.annotation import Annotation, parse_annotation, parse_head, read_annotation
 
 _OPEN_SHARDS = 1024
+
+Content = tuple[int | str, int]
+"""Checksum and bytes of a field, by which equal ones are found anywhere; name and bytes of a medium that lies apart."""
 
 
 class Shard:
@@ -21,10 +25,11 @@ class Shard:
     Args:
         path: of the tar.
         index: as `load_index` gives it; loaded if left out.
+        media: where media lie that samples have no fields for, of a shard whose media lie apart.
     """
 
-    def __init__(self, path: Path, index: ShardIndex | None = None) -> None:
-        self.path, self.folder = path, path.parent
+    def __init__(self, path: Path, index: ShardIndex | None = None, media: MediaApart | None = None) -> None:
+        self.path, self.folder, self.media = path, path.parent, media
         self.index = load_index(path) if index is None else index
 
     @property
@@ -33,19 +38,28 @@ class Shard:
         return str(self.path)
 
     def read(self, sample: int, field: str, largest: int = LARGEST_RECORD) -> bytes:
-        """The bytes of a field.
+        """The bytes of a field, or of a medium that lies apart.
 
         Raises:
-            BadSample: `missing field`, `too large` or `wrong crc`.
+            BadSample: `missing field`, `too large` or `wrong crc`, or what is wrong with a medium that lies apart.
             MultigraftError: it is another shard by now, or the index is another shard's.
         """
         place = self.index.file(sample, field)
         if place is None:
-            have = ", ".join(self.index.fields_of(sample))
-            raise BadSample("missing field", legible(f"no {field}; the sample has {have}"))
+            return self._read_apart(sample, field, largest)
         if place.size > largest:
             raise BadSample("too large", f"{field} has {place.size} bytes, more than {largest}")
         return self._read(place.offset, place.size, place.crc, field)
+
+    def content(self, sample: int, field: str) -> Content | None:
+        """What a field holds, without reading it; None where it is not there, or cannot be used."""
+        place = self.index.file(sample, field)
+        if place is not None:
+            return place.crc, place.size
+        try:
+            return (field, 0) if self.media and self.media.place.has(field) else None
+        except BadSample:
+            return None
 
     def annotation(self, row: int) -> Annotation:
         """The annotation in a row of the index.
@@ -71,6 +85,22 @@ class Shard:
     def sample(self, row: int) -> int:
         """Number of the sample that an annotation belongs to."""
         return self.index.annotation(row).sample
+
+    def _read_apart(self, sample: int, field: str, largest: int) -> bytes:
+        if self.media is None:
+            raise self._missing(sample, field)
+        data = self.media.place.read(field)
+        if len(data) > largest:
+            raise BadSample("too large", legible(f"{field} has {len(data)} bytes, more than {largest}"))
+        return data
+
+    def _missing(self, sample: int, field: str) -> BadSample:
+        """What to say of a field that a sample lacks."""
+        if field != RECORD_FIELD and parse_head(annotated(parse_json(self.read(sample, RECORD_FIELD)))).apart:
+            told = "lies apart from this shard: give the source in the recipe, such as `{table: FILE, media: FOLDER}`"
+            return BadSample("media apart", legible(f"{field} {told}"))
+        have = ", ".join(self.index.fields_of(sample))
+        return BadSample("missing field", legible(f"no {field}; the sample has {have}"))
 
     def _bad_annotation(self, sample: int, position: int) -> Annotation:
         """What is wrong with an annotation that the index could not take; its record says it."""

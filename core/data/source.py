@@ -16,12 +16,13 @@ from multigraft.core.data.manifest import MANIFEST
 from multigraft.core.data.order import Place
 from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import Skipped, SkippedLog
-from multigraft.core.errors import MultigraftError, legible
+from multigraft.core.errors import MultigraftError, below, legible
 from multigraft.core.interfaces.task import Task
 from multigraft.core.options.options import TaskOptions
+from multigraft.core.options.source_options import SourceOptions
 
 if TYPE_CHECKING:
-    from multigraft.core.data.open_shards import OpenShards
+    from multigraft.core.data.open_shards import OpenShards, ShardPlace, SourceShards
 
 Groups = Sequence[tuple[int, int]]
 _SHOWN = 12
@@ -42,6 +43,8 @@ class TaskSource:
     """What the shards' indices could not use."""
     takes: Sequence[str] = ()
     """What annotations call the task: its name or its kind, or what the recipe says."""
+    dropped: Sequence[Skipped] = ()
+    """What in the recipe's sources cannot be used."""
 
     @cached_property
     def counts(self) -> list[int]:
@@ -101,18 +104,33 @@ def open_source(
 
     Raises:
         MultigraftError: no such split, missing shards, or no annotation for the task in them.
+        OptionError: a source that cannot be used, with its place below the split.
     """
     known = shards or _own_shards()
-    opened = _opened(name, options, split, root, known)
+    opened, dropped = _opened(name, options, split, root, known)
     wanted = names_taken(name, options)
     groups = [shard.index.groups(wanted, options.sources) for shard in opened]
     problems = [_skipped(shard.name, problem) for shard in opened for problem in shard.index.problems]
     problems += _incomplete_folders(opened, known)
-    for each in problems:
+    for each in (*problems, *dropped):
         log.note(each)
     if not any(groups):
         raise _nothing_for(name, split, wanted, options, opened)
-    return TaskSource(name, task, options, split, opened, groups, problems, wanted)
+    return TaskSource(name, task, options, split, opened, groups, problems, wanted, dropped)
+
+
+def source_shards(entry: SourceOptions, options: TaskOptions, known: "OpenShards") -> "SourceShards":
+    """The shards of a source among a task's data; its annotations are for that task where it does not say which.
+
+    Raises:
+        MultigraftError: it cannot be used.
+    """
+    task = entry.task or options.annotations or _kind(options)
+    return known.of_source(entry if entry.task else entry.model_copy(update={"task": task}))
+
+
+def _kind(options: TaskOptions) -> str:
+    return options.kind.rpartition("/")[2]
 
 
 def _own_shards() -> "OpenShards":
@@ -164,23 +182,42 @@ def _nothing_for(
     )
 
 
-def _opened(name: str, options: TaskOptions, split: str, root: Path, known: "OpenShards") -> list[Shard]:
+def _opened(
+    name: str, options: TaskOptions, split: str, root: Path, known: "OpenShards"
+) -> tuple[list[Shard], list[Skipped]]:
+    """The shards of a split, and what its sources dropped."""
     if split not in options.data:
         raise MultigraftError(f"task {name!r} has no split {split!r}; its `data` has {', '.join(options.data)}")
-    try:
-        paths = [path for pattern in options.data[split] for path in known.named(pattern, root)]
-    except ValueError as error:
-        raise MultigraftError(f"task {name!r}, split {split!r}: {error}") from None
-    shards = known.shards(paths)
+    paths: list[ShardPlace] = []
+    shards: list[Shard | None] = []
+    dropped: list[Skipped] = []
+    for place, entry in enumerate(options.data[split]):
+        if isinstance(entry, SourceOptions):
+            with below(place):
+                made = source_shards(entry, options, known)
+            paths += [shard.path for shard in made.shards]
+            shards += made.shards
+            dropped += made.dropped
+        else:
+            found = _named(name, split, entry, known, root)
+            paths += found
+            shards += known.shards(found)
     there = [shard for shard in shards if shard is not None]
     if len(there) < len(paths) or not paths:
         missing = [path for path, shard in zip(paths, shards, strict=True) if shard is None]
-        named = ", ".join(map(str, missing[:3])) or ", ".join(options.data[split])
+        named = ", ".join(map(str, missing[:3] or options.data[split]))
         raise MultigraftError(
             f"task {name!r}, split {split!r}: {len(missing)} of {len(paths)} shards are missing: {named}; "
             "paths start at `data.root`"
         )
-    return there
+    return there, dropped
+
+
+def _named(name: str, split: str, pattern: str, known: "OpenShards", root: Path) -> "Sequence[ShardPlace]":
+    try:
+        return known.named(pattern, root)
+    except ValueError as error:
+        raise MultigraftError(f"task {name!r}, split {split!r}: {error}") from None
 
 
 def _held(index: ShardIndex) -> Iterator[str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from multigraft.core.data.order import Order, Place
+from multigraft.core.data.shard import Content
 from multigraft.core.errors import BadSample
 from multigraft.core.types.media import ending_of
 
@@ -16,13 +17,11 @@ if TYPE_CHECKING:
 _DRAWS = 64
 """Random draws before all samples of the task are looked through."""
 
-Content = tuple[int, int]
-"""Checksum and bytes of a medium: the same picture under another key is the same medium."""
-
 
 @dataclass(frozen=True)
 class _Media:
-    """What an annotation shows, by the shard's index."""
+    """What an annotation shows, by the shard's index: the same picture under another key is the same medium, and where
+    media lie apart, the same name with as many bytes."""
 
     kinds: tuple[str, ...]
     contents: frozenset[Content]
@@ -88,8 +87,8 @@ class Donors:
             fields = shard.annotation(row).media
         except BadSample:
             return None
-        files = [shard.index.file(shard.sample(row), field) for field in fields]
-        contents = [(each.crc, each.size) for each in files if each is not None]
+        found = [shard.content(shard.sample(row), field) for field in fields]
+        contents = [each for each in found if each is not None]
         if len(contents) < len(fields):
             return None
         kinds = sorted(self._kinds.get(ending_of(field), "") for field in fields)

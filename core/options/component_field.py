@@ -6,7 +6,7 @@ validated, and listed in the JSON schema, without an edit of ours.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -15,7 +15,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from multigraft.core.errors import ComponentError
 from multigraft.core.options.base import Options
 from multigraft.core.options.lookup import ComponentLookup, lookup_of
-from multigraft.core.suggest import listing
+from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.suggest import did_you_mean, listing
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Registered:
     """Marks a field as naming a component: `Annotated[Options, Registered("adapters")]`."""
 
     component_kind: str
+
+    def name_in(self, value: Any, lookup: ComponentLookup) -> str | None:
+        """The component that a value as written names; None if there is none."""
+        return component_name(value)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
@@ -59,6 +64,59 @@ class Registered:
             # pydantic takes the text as a template: braces of the message must come in as a value
             context = {"message": error.message, "hint": error.hint}
             raise PydanticCustomError("component_unknown", "{message}", context) from None
+
+
+@dataclass(frozen=True)
+class SourceOrText(Registered):
+    """Marks a field that holds the options of a source, or a text: `Annotated[str | SourceOptions, SourceOrText()]`.
+
+    `{NAME: FILES}`, with the name of a source, is short for `{kind: NAME, files: FILES}`.
+    """
+
+    component_kind: str = "sources"
+
+    def name_in(self, value: Any, lookup: ComponentLookup) -> str | None:
+        """The source by `kind`, or by the key that is the name of one."""
+        return self._short_key(value, lookup) or (component_name(value) if isinstance(value, dict) else None)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        long = super().__get_pydantic_json_schema__(schema, handler)["anyOf"][1:]
+        names = [variant["properties"]["kind"]["enum"][0] for variant in long]
+        files = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+        short = [{"type": "object", "properties": {name: files}, "required": [name]} for name in names]
+        return {"anyOf": [{"type": "string"}, *long, *short]}
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str | Options):
+            return value
+        lookup = lookup_of(info.context)
+        key = self._short_key(value, lookup)
+        if key is not None:
+            _check_files(key, value[key])
+            return cast(type[SourceOptions], self._model(lookup, key)).of_short(key, value, info.context)
+        if component_name(value) is None:
+            raise _no_source(value, lookup.names(self.component_kind))
+        return super()._validate(value, info)
+
+    def _short_key(self, value: Any, lookup: ComponentLookup) -> str | None:
+        if not isinstance(value, dict) or "kind" in value:
+            return None
+        return next((key for key in value if key in lookup.names(self.component_kind)), None)
+
+
+def _check_files(key: str, value: Any) -> None:
+    every = value if isinstance(value, list) else [value]
+    if not every or not all(isinstance(each, str) and each for each in every):
+        context = {"message": "expected a file or folder, or a list of them", "hint": "", "below": (key,)}
+        raise PydanticCustomError("source_files", "{message}", context)
+
+
+def _no_source(value: Any, names: Iterable[str]) -> PydanticCustomError:
+    """What to say of something that is neither a text nor names a source."""
+    strange = [key for key in value if key not in SourceOptions.model_fields] if isinstance(value, dict) else []
+    message = "expected a pattern of shards, or a source such as `table: FILE` or `kind: NAME`"
+    hint = did_you_mean(str(strange[0]), names) if strange else listing(names)
+    return PydanticCustomError("component_kind_missing", "{message}", {"message": message, "hint": hint})
 
 
 @dataclass(frozen=True)

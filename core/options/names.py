@@ -30,6 +30,11 @@ class SourceText:
 
 
 @dataclass(frozen=True)
+class DataPath:
+    """Marks a text that names files or a folder of data; in a recipe it starts at `data.root`, and must be there."""
+
+
+@dataclass(frozen=True)
 class Given:
     """Marks a name that the recipe gives to something; names of one mapping or list differ by more than case."""
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, field_serializer, field_validator
 
 from multigraft.core.options.base import Options, Section, as_written
-from multigraft.core.options.component_field import Registered, RegisteredByKey
+from multigraft.core.options.component_field import Registered, RegisteredByKey, SourceOrText
 from multigraft.core.options.names import AdapterName, SourceText
+from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.types.preparation import VISUAL
 
 
@@ -125,7 +126,9 @@ class Decoding(Section):
         return value
 
 
-Splits = dict[str, list[str]]
+DataEntry = Annotated[str | SourceOptions, SourceOrText()]
+"""Shards by a pattern, or a source that is read as it is."""
+Splits = dict[str, list[DataEntry]]
 
 
 class TaskOptions(Options):
@@ -138,7 +141,8 @@ class TaskOptions(Options):
     prefix: str = ""
     """Text put before every input of this task."""
     data: Splits
-    """Shards by split: paths, `{000..007}` brace lists, folders. A plain list means the split `train`."""
+    """Shards by split: paths, `{000..007}` brace lists, folders; and sources, such as `{table: FILE}`, one or among
+    them. A plain list means the split `train`."""
     annotations: str | None = None
     """Which annotations of the shards to take, by their `task`; if left out: the task's name and its kind."""
     sources: list[str] | None = Field(None, min_length=1)
@@ -185,7 +189,13 @@ class TaskOptions(Options):
     @field_validator("data", mode="before")
     @classmethod
     def _plain_list_is_train(cls, value: Any) -> Any:
-        return {"train": value} if isinstance(value, list) else value
+        splits = {"train": value} if isinstance(value, list) else value
+        return {k: [v] if isinstance(v, dict) else v for k, v in splits.items()} if isinstance(splits, dict) else splits
+
+    @field_serializer("data", mode="wrap")
+    def _one_source_as_written(self, splits: Splits, write: SerializerFunctionWrapHandler) -> Any:
+        written = write(splits)
+        return {k: v[0] if len(v) == 1 and isinstance(v[0], dict) else v for k, v in written.items()}
 
     @field_validator("evaluator", mode="before")
     @classmethod

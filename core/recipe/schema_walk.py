@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.options.base import Options, Section
-from multigraft.core.options.component_field import Registered, RegisteredByKey, component_name
+from multigraft.core.options.component_field import Registered, RegisteredByKey
 
 if TYPE_CHECKING:
     from multigraft.core.registry.registry import Registry
@@ -67,7 +67,7 @@ def expected_at(root: type[Section], data: Any, location: Sequence[str | int], r
 
 
 def _options(mark: Registered, value: Any, registry: "Registry") -> Iterator[type[Section]]:
-    name = component_name(value)
+    name = mark.name_in(value, registry)
     if name is not None:
         try:
             yield registry.options(mark.component_kind, name)
@@ -89,6 +89,9 @@ def _items(annotation: Any, item: str | int) -> Iterator[Any]:
 
 
 def _below(data: Any, item: str | int) -> Any:
+    """What is written at an item; the only item of a list, and `train` of a task's `data`, may be left out."""
+    if (isinstance(data, dict) and item == 0) or (isinstance(data, list) and isinstance(item, str)):
+        return data
     try:
         return data[item]
     except (KeyError, IndexError, TypeError):

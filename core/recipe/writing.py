@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from multigraft.core.options.base import Options, Section
-from multigraft.core.options.component_field import Registered, RegisteredByKey
+from multigraft.core.options.component_field import Registered, RegisteredByKey, SourceOrText
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.schema_walk import field_annotation
 from multigraft.core.recipe.yaml_nodes import write
@@ -37,19 +37,23 @@ def _section(section: Section, registry: "Registry") -> Iterator[str]:
         field = type(section).model_fields[name]
         if name != "kind":
             yield from _comment(field, registry)
-        yield from _entry(name, getattr(section, name), registry)
+        yield from _entry(name, getattr(section, name), written[name], registry)
 
 
-def _entry(name: str, value: Any, registry: "Registry") -> Iterator[str]:
-    """`name: value`, with the lines of sections below it indented."""
+def _entry(name: str, value: Any, written: Any, registry: "Registry") -> Iterator[str]:
+    """`name: value`, with the lines of sections below it indented.
+
+    Args:
+        written: the value as `dump_recipe` writes it.
+    """
     if isinstance(value, Section):
         lines = list(_section(value, registry))
     elif isinstance(value, Mapping) and any(isinstance(one, Section) for one in value.values()):
-        lines = [line for key, one in value.items() for line in _entry(key, one, registry)]
+        lines = [line for key, one in value.items() for line in _entry(key, one, written[key], registry)]
     elif isinstance(value, Sequence) and any(isinstance(one, Section) for one in value):
         lines = [line for one in value for line in _item(one, registry)]
     else:
-        yield from write({name: value}).splitlines()
+        yield from write({name: written}).splitlines()
         return
     yield f"{name}:"
     yield from (_STEP + line for line in lines)
@@ -79,7 +83,8 @@ def allowed(annotation: Any, registry: "Registry") -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     marks = [mark for mark in arguments if isinstance(mark, Registered)]
     if marks:
-        return f"kind: {', '.join(registry.names(marks[0].component_kind))}"
+        text = "text or " if isinstance(marks[0], SourceOrText) else ""
+        return f"{text}kind: {', '.join(registry.names(marks[0].component_kind))}"
     by_key = [kind for mark in arguments if isinstance(mark, RegisteredByKey) for kind in mark.kinds]
     if by_key:
         return f"name: kind: {', '.join(name for kind in by_key for name in registry.names(kind))}"

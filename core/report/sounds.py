@@ -25,8 +25,8 @@ def spectrogram(energies: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def player_uri(shard: Shard, sample: int, field: str) -> str:
     """The file of a sound as a data URI; empty where it is too large for a page."""
-    file = shard.index.file(sample, field)
-    if file is None or file.size > _PLAYED:
+    content = shard.content(sample, field)
+    if content is None or content[1] > _PLAYED:
         return ""
     data = base64.b64encode(shard.read(sample, field, _PLAYED)).decode()
     return f"data:audio/{field.rpartition('.')[2]};base64,{data}"

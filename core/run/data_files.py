@@ -1,11 +1,15 @@
-"""Whether the shards that a recipe names are there."""
+"""Whether the shards and sources that a recipe names are there."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from multigraft.core.data.manifest import missing_data
-from multigraft.core.data.paths import expand_each
+from multigraft.core.data.paths import expand_each, named_paths
 from multigraft.core.data.remote.address import fault_of, is_remote
+from multigraft.core.options.names import DataPath
+from multigraft.core.options.options import DataEntry
+from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.recipe_file import RecipeFile
@@ -25,11 +29,11 @@ def named_command(text: str, commands: Iterable[Command]) -> Command | None:
 
 
 def missing_files(recipe: Recipe, document: RecipeFile) -> Iterator[Problem]:
-    """A problem for each pattern whose shards are not all there."""
+    """A problem for each pattern whose shards are not all there, and for each file and folder of a source."""
     if will_be_made(recipe):
         return
     root = Path(recipe.data.root)
-    if not root.is_dir() and all(_starts_at_root(pattern) for pattern in _patterns(recipe)):
+    if not root.is_dir() and all(_starts_at_root(path) for path in _paths(recipe)):
         wrong = "is no folder" if root.exists() else f"is not there{nearest_file(root)}"
         yield document.problem(
             ("data", "root"), f"the folder {root} {wrong}", _hint(recipe, "paths of shards start there")
@@ -37,19 +41,47 @@ def missing_files(recipe: Recipe, document: RecipeFile) -> Iterator[Problem]:
         return
     relative = f"relative paths start at data.root, which is {recipe.data.root!r}"
     for name, task in recipe.tasks.items():
-        for split, patterns in task.data.items():
-            for index, pattern in enumerate(patterns):
-                message = _missing(pattern, root, recipe.data.allow_pipes)
-                if message:
+        for split, entries in task.data.items():
+            for index, entry in enumerate(entries):
+                for place, message in _missing_of(entry, root, recipe.data.allow_pipes):
                     short = isinstance(document.data["tasks"][name].get("data"), list)
                     key = ("data",) if short else ("data", split)
-                    yield document.problem(("tasks", name, *key, index), message, _hint(recipe, relative))
+                    yield document.problem(("tasks", name, *key, index, *place), message, _hint(recipe, relative))
 
 
-def _patterns(recipe: Recipe) -> Iterator[str]:
+def _paths(recipe: Recipe) -> Iterator[str]:
     for task in recipe.tasks.values():
-        for patterns in task.data.values():
-            yield from patterns
+        for entries in task.data.values():
+            for entry in entries:
+                yield from (path for _, path in _paths_of(entry))
+
+
+def _paths_of(entry: DataEntry) -> Iterator[tuple[Location, str]]:
+    """The paths and patterns that an entry of a split names, with their places in it."""
+    if isinstance(entry, SourceOptions):
+        for found in walk(entry):
+            if found.mark(DataPath) and isinstance(found.value, str):
+                yield entry.place_of(found.location), found.value
+    else:
+        yield (), entry
+
+
+def _missing_of(entry: DataEntry, root: Path, allow_pipes: bool) -> Iterator[tuple[Location, str]]:
+    for place, path in _paths_of(entry):
+        of_source = isinstance(entry, SourceOptions)
+        if message := _missing_path(path, root) if of_source else _missing(path, root, allow_pipes):
+            yield place, message
+
+
+def _missing_path(pattern: str, root: Path) -> str:
+    try:
+        named = named_paths(pattern, root)
+    except ValueError as error:
+        return str(error)
+    absent = [each for each in named if not each.exists()]
+    if absent:
+        return f"{absent[0]} is not there{nearest_file(absent[0])}"
+    return "" if named else f"no file {root / pattern}"
 
 
 def _starts_at_root(pattern: str) -> bool:

@@ -1,13 +1,13 @@
 """A packing from what is registered: the source by its kind, and the media that inputs read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from multigraft.core.data.packing.packer import Packing
-from multigraft.core.data.paths import expand
+from multigraft.core.data.paths import named_paths
 from multigraft.core.errors import ComponentError, MultigraftError, OptionError
 from multigraft.core.interfaces.source import Source
 from multigraft.core.options.source_options import SourceOptions
@@ -19,14 +19,12 @@ KIND = "sources"
 
 
 def packing_of(
-    registry: Registry, given: Mapping[str, Any], media: Sequence[str], prefix: str, samples_per_shard: int,
-    bad_limit: float,
-) -> Packing:  # fmt: skip
+    registry: Registry, given: Mapping[str, Any], prefix: str, samples_per_shard: int, bad_limit: float
+) -> Packing:
     """What is to be packed.
 
     Args:
         given: options of the source, its kind among them.
-        media: folders of files, and tars or patterns of such; if none, where the source says that its media lie.
 
     Raises:
         MultigraftError: no such source, or options that it cannot use.
@@ -35,7 +33,7 @@ def packing_of(
     source = built_source(registry, options)
     return Packing(
         source=source,
-        media=tuple(path for each in media for path in _media_paths(each)) or tuple(source.media),
+        media=tuple(path for each in options.media for path in _media_paths(each)) or tuple(source.media),
         endings=endings(registry),
         options=options.model_dump(mode="json", exclude_unset=True),
         prefix=prefix,
@@ -50,10 +48,8 @@ def _media_paths(text: str) -> list[Path]:
     Raises:
         MultigraftError: it is no pattern, or names nothing.
     """
-    if Path(text).is_dir():
-        return [Path(text)]
     try:
-        found = expand(text, Path())
+        found = named_paths(text, Path())
     except ValueError as error:
         raise MultigraftError(f"media: {error}") from None
     if not found:
@@ -88,6 +84,8 @@ def built_source(registry: Registry, options: SourceOptions) -> Source:
     Raises:
         MultigraftError: it cannot be built.
     """
+    if not options.task:
+        raise OptionError(("task",), "say which task the annotations are for")
     source = registry.build(KIND, options)
     if not isinstance(source, Source):
         raise ComponentError(f"`build` of the source {options.kind!r} gives no Source", "tell its author")

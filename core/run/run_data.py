@@ -1,6 +1,6 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,17 +19,21 @@ from multigraft.core.data.remote.cache import GIGABYTE, ShardCache, default_fold
 from multigraft.core.data.remote.remote_shard import RemoteShards
 from multigraft.core.data.shard import Shard
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.data.source import TaskSource, open_source
+from multigraft.core.data.source import TaskSource, open_source, source_shards
 from multigraft.core.data.staged_sampler import StagedSampler
 from multigraft.core.data.stream import Stream
+from multigraft.core.errors import MultigraftError, below
 from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.task import Task
+from multigraft.core.options.options import TaskOptions
+from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import StageSpan, largest_batch, spans, with_steps
 from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
+from multigraft.core.run.recipe_sources import RecipeSources
 from multigraft.core.types.media import ending_of
 from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.rank import Rank
@@ -65,7 +69,7 @@ class RunData:
         self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
-        self._opened = OpenShards(_remote(recipe))
+        self._opened = OpenShards(_remote(recipe), RecipeSources(registry, self.root, data.bad_limit).shards)
 
     def source(self, task: str, split: str) -> TaskSource:
         """A task's annotations in a split."""
@@ -82,10 +86,23 @@ class RunData:
         return list(problem_lines(sources))
 
     def shards(self, task: str) -> list[Shard]:
-        """The shards of all splits of a task, as far as they are there."""
-        patterns = [each for patterns in self.recipe.tasks[task].data.values() for each in patterns]
-        places = dict.fromkeys(place for pattern in patterns for place in self._opened.named(pattern, self.root))
-        return [shard for shard in self._opened.shards(list(places)) if shard is not None]
+        """The shards of all splits of a task, as far as they are there.
+
+        Raises:
+            OptionError: a source cannot be used, with its place below the task's `data`.
+        """
+        options, found = self.recipe.tasks[task], dict[str, Shard]()
+        for split, entries in options.data.items():
+            for place, entry in enumerate(entries):
+                with below(split, place):
+                    found |= {shard.name: shard for shard in self._shards_of(entry, options)}
+        return list(found.values())
+
+    def _shards_of(self, entry: str | SourceOptions, options: TaskOptions) -> Sequence[Shard]:
+        if isinstance(entry, str):
+            opened = self._opened.shards(self._opened.named(entry, self.root))
+            return [shard for shard in opened if shard is not None]
+        return source_shards(entry, options, self._opened).shards
 
     def store_features(
         self, encoders: Mapping[str, Encoder], progress: Callable[[int, int], None], thorough: bool
@@ -97,6 +114,7 @@ class RunData:
         """
         splits = [(name, split) for name, task in self.recipe.tasks.items() for split in task.data]
         sources = [self.source(name, split) for name, split in splits]
+        refuse_media_apart(sources)
         folder = self.root / FEATURES
         stores = {}
         for modality, encoder in encoders.items():
@@ -191,7 +209,23 @@ def _remote(recipe: Recipe) -> RemoteShards:
     return RemoteShards(ShardCache(folder, int(cache.gigabytes * GIGABYTE)), recipe.data.allow_pipes)
 
 
+def refuse_media_apart(sources: Iterable[TaskSource]) -> None:
+    """Refuse to store features of media that may change while their names stay.
+
+    Raises:
+        MultigraftError: media of a source lie apart from its shards.
+    """
+    for source in sources:
+        if any(shard.media is not None for shard in source.opened):
+            raise MultigraftError(
+                f"task {source.name!r}, split {source.split!r}: `data.features` stores what lies in shards, and these "
+                "media may change under their names; pack them first: `multigraft data pack`"
+            )
+
+
 def _holds(source: TaskSource, number: int, endings: Set[str]) -> bool:
+    if (media := source.opened[number].media) is not None:
+        return any(not endings.isdisjoint(media.endings.get(task, ())) for task in source.takes)
     index = source.opened[number].index
     fields = [place for place, field in enumerate(index.head.fields) if ending_of(field) in endings]
     members = index.members

@@ -121,7 +121,7 @@ def _stages_go_on(saved: Recipe, made: int, recipe: Recipe) -> bool:
 def _is_free(name: str, free: Sequence[str]) -> bool:
     parts = name.split(".")
     if parts[0] == "tasks" and parts[2:3] == ["data"]:
-        return parts[3:] != ["train"]
+        return parts[3:4] != ["train"]
     return any(fnmatchcase(name, pattern) for pattern in free)
 
 

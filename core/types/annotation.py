@@ -61,8 +61,8 @@ class Annotation(_Row):
     span: tuple[float, float] | None = Field(None, strict=False)
     """Stretch of the video in seconds."""
     media: Texts = Field((), strict=False)
-    """Fields of the sample, in order, such as `["0.png", "3.png"]`; case makes no difference. What a source gives are
-    names in a media store instead."""
+    """Fields of the sample, in order, such as `["0.png", "3.png"]`; case makes no difference. What a source gives, and
+    what a record holds whose media lie apart, are names in a media store instead."""
     weight: float = Field(1.0, ge=0.0, le=LARGEST_WEIGHT)
     source: Text = ""
     """Filled from the record if it names none of its own."""
@@ -80,6 +80,8 @@ class Record(_Row):
 
     id: Text
     source: Text = ""
+    apart: bool = False
+    """Whether media are names in a media store, apart from the shard."""
     annotations: tuple[Annotation, ...] = Field(strict=False)
 
 

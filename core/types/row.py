@@ -47,7 +47,8 @@ class Row:
     @property
     def media_name(self) -> str:
         """Equal for rows about the same media, which are no negatives of each other."""
-        return "\x1f".join([self.sample.origin, *self.sample.annotation.media, str(self.sample.annotation.span)])
+        home = self.sample.media_home or self.sample.origin
+        return "\x1f".join([home, *self.sample.annotation.media, str(self.sample.annotation.span)])
 
     def with_text(self, name: str, text: TextRow) -> "Row":
         """The same with one text more, or with another one of this name."""

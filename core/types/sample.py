@@ -55,3 +55,5 @@ class Sample:
     """How often training has read it before; None in evaluation."""
     place: int = 0
     """Its number in the global batch."""
+    media_home: str = ""
+    """Tells its media from others of the same names, where they lie apart from its record."""

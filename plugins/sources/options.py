@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
 
 from multigraft import Annotation, SourceOptions, did_you_mean
 
@@ -32,6 +32,10 @@ class TableOptions(SourceOptions):
         if not isinstance(value, dict):
             return value
         return {column: [fields] if isinstance(fields, str) else fields for column, fields in value.items()}
+
+    @field_serializer("map", mode="wrap")
+    def _one_as_written(self, columns: dict[str, list[str]], write: SerializerFunctionWrapHandler) -> Any:
+        return {column: fields[0] if len(fields) == 1 else fields for column, fields in write(columns).items()}
 
     @field_validator("map")
     @classmethod

@@ -21,6 +21,7 @@ class Gathered:
     """The annotations of a source that can be used, in groups; the packer and any other reader go through these.
 
     Args:
+        store: where media are looked up; if there is none, their names alone are looked at.
         endings: of media that some input reads.
         drop: takes what cannot be used.
         folder: on whose disk annotations wait.
@@ -30,7 +31,7 @@ class Gathered:
     def __init__(
         self,
         source: Source,
-        store: MediaStore,
+        store: MediaStore | None,
         endings: Collection[str],
         drop: Callable[[Dropped], None],
         folder: Path,
@@ -38,7 +39,7 @@ class Gathered:
     ) -> None:
         self.groups, self.rows = MediaGroups(folder), 0
         self._endings, self._drop, self._dropped = frozenset(endings), drop, blake2b(digest_size=16)
-        self._check = lru_cache(_REMEMBERED)(store.check)
+        self._check = lru_cache(_REMEMBERED)(store.check) if store else None
         for found in source.annotations():
             self.rows += 1
             self._take(found)
@@ -63,11 +64,12 @@ class Gathered:
 
     def _usable(self, annotation: Annotation) -> Annotation:
         names = tuple(map(media_name, annotation.media))
-        for name in names:
-            if ending(name) not in self._endings:
-                known = ", ".join(sorted(self._endings))
-                raise BadSample("no input reads it", f"{name}; inputs read {known}")
-            self._check(name)
+        if self._check is not None:
+            for name in names:
+                if ending(name) not in self._endings:
+                    known = ", ".join(sorted(self._endings))
+                    raise BadSample("no input reads it", f"{name}; inputs read {known}")
+                self._check(name)
         return annotation.model_copy(update={"media": names}) if names != annotation.media else annotation
 
     def _leave_out(self, dropped: Dropped) -> None:

@@ -113,3 +113,11 @@ def test_bad_annotations_are_one_problem_a_record(problems):
 def test_the_writer_makes_shards_without_problems(pack):
     (path,) = pack([("k", Record(id="k", annotations=(Annotation(id="1", task="t"),)).annotations, {})])
     assert make_index(path).problems == []
+
+
+def test_media_that_lie_apart_are_no_fields_that_lack(problems, record):
+    apart = record({"media": ["pictures/a.png"]}, apart=True)
+    assert problems(("k.json", apart)) == []
+    assert problems(("k.json", apart), ("k.png", b"x")) == [("k", "unused file", 1)]
+    assert problems(("k.json", record({"media": ["pictures/a.png"]}))) == [("k", "missing field", 1)]
+    assert problems(("k.json", record({"media": ["a.png"]}, apart="yes"))) == [("k", "bad annotation", 1)]

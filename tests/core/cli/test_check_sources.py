@@ -1,0 +1,106 @@
+"""`multigraft check` on recipes that name tables and media."""
+
+import json
+
+import pytest
+
+RECIPE = """\
+trunk:
+  encoder: {kind: timm, model: test_efficientnet, weights: random, size: 64}
+  backbone: sapling
+  prompt: {kind: linear, tokens: 4}
+tasks:
+  vqa:
+    kind: visual-question-answering
+    data:
+      train: {table: train.jsonl, media: images, map: {question: text, answer: answers, image: media}}
+eval: {split: none}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe for a table of 200 rows, each about a picture of its own."""
+    (tmp_path / "images").mkdir()
+    rows = [{"question": f"{number}?", "answer": "red", "image": f"{number}.png"} for number in range(200)]
+    for row in rows:
+        (tmp_path / "images" / row["image"]).write_bytes(b"picture")
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    return tmp_path / "r.yaml"
+
+
+def test_nothing_is_wrong_and_nothing_is_written(run, recipe):
+    before = sorted(recipe.parent.rglob("*"))
+    outcome = run("check", "r.yaml")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "of 200" in outcome.stderr, "what steps draw"
+    assert sorted(recipe.parent.rglob("*")) == before
+
+
+def test_files_and_folders_that_are_not_there(run, recipe):
+    recipe.write_text(RECIPE.replace("train.jsonl", "trian.jsonl").replace("media: images", "media: [image, '*.tar']"))
+    outcome = run("check", "--shape", "r.yaml")
+    assert outcome.exit_code == 2
+    assert (
+        outcome.stderr
+        == """\
+r.yaml:9:22: tasks.vqa.data.train.table: trian.jsonl is not there (did you mean 'train.jsonl'?)
+          train: {table: trian.jsonl, media: [image, '*.tar'], map: {question: text, answer: answers, image: media}}
+                         ^ relative paths start at data.root, which is '.'
+r.yaml:9:43: tasks.vqa.data.train.media.0: image is not there (did you mean 'images'?)
+          train: {table: trian.jsonl, media: [image, '*.tar'], map: {question: text, answer: answers, image: media}}
+                                              ^ relative paths start at data.root, which is '.'
+r.yaml:9:50: tasks.vqa.data.train.media.1: no file *.tar
+          train: {table: trian.jsonl, media: [image, '*.tar'], map: {question: text, answer: answers, image: media}}
+                                                     ^ relative paths start at data.root, which is '.'
+"""
+    )
+
+
+def test_a_column_that_is_not_there(run, recipe):
+    recipe.write_text(RECIPE.replace("image: media", "imag: media"))
+    outcome = run("check", "r.yaml")
+    assert outcome.exit_code == 2
+    message = "tasks.vqa.data.train.map.imag: there is no column 'imag'"
+    assert f"r.yaml:9:95: {message}\n" in outcome.stderr
+    assert "^ did you mean 'image'? known: answer, image, question" in outcome.stderr
+
+
+def test_bad_rows_within_the_limit_are_noted_and_more_are_a_problem(run, recipe):
+    with (recipe.parent / "train.jsonl").open("a") as file:
+        file.write("{broken\n[1]\n")
+    outcome = run("check", "r.yaml")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "note: rows that cannot be used: 2 x bad row; the first: train.jsonl#200 " in outcome.stderr
+    outcome = run("check", "r.yaml", "--set", "data.bad_limit=0.001")
+    assert outcome.exit_code == 2
+    message = "tasks.vqa.data.train.0: 2 of 202 rows of train.jsonl cannot be used, more than the share"
+    assert f"r.yaml:9:14: {message}".replace(".0:", ":") in outcome.stderr
+
+
+def test_media_that_are_not_there(run, recipe):
+    (recipe.parent / "images" / "7.png").unlink()
+    outcome = run("check", "r.yaml")
+    assert outcome.exit_code == 0
+    assert (
+        "note: task 'vqa', split 'train': media of 1 of 200 annotations looked at cannot be read, such as 7.png"
+    ) in outcome.stderr
+    outcome = run("check", "r.yaml", "--set", "tasks.vqa.data.train.media=[.]")
+    assert outcome.exit_code == 2
+    assert "media of 200 of 200 annotations looked at cannot be read, such as 0.png" in outcome.stderr
+    assert "say by `media` where they lie" in outcome.stderr
+
+
+def test_features_of_a_source_are_not_stored(run, recipe):
+    outcome = run("check", "--shape", "r.yaml", "--set", "data.features=true")
+    assert outcome.exit_code == 2
+    assert (
+        outcome.stderr
+        == """\
+command line: data.features: features are stored of packed media alone, and tasks.vqa.data.train has a source
+    --set data.features=true
+                        ^ pack it first: multigraft data pack train.jsonl packed --task visual-question-answering \
+--media images --map question=text,answer=answers,image=media
+"""
+    )

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from multigraft.core.data.isolated import IsolatedDecoders, Job
 from multigraft.core.data.modalities import input_for, no_encoder, prepared
-from multigraft.core.data.shard import Shard
 from multigraft.core.errors import BadSample
 from multigraft.core.interfaces.input import Input
 from multigraft.core.types.media import Media, Span
 from multigraft.core.types.preparation import Preparation
+
+if TYPE_CHECKING:
+    from multigraft.core.data.shard import Shard
 
 LARGEST_MEMBER = 1 << 30
 """Bytes of a medium, at most."""
@@ -47,7 +50,7 @@ class MediaDecoder:
         isolated = {number: each for number, each in self._prepared.items() if each[0].isolated}
         self._isolated = IsolatedDecoders(isolated, workers.processes, workers.deadline)
 
-    def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
+    def read(self, shard: "Shard", sample: int, field: str, span: Span | None) -> Media:
         """Decode one medium of a sample.
 
         Raises:

@@ -2,16 +2,19 @@
 
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zlib_ng.zlib_ng import crc32
 
 from multigraft.core.data.index import AnnotationPlace, ShardIndex, index_path
 from multigraft.core.data.indexing import load_index, renew_index, stamp_of
-from multigraft.core.data.media_apart import MediaApart
 from multigraft.core.data.open_file import OpenFile, kept_open
 from multigraft.core.data.records import LARGEST_RECORD, RECORD_FIELD, annotated, parse_json
 from multigraft.core.errors import BadSample, MultigraftError, legible
 from multigraft.core.types.annotation import Annotation, parse_annotation, parse_head, read_annotation
+
+if TYPE_CHECKING:
+    from multigraft.core.data.media_apart import MediaApart
 
 _OPEN_SHARDS = 1024
 
@@ -28,7 +31,7 @@ class Shard:
         media: where media lie that samples have no fields for, of a shard whose media lie apart.
     """
 
-    def __init__(self, path: Path, index: ShardIndex | None = None, media: MediaApart | None = None) -> None:
+    def __init__(self, path: Path, index: ShardIndex | None = None, media: "MediaApart | None" = None) -> None:
         self.path, self.folder, self.media = path, path.parent, media
         self.index = load_index(path) if index is None else index
 

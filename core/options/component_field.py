@@ -6,7 +6,7 @@ validated, and listed in the JSON schema, without an edit of ours.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -15,8 +15,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from multigraft.core.errors import ComponentError
 from multigraft.core.options.base import Options
 from multigraft.core.options.lookup import ComponentLookup, lookup_of
-from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.suggest import did_you_mean, listing
+
+if TYPE_CHECKING:
+    from multigraft.core.options.source_options import SourceOptions
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,9 @@ class SourceOrText(Registered):
         key = self._short_key(value, lookup)
         if key is not None:
             _check_files(key, value[key])
-            return cast(type[SourceOptions], self._model(lookup, key)).of_short(key, value, info.context)
+            return cast("type[SourceOptions]", self._model(lookup, key)).of_short(key, value, info.context)
         if component_name(value) is None:
-            raise _no_source(value, lookup.names(self.component_kind))
+            raise self._no_source(value, lookup)
         return super()._validate(value, info)
 
     def _short_key(self, value: Any, lookup: ComponentLookup) -> str | None:
@@ -103,20 +105,21 @@ class SourceOrText(Registered):
             return None
         return next((key for key in value if key in lookup.names(self.component_kind)), None)
 
+    def _no_source(self, value: Any, lookup: ComponentLookup) -> PydanticCustomError:
+        """What to say of something that is neither a text nor names a source."""
+        names = lookup.names(self.component_kind)
+        known = {key for name in names for key in self._model(lookup, name).model_fields}
+        strange = [str(key) for key in value if key not in known] if isinstance(value, dict) else []
+        message = "expected a pattern of shards, or a source such as `table: FILE` or `kind: NAME`"
+        hint = did_you_mean(strange[0], names) if strange else listing(names)
+        return PydanticCustomError("component_kind_missing", "{message}", {"message": message, "hint": hint})
+
 
 def _check_files(key: str, value: Any) -> None:
     every = value if isinstance(value, list) else [value]
     if not every or not all(isinstance(each, str) and each for each in every):
         context = {"message": "expected a file or folder, or a list of them", "hint": "", "below": (key,)}
         raise PydanticCustomError("source_files", "{message}", context)
-
-
-def _no_source(value: Any, names: Iterable[str]) -> PydanticCustomError:
-    """What to say of something that is neither a text nor names a source."""
-    strange = [key for key in value if key not in SourceOptions.model_fields] if isinstance(value, dict) else []
-    message = "expected a pattern of shards, or a source such as `table: FILE` or `kind: NAME`"
-    hint = did_you_mean(str(strange[0]), names) if strange else listing(names)
-    return PydanticCustomError("component_kind_missing", "{message}", {"message": message, "hint": hint})
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from multigraft.core.report.run_files import RunFiles, read_run
 from multigraft.core.report.run_summary import bars, cut_texts, is_finished, skipped_by_reason, steps_made, summary
 from multigraft.core.report.samples import draw_samples
 from multigraft.core.report.scores import control_names, facts, flat, left_out, main_metrics, score_rows, shown
-from multigraft.core.run.recipe_sources import ShardOpener
 from multigraft.core.types.prediction import Prediction
 
 
@@ -74,6 +73,8 @@ def _facts(run: RunFiles) -> dict[str, Any]:
 
 
 def _predictions(run: RunFiles, registry: Registry) -> dict[str, Any]:
+    from multigraft.core.run.recipe_sources import ShardOpener
+
     decoder, problems = decoder_of(run.recipe, registry)
     absent = absent_plugins("This run", made_with_of(run.folder), registry)
     show = partial(thumbnails, roots=_roots(run), decoder=decoder, opened=ShardOpener(registry).shard)

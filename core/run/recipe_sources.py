@@ -29,8 +29,8 @@ from multigraft.core.options.names import DataPath
 from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.recipe.components import walk
 from multigraft.core.registry.registry import Registry
-from multigraft.core.run.packing import KIND, built_source, source_options
 from multigraft.core.run.progress_bar import ProgressBar
+from multigraft.core.run.source_building import KIND, built_source, source_options
 
 SOURCES = ".sources"
 """Folder of what was made of sources, under `data.root`."""

@@ -1,8 +1,10 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,10 +35,12 @@ from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import StageSpan, largest_batch, spans, with_steps
 from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
-from multigraft.core.run.recipe_sources import RecipeSources
 from multigraft.core.types.media import ending_of
 from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.rank import Rank
+
+if TYPE_CHECKING:
+    from multigraft.core.run.recipe_sources import RecipeSources
 
 FEATURES = "features"
 """Folder of stored features, under `data.root`."""
@@ -69,7 +73,7 @@ class RunData:
         self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
-        self._opened = OpenShards(_remote(recipe), RecipeSources(registry, self.root, data.bad_limit).shards)
+        self._opened = OpenShards(_remote(recipe), lambda options: self._made_of_sources.shards(options))
 
     def source(self, task: str, split: str) -> TaskSource:
         """A task's annotations in a split."""
@@ -97,6 +101,12 @@ class RunData:
                 with below(split, place):
                     found |= {shard.name: shard for shard in self._shards_of(entry, options)}
         return list(found.values())
+
+    @cached_property
+    def _made_of_sources(self) -> "RecipeSources":
+        from multigraft.core.run.recipe_sources import RecipeSources
+
+        return RecipeSources(self.registry, self.root, self.recipe.data.bad_limit)
 
     def _shards_of(self, entry: str | SourceOptions, options: TaskOptions) -> Sequence[Shard]:
         if isinstance(entry, str):

@@ -64,9 +64,7 @@ def pack(
     if columns is not None:
         given["map"] = _columns(columns)
     if near := misspelt_task(registry_of(context), task):
-        click.echo(
-            f"note: {task!r} is no kind of task, did you mean {near!r}? A recipe's task must be called so", err=True
-        )
+        click.echo(f"note: {task!r} is no kind of task, did you mean {near!r}? Else name a recipe's task so", err=True)
     if media:
         given["media"] = list(media)
     try:

@@ -74,6 +74,24 @@ def next_writer(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def claimed_file(path: Path) -> Iterator[None]:
+    """Be the only one that makes a file, after those that make it now; the folder is there.
+
+    Raises:
+        MultigraftError: its folder cannot be written to.
+    """
+    lock = FileLock(path.resolve().with_name(f".{path.name}{LOCK}"), is_singleton=True)
+    with writing(path):
+        lock.acquire(poll_interval=0.1)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # while it is locked, as in `_held`
+            os.unlink(lock.lock_file)
+        lock.release()
+
+
 def holder_of(folder: Path) -> str:
     """Who writes to a folder that is locked, in words."""
     try:

@@ -284,6 +284,14 @@ def run_ended(run: "Run", error: BaseException | None) -> None:
 
 
 @hookimpl
+def register_engines() -> Iterable[Component]:
+    """Ray."""
+    return _components(
+        "engines", {"ray": ("RayOptions", "ray_engine:build")}, requires=("ray",), extra="multigraft[ray]"
+    )
+
+
+@hookimpl
 def register_recipes() -> Iterable[RecipeFolder]:
     """The recipes in configs/."""
     yield RecipeFolder("multigraft.configs")

@@ -25,7 +25,7 @@ GROUPS = {
     "Component Command RecipeFolder hookimpl Run",
     "Contracts":
     "Encoder VisualEncoder Backbone PromptGenerator Adapter Prefix SideNetwork Sharing PartGenerator Objective Head "
-    "Evaluator Input VideoDecoder Task Metric Sampler SearchStrategy Source MediaPlace AnswerFormat Logger "
+    "Evaluator Input VideoDecoder Task Metric Sampler SearchStrategy Source MediaPlace AnswerFormat Logger Engine "
     "Interceptor NoGraft",
     "What contracts are given and give":
     "Site SiteCall Part Initial SHARED Batch TaskBatch TaskOutputs Said SaidRow ScoredDraw prediction_of IGNORED Loss "

@@ -24,6 +24,7 @@ from .core.interfaces.answer_format import AnswerFormat as AnswerFormat
 from .core.interfaces.backbone import Backbone as Backbone
 from .core.interfaces.encoder import Encoder as Encoder
 from .core.interfaces.encoder import VisualEncoder as VisualEncoder
+from .core.interfaces.engine import Engine as Engine
 from .core.interfaces.evaluator import Evaluator as Evaluator
 from .core.interfaces.evaluator import Said as Said
 from .core.interfaces.evaluator import SaidRow as SaidRow

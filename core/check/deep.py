@@ -17,7 +17,7 @@ from multigraft.core.model.devices import check_device
 from multigraft.core.model.methods import build_method, method_errors
 from multigraft.core.model.objectives import build_objectives
 from multigraft.core.model.summary import summarize_model
-from multigraft.core.model.trunk import Trunk, build_backbone, build_encoder
+from multigraft.core.model.trunk import Trunk, build_backbone, build_encoder, pooled_as_stored
 from multigraft.core.options.base import Options
 from multigraft.core.options.options import AdapterOptions, Decoding, TaskOptions
 from multigraft.core.recipe.components import Location, walk
@@ -59,6 +59,9 @@ def trunk(subject: Subject) -> Iterator[Problem]:
     for modality in subject.recipe.trunk.modalities:
         with tries.at("trunk", *subject.recipe.trunk.place(modality)):
             encoders[modality] = build_encoder(subject.recipe, subject.registry, modality, on_meta_device=True)
+    for modality, encoder in encoders.items():
+        with tries.at():
+            encoders[modality] = pooled_as_stored(subject.recipe, modality, encoder)
     if backbone and not tries.problems:
         with tries.at("trunk"):
             subject.trunk = Trunk.of(backbone, encoders)

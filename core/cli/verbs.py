@@ -22,6 +22,7 @@ VERBS = (
     Command(("data", "merge"), f"{_CLI}.data_merge:merge", "Write the samples of shards to new ones of equal size"),
     Command(("data", "split"), f"{_CLI}.data_split:split", "Part shards so that no medium is in two parts"),
     Command(("data", "stats"), f"{_CLI}.data_stats:stats", "Count what shards hold, with a page of plots"),
+    Command(("data", "encode"), f"{_CLI}.data_encode:encode", "Run the frozen encoders once, without a training"),
     Command(("plugins", "list"), f"{_CLI}.plugins_list:list_plugins", "List the plugins and what became of them"),
     Command(("plugins", "show"), f"{_CLI}.plugins_show:show_plugin", "Show a plugin's components and their options"),
     Command(("plugins", "doctor"), f"{_CLI}.plugins_doctor:doctor", "Find what is wrong with the plugins"),
@@ -29,6 +30,6 @@ VERBS = (
 
 GROUPS: dict[tuple[str, ...], str] = {
     ("bench",): "Compare methods with each other",
-    ("data",): "Make and inspect shards",
+    ("data",): "Make, inspect and encode shards",
     ("plugins",): "See which plugins there are, and whether they are well",
 }

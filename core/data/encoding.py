@@ -1,20 +1,17 @@
 """Makes stored features: the frozen encoder runs once over all media that some tasks use."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-from numpy.typing import NDArray
-from safetensors.torch import save
-from torch import Tensor
-
-from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
-from multigraft.core.data.feature_making import FeatureMaking
-from multigraft.core.data.feature_shard import TIMES, TOKENS, FeatureShard, Key, facts_of, key_of, medium_name
+from multigraft.core.data.decode import DecodeWorkers
+from multigraft.core.data.encoded_list import EncodedList, Entry
+from multigraft.core.data.feature_shard import FeatureShard
+from multigraft.core.data.feature_tensors import Store
 from multigraft.core.data.features import (
     claim_folder,
     feature_fingerprint,
@@ -23,51 +20,37 @@ from multigraft.core.data.features import (
     is_claimed,
     source_of,
 )
-from multigraft.core.data.padding import padded
-from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.reader import span_of
 from multigraft.core.data.shard import Shard
-from multigraft.core.errors import BadSample
-from multigraft.core.interfaces.no_graft import NoGraft
-from multigraft.core.locking import next_writer
-from multigraft.core.types.media import Media, Span, ending_of
+from multigraft.core.data.shard_encoding import Made, ShardEncoder
+from multigraft.core.data.wanted_media import ShardSelection, ShardWork, Wanted, shard_selections
+from multigraft.core.errors import MultigraftError
+from multigraft.core.locking import next_writer, only_writer
 
 if TYPE_CHECKING:
     from multigraft.core.data.source import TaskSource
     from multigraft.core.interfaces.encoder import Encoder
     from multigraft.core.interfaces.input import Input
 
-_ITEMS_A_PASS = 16
-_MEDIA_A_PIECE, _BYTES_A_PIECE = 64, 64 << 20
-"""A piece is stored when it has so much: a process that is killed loses no more."""
+
+MakeShards = Callable[[Path, Sequence[ShardWork], Callable[[int], None]], Iterator[tuple[int, Made]]]
+"""Makes the feature shards of some shards in a folder, and calls with how many media more are done: the number of each
+shard, and what came of it, in any order."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A medium to encode."""
+class StoredFeatures:
+    """Where features lie, and what is there."""
 
-    sample: int
-    field: str
-    span: Span | None
-
-    @property
-    def name(self) -> str:
-        """As in the feature shard."""
-        return medium_name(self.field, self.span)
-
-    @property
-    def key(self) -> Key:
-        """Where it is in the feature shard."""
-        return key_of(self.sample, self.name)
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    wanted: Wanted
-    tokens: Tensor | None
-    """bfloat16 `(items, tokens, width)`, on the processor; None where the medium is bad."""
-    times: Tensor
-    bad: BadSample | None = None
+    home: Path
+    """The folder for `FeatureStore`."""
+    shards: int
+    """Shards whose media were asked for."""
+    media: int
+    """Media in their feature shards, those of other tasks too."""
+    made: int
+    """Those that were encoded now."""
+    bad: Mapping[str, int]
+    """Those that could not be decoded, by reason."""
 
 
 def encode_features(
@@ -78,176 +61,139 @@ def encode_features(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     thorough: bool = True,
-) -> Path:
+    store: Store = "bf16",
+    make: MakeShards | None = None,
+) -> StoredFeatures:
     """Encode every medium that the sources' annotations name and the inputs read, shard by shard; what is there
-    already, whole, is kept.
+    already, whole, is kept, and what the folder's list says of a shard is not looked for again.
 
     Args:
         inputs: those of the encoder's modality.
         folder: folder of all features; these come to lie in a folder of it that is named by their fingerprint.
-        progress: called with the media done and all media.
-        thorough: read what is there, and make what is damaged again; else only look whether it is there.
-
-    Returns:
-        The folder for `FeatureStore`.
+        progress: called with the media done and all media of the shards that lack some.
+        thorough: read what is there and no list vouches for, and make what is damaged again; else only look whether it
+            is there.
+        store: how tokens are stored.
+        make: who makes feature shards; this process if left out.
     """
-    fingerprint = feature_fingerprint(encoder, inputs)
+    fingerprint = feature_fingerprint(encoder, inputs, store)
     home = feature_folder(folder, fingerprint)
-    shards = {shard.path: shard for source in sources for shard in source.opened}
-    lacking = {
-        path: wanted
-        for path, wanted in _wanted(sources, inputs).items()
-        if not _complete(home, shards[path], wanted, thorough)
-    }
+    asked = [each for each in shard_selections(sources, inputs) if each.groups]
+    opened = {each.shard.path: each.shard for each in asked}
+    making = _Making(home, thorough)
+    lacking = [(each, wanted) for each in asked if (wanted := making.lacking(each))]
     if lacking or not is_claimed(home, fingerprint):
         with next_writer(home):
             claim_folder(home, fingerprint, _tell)
-            preparations = {each.modality: encoder.preparation() for each in inputs}
-            decoder = MediaDecoder(inputs, preparations, workers)
             try:
-                _encode_shards(home, shards, lacking, encoder, decoder, workers.threads, progress)
+                making.make(lacking, make or partial(_make_here, opened, encoder, inputs, workers, store), progress)
             finally:
-                decoder.close()
-    return home
+                making.listed.save()
+    elif making.listed.has_news:
+        _save(making.listed, home)
+    return making.told(len(asked))
+
+
+def _make_here(
+    opened: Mapping[Path, Shard],
+    encoder: "Encoder",
+    inputs: Sequence["Input"],
+    workers: DecodeWorkers,
+    store: Store,
+    home: Path,
+    work: Sequence[ShardWork],
+    advance: Callable[[int], None],
+) -> Iterator[tuple[int, Made]]:
+    worker = ShardEncoder(home, encoder, inputs, workers, _tell, store)
+    try:
+        for number, each in enumerate(work):
+            yield number, worker.encode(each, advance, opened[each.shard])
+    finally:
+        worker.close()
 
 
 def _tell(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _wanted(sources: Iterable["TaskSource"], inputs: Sequence["Input"]) -> dict[Path, list[Wanted]]:
-    """The media of each shard that tasks and inputs read, each once, in the shard's order; annotations that are bad
-    name none."""
-    read = {extension for each in inputs for extension in each.extensions}
-    found: dict[Path, dict[Wanted, None]] = {}
-    for source in (source for source in sources if source.task.reads_media):
-        for number, shard in enumerate(source.opened):
-            media = found.setdefault(shard.path, {})
-            for row in source.rows(number).tolist():
-                try:
-                    annotation = shard.annotation(row)
-                except BadSample:
-                    continue
-                sample = shard.sample(row)
-                fields = [each for each in annotation.media if ending_of(each) in read]
-                media.update(dict.fromkeys(Wanted(sample, each, span_of(annotation)) for each in fields))
-    return {path: _sorted(media) for path, media in found.items()}
+def _save(listed: EncodedList, home: Path) -> None:
+    """Save a list where that can be done now; without it the next start looks again."""
+    try:
+        with only_writer(home, ""):
+            listed.save()
+    except (MultigraftError, OSError):
+        _tell(f"the list in {home} was left as it is, so the next start will look through these features again")
 
 
-def _sorted(media: Iterable[Wanted]) -> list[Wanted]:
-    return sorted(media, key=lambda each: (each.sample, each.name))
-
-
-def _complete(home: Path, shard: Shard, wanted: Sequence[Wanted], thorough: bool) -> bool:
-    """Whether a shard's features hold all that is wanted."""
-    path = feature_shard(home, shard)
-    if not path.is_file():
-        return not wanted
-    stored = FeatureShard(path, source_of(home, shard))
-    if stored.damage or not all(each.key in stored for each in wanted):
-        return False
-    return not thorough or not stored.sound()[1]
-
-
-def _encode_shards(
-    home: Path,
-    shards: Mapping[Path, Shard],
-    lacking: Mapping[Path, Sequence[Wanted]],
-    encoder: "Encoder",
-    decoder: MediaDecoder,
-    threads: int,
-    progress: Callable[[int, int], None],
-) -> None:
-    """Encode what the features of each shard lack by now: another process may have been here first."""
-    work = []
-    for path, wanted in lacking.items():
-        shard = shards[path]
-        making = FeatureMaking(feature_shard(home, shard), source_of(home, shard), _tell)
-        work.append((making, shard, [each for each in wanted if each.key not in making]))
-    total, done = sum(len(missing) for _, _, missing in work), 0
-    for making, shard, missing in work:
-        for _ in _encode_shard(making, source_of(home, shard), shard, missing, encoder, decoder, threads):
-            done += 1
-            progress(done, total)
-
-
-def _encode_shard(
-    making: FeatureMaking,
-    of: str,
-    shard: Shard,
-    missing: Sequence[Wanted],
-    encoder: "Encoder",
-    decoder: MediaDecoder,
-    threads: int,
-) -> Iterator[_Encoded]:
-    """Make a shard's features whole, piece by piece; yields each medium when it is encoded."""
-
-    def decode(each: Wanted) -> tuple[Wanted, Media | BadSample]:
-        try:
-            return each, decoder.read(shard, each.sample, each.field, each.span)
-        except BadSample as error:
-            return each, error
-
-    piece: dict[Key, bytes] = {}
-    for encoded in _encode(in_order(decode, missing, threads, _ITEMS_A_PASS), encoder):
-        piece |= {each.wanted.key: _file(of, each) for each in encoded}
-        yield from encoded
-        if len(piece) >= _MEDIA_A_PIECE or sum(map(len, piece.values())) >= _BYTES_A_PIECE:
-            making.add_piece(piece.items())
-            piece = {}
-    making.finish(piece.items())
-
-
-def _encode(media: Iterable[tuple[Wanted, Media | BadSample]], encoder: "Encoder") -> Iterator[list[_Encoded]]:
-    """Encode in passes of about 16 items, across samples."""
-    waiting: list[tuple[Wanted, Media | BadSample]] = []
-    items = 0
-    for each in media:
-        waiting.append(each)
-        items += len(each[1].times) if isinstance(each[1], Media) else 0
-        if items >= _ITEMS_A_PASS:
-            yield list(_one_pass(waiting, encoder))
-            waiting, items = [], 0
-    yield list(_one_pass(waiting, encoder))
-
-
-def _one_pass(waiting: Sequence[tuple[Wanted, Media | BadSample]], encoder: "Encoder") -> Iterator[_Encoded]:
-    arrays = [media.arrays for _, media in waiting if isinstance(media, Media) and media.arrays is not None]
-    tokens = encode_each(encoder, arrays, _ITEMS_A_PASS, torch.bfloat16)
-    for wanted, media in waiting:
-        if isinstance(media, BadSample):
-            yield _Encoded(wanted, None, torch.zeros(0), media)
-        else:
-            yield _Encoded(wanted, next(tokens).contiguous(), torch.from_numpy(media.times))
-
-
-def encode_each(
-    encoder: "Encoder", arrays: Sequence[NDArray[Any]], at_once: int, dtype: torch.dtype | None = None
-) -> Iterator[Tensor]:
-    """The tokens of each medium, `(items, tokens, width)` on the processor, without padding and without a graft.
+class _Making:
+    """What is known of feature shards, from the list, from a look, and from making them.
 
     Args:
-        arrays: `(items, length, ...)` of each medium, all for this encoder.
-        at_once: items of a pass.
-        dtype: of the tokens; as the encoder gives them if left out.
+        thorough: as of `encode_features`.
     """
-    if not arrays:
-        return
-    device, (items, mask) = next(encoder.parameters()).device, padded(arrays)
-    masks = repeat(None) if mask is None else torch.split(mask.to(device), at_once)
-    with torch.no_grad():
-        passes = [
-            encoder.encode(some.to(device), real, NoGraft())
-            for some, real in zip(torch.split(items, at_once), masks, strict=False)
-        ]
-    states = (item for each in passes for item in each.states.to("cpu", dtype))
-    real = (item for each in passes for item in each.real.cpu())
-    for count in map(len, arrays):
-        yield torch.stack([own[kept] for own, kept in zip(islice(states, count), islice(real, count), strict=True)])
 
+    def __init__(self, home: Path, thorough: bool) -> None:
+        self._home, self._thorough = home, thorough
+        self.listed = EncodedList(home, _tell)
+        self._media, self._made, self._bad = 0, 0, Counter[str]()
 
-def _file(of: str, each: _Encoded) -> bytes:
-    """The file of a medium."""
-    tensors = {} if each.tokens is None else {TOKENS: each.tokens, TIMES: each.times}
-    data: bytes = save(tensors, facts_of(of, each.wanted.sample, each.wanted.name, each.bad))
-    return data
+    def lacking(self, asked: ShardSelection) -> list[Wanted]:
+        """All that is wanted of a shard, where some of it is not stored or damaged; nothing where all is there."""
+        path, named = feature_shard(self._home, asked.shard), asked.named
+        if entry := self.listed.entry(path, named):
+            self._count(entry)
+            return []
+        wanted = asked.media()
+        entry = self._looked(path, asked, wanted)
+        if entry is None:
+            return wanted
+        self._count(entry)
+        if self._thorough:
+            self.listed.note(path, entry.with_complete([named]))
+        return []
+
+    def _looked(self, path: Path, asked: ShardSelection, wanted: Sequence[Wanted]) -> Entry | None:
+        """A feature shard that holds all that is wanted; None where it does not."""
+        if not path.is_file():
+            return None if wanted else Entry(None, 0, {}, ())
+        stored = FeatureShard(path, source_of(self._home, asked.shard))
+        if stored.damage or not all(each.key in stored for each in wanted):
+            return None
+        if not self._thorough:
+            return Entry(stored.identity, len(stored), {}, ())
+        sound = stored.sound()
+        return None if sound.wrong else Entry(stored.identity, len(stored), Counter(sound.bad.values()), ())
+
+    def make(
+        self,
+        lacking: Sequence[tuple[ShardSelection, Sequence[Wanted]]],
+        make: MakeShards,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Make what the features of each shard lack by now: another process may have been here first."""
+        total, done, of_shard = sum(len(wanted) for _, wanted in lacking), 0, 0
+
+        def advance(more: int) -> None:
+            nonlocal of_shard
+            of_shard += more
+            progress(done + of_shard, total)
+
+        work = [ShardWork(asked.shard.path, tuple(wanted)) for asked, wanted in lacking]
+        for number, made in make(self._home, work, advance):
+            asked, wanted = lacking[number]
+            self._count(made.entry, made.made)
+            self.listed.note(feature_shard(self._home, asked.shard), made.entry.with_complete([asked.named]))
+            if self.listed.is_due:
+                self.listed.save()
+            if made.made > of_shard:  # who made it told nothing meanwhile
+                progress(done + len(wanted), total)
+            done, of_shard = done + len(wanted), 0
+
+    def _count(self, entry: Entry, made: int = 0) -> None:
+        self._media += entry.media
+        self._made += made
+        self._bad.update(entry.bad)
+
+    def told(self, shards: int) -> StoredFeatures:
+        """All of it together."""
+        return StoredFeatures(self._home, shards, self._media, self._made, dict(self._bad))

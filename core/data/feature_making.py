@@ -22,6 +22,10 @@ class FeatureMaking:
         self._path, self._of, self._tell = path, of, tell
         self._pieces = path.with_name(f".{path.name}.pieces")
         self._kept: dict[Key, FeatureShard] = {}
+        self.bad: dict[Key, str] = {}
+        """What is stored of media that could not be decoded, with the reason."""
+        self.media = 0
+        """Media in the whole shard, when it is written."""
         there = sorted(self._pieces.glob("*.tar"))
         self._next = 1 + max((int(piece.stem) for piece in there if piece.stem.isdecimal()), default=-1)
         for stored in [path] * path.is_file() + there:
@@ -32,12 +36,13 @@ class FeatureMaking:
 
     def _keep(self, path: Path) -> None:
         stored = FeatureShard(path, self._of)
-        whole, wrong = stored.sound()
+        whole, wrong, bad = stored.sound()
         if wrong:
             more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
             self._tell(f"the stored features {path} are damaged, and made again: {'; '.join(wrong[:_SHOWN])}{more}")
         for key in whole:
             self._kept.setdefault(key, stored)
+        self.bad |= bad
 
     def add_piece(self, files: Iterable[tuple[Key, bytes]]) -> None:
         """Store what has been encoded so far, for whoever goes on."""
@@ -53,3 +58,4 @@ class FeatureMaking:
         keys = sorted({*self._kept, *new})
         write_feature_shard(self._path, ((key, new[key] if key in new else self._kept[key].data(key)) for key in keys))
         shutil.rmtree(self._pieces, ignore_errors=True)
+        self.media = len(keys)

@@ -12,25 +12,29 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multigraft.core.atomic import written_whole
+from multigraft.core.data.feature_tensors import read_tokens
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.tar_reader import Member, RefusedShardError, TarWalk
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.types.media import Span
 
-FACTS, TOKENS, TIMES = "multigraft", "tokens", "times"
-"""Key of the metadata, and names of the tensors: bfloat16 `(pictures, tokens, width)`, float32 `(pictures,)`."""
+if TYPE_CHECKING:
+    from multigraft.core.data.encoded_list import FileIdentity
+
+FACTS, TIMES = "multigraft", "times"
+"""Key of the metadata, and name of a tensor, float32 `(pictures,)`; those of tokens are of `feature_tensors`."""
 
 Key = tuple[int, str]
 """Number of a sample, and hash of one of its media."""
 
 _NAME = re.compile(r"([0-9]{8,18})\.([0-9a-f]{16})-([0-9a-f]{8})\.safetensors")
-_DTYPES = {"BF16": np.uint16, "F32": np.float32}
+_DTYPES = {"BF16": np.uint16, "I8": np.int8, "F32": np.float32}
 
 
 class DamagedFeaturesError(MultigraftError):
@@ -60,6 +64,17 @@ def write_feature_shard(path: Path, files: Iterable[tuple[Key, bytes]]) -> None:
             entry = tarfile.TarInfo(f"{sample:08d}.{medium}-{zlib.crc32(data):08x}.safetensors")
             entry.size = len(data)
             tar.addfile(entry, BytesIO(data))
+
+
+class Sound(NamedTuple):
+    """What a look at all files of a feature shard has found."""
+
+    whole: list[Key]
+    """Those that are whole."""
+    wrong: list[str]
+    """What is wrong with the others, and with the tar."""
+    bad: dict[Key, str]
+    """Of those that are whole, the media that could not be decoded, with the reason."""
 
 
 class FeatureShard:
@@ -95,16 +110,27 @@ class FeatureShard:
     def __contains__(self, key: Key) -> bool:
         return key in self._places
 
-    def sound(self) -> tuple[list[Key], list[str]]:
-        """The keys of the files that are whole, and what is wrong with the others."""
-        whole, wrong = [], [self.damage] if self.damage else []
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def identity(self) -> "FileIdentity":
+        """By what the file that was opened is known."""
+        return *self._file.stamp, *self._file.identity
+
+    def sound(self) -> Sound:
+        """Read all of it."""
+        found = Sound([], [self.damage] if self.damage else [], {})
         for key in self._places:
             try:
-                self.data(key)
-                whole.append(key)
+                reason = _bad(self._read(key)[1])
+                found.whole.append(key)
             except DamagedFeaturesError as error:
-                wrong.append(str(error))
-        return whole, wrong
+                found.wrong.append(str(error))
+                continue
+            if reason:
+                found.bad[key] = reason[0]
+        return found
 
     def data(self, key: Key) -> bytes:
         """The file of a medium.
@@ -123,9 +149,10 @@ class FeatureShard:
         """
         data, header = self._read(key)
         try:
-            if bad := json.loads(header["__metadata__"][FACTS])["bad"]:
-                raise BadSample(*map(str, bad))
-            return _array(data, header[TOKENS]), _array(data, header[TIMES])
+            if bad := _bad(header):
+                raise BadSample(*bad)
+            arrays = {name: _array(data, tensor) for name, tensor in header.items() if name != "__metadata__"}
+            return read_tokens(arrays), arrays[TIMES]
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedFeaturesError(f"sample {key[0]}: {error!r}") from None
 
@@ -147,6 +174,19 @@ class FeatureShard:
         except (KeyError, TypeError, ValueError, AttributeError):
             pass
         raise DamagedFeaturesError(f"{member.name} is of another shard, encoder or version")
+
+
+def _bad(header: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Why a medium has no features: reason and detail.
+
+    Raises:
+        DamagedFeaturesError: the file does not say whether it has.
+    """
+    try:
+        bad = json.loads(header["__metadata__"][FACTS])["bad"]
+        return (str(bad[0]), str(bad[1])) if bad else None
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DamagedFeaturesError(f"what a file says of itself makes no sense: {error!r}") from None
 
 
 def _array(data: bytes, tensor: Mapping[str, Any]) -> NDArray[Any]:

@@ -5,24 +5,31 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from multigraft.core.atomic import written_whole
+from multigraft.core.data.encoded_list import distrust
 from multigraft.core.data.feature_shard import DamagedFeaturesError, FeatureShard, key_of, medium_name
+from multigraft.core.data.feature_tensors import Store
 from multigraft.core.data.indexing import stamp_of
 from multigraft.core.data.modalities import input_for
-from multigraft.core.data.shard import Shard
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.input import Input
 from multigraft.core.types.media import Media, Span
 
+if TYPE_CHECKING:
+    from multigraft.core.data.shard import Shard
+
 _FINGERPRINT = "fingerprint.json"
 _OPEN_SHARDS = 256
 
 
-def feature_fingerprint(encoder: Encoder, inputs: Sequence[Input]) -> str:
-    """All that decides stored features: the encoder, its preparation and the inputs of its modality."""
-    return " | ".join([encoder.fingerprint(), *sorted(each.fingerprint() for each in inputs)])
+def feature_fingerprint(encoder: Encoder, inputs: Sequence[Input], store: Store = "bf16") -> str:
+    """All that decides stored features: the encoder, its preparation, the inputs of its modality, and how tokens are
+    stored; bfloat16 goes without saying."""
+    form = [] if store == "bf16" else [f"stored as {store}"]
+    return " | ".join([encoder.fingerprint(), *sorted(each.fingerprint() for each in inputs), *form])
 
 
 def feature_folder(folder: Path, fingerprint: str) -> Path:
@@ -30,12 +37,12 @@ def feature_folder(folder: Path, fingerprint: str) -> Path:
     return folder / blake2b(fingerprint.encode(), digest_size=8).hexdigest()
 
 
-def feature_shard(folder: Path, shard: Shard) -> Path:
+def feature_shard(folder: Path, shard: "Shard") -> Path:
     """The feature shard of a shard; its name holds a hash of the shard's content, so features are never stale."""
     return folder / f"{shard.path.stem}-{shard.index.content}.tar"
 
 
-def source_of(folder: Path, shard: Shard) -> str:
+def source_of(folder: Path, shard: "Shard") -> str:
     """What a shard's features are of: the encoder and the inputs, by the folder's name, and the shard's content."""
     return f"{folder.name}/{shard.index.content}"
 
@@ -96,7 +103,7 @@ class FeatureStore:
         self._folder = folder
         self._inputs = inputs
 
-    def read(self, shard: Shard, sample: int, field: str, span: Span | None) -> Media:
+    def read(self, shard: "Shard", sample: int, field: str, span: Span | None) -> Media:
         """The stored features of a medium, `(items, tokens, width)`, bfloat16 bits as uint16.
 
         Raises:
@@ -113,9 +120,11 @@ class FeatureStore:
             if key not in stored and stored.damage:
                 raise DamagedFeaturesError(stored.damage)
             if key not in stored:
+                distrust(path)
                 raise MultigraftError(f"{path} has no features of {shard.index.key(sample)}.{field}; encode them again")
             features, times = stored.arrays(key)
         except DamagedFeaturesError as error:
+            distrust(path)
             raise DamagedFeaturesError(
                 f"the stored features {path} are damaged: {error}; start again, and what is damaged is encoded again"
             ) from None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multigraft.core.data.decode import MediaDecoder
-from multigraft.core.data.encoding import encode_each
+from multigraft.core.data.shard_encoding import encode_each
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.questions import input_of
 from multigraft.core.interfaces.encoder import Encoder

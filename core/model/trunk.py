@@ -70,11 +70,7 @@ def build_trunk(recipe: "Recipe", registry: "Registry", on_meta_device: bool = F
     """Load the frozen parts; on the meta device nothing is read and nothing takes memory."""
     with below("trunk", "backbone"):
         backbone = build_backbone(recipe, registry, on_meta_device)
-    encoders = {}
-    for modality in recipe.trunk.modalities:
-        with below("trunk", *recipe.trunk.place(modality)):
-            encoders[modality] = build_encoder(recipe, registry, modality, on_meta_device)
-    return Trunk.of(backbone, encoders)
+    return Trunk.of(backbone, build_encoders(recipe, registry, on_meta_device))
 
 
 def build_backbone(recipe: "Recipe", registry: "Registry", on_meta_device: bool = False) -> "Backbone":
@@ -82,6 +78,31 @@ def build_backbone(recipe: "Recipe", registry: "Registry", on_meta_device: bool 
     with _device(on_meta_device):
         backbone: Backbone = registry.build("backbones", recipe.trunk.backbone)
     return backbone
+
+
+def build_encoders(recipe: "Recipe", registry: "Registry", on_meta_device: bool = False) -> dict[str, "Encoder"]:
+    """Load the encoders, by modality."""
+    encoders = {}
+    for modality in recipe.trunk.modalities:
+        with below("trunk", *recipe.trunk.place(modality)):
+            encoder = build_encoder(recipe, registry, modality, on_meta_device)
+        encoders[modality] = pooled_as_stored(recipe, modality, encoder)
+    return encoders
+
+
+def pooled_as_stored(recipe: "Recipe", modality: str, encoder: "Encoder") -> "Encoder":
+    """The encoder with the step of pooling that the recipe's stored features have; itself where they have none.
+
+    Raises:
+        OptionError: the encoder's tokens are not laid out for it.
+    """
+    form = recipe.data.feature_form
+    if form is None or (step := form.pool_of(modality)) == "none":
+        return encoder
+    from multigraft.core.model.pooled_encoder import PooledEncoder
+
+    with below("data", "features", "pool", *((modality,) if isinstance(form.pool, dict) else ())):
+        return PooledEncoder(encoder, step)
 
 
 def build_encoder(recipe: "Recipe", registry: "Registry", modality: str, on_meta_device: bool = False) -> "Encoder":

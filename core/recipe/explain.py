@@ -1,7 +1,8 @@
 """What pydantic says about a recipe, in words for its author."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -27,6 +28,8 @@ _WANTED = {
     "tuple": "a list",
 }
 _TYPE_ERROR = re.compile(r"(bool|dict|float|int|list|model|string|tuple)_(type|parsing|from_float|attributes_type)")
+_UNION_TAG = re.compile(r"bool|int|float|str|none|[A-Z]\w*|(dict|list)\[.*\]")
+"""What pydantic calls the members of a union."""
 _COMPONENT_ERRORS = ("component_unknown", "component_kind_missing")
 
 
@@ -35,7 +38,36 @@ def problems_of(
 ) -> list[Problem]:
     """All problems of a recipe that did not validate."""
     data = document.data
-    return [_problem(detail, document, data, root, registry) for detail in error.errors(include_url=False)]
+    details = [_without_tags(detail, data) for detail in error.errors(include_url=False)]
+    told = [each for number, each in enumerate(details) if not _is_of_another_member(each, details[:number], details)]
+    return [_problem(detail, document, data, root, registry) for detail in told]
+
+
+def _without_tags(detail: Mapping[str, Any], data: Any) -> Mapping[str, Any]:
+    """An error without the names of union members in its location, which no author has written."""
+    location: list[str | int] = []
+    for item in detail["loc"]:
+        here = reduce(_below, location, data)
+        written = isinstance(here, dict) and item in here
+        if written or not (isinstance(item, str) and _UNION_TAG.fullmatch(item)):
+            location.append(item)
+    return {**detail, "loc": tuple(location)}
+
+
+def _is_of_another_member(
+    detail: Mapping[str, Any], before: Sequence[Mapping[str, Any]], details: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Whether a value has the wrong type for one member of a union, and another member says more, or as much."""
+    place = detail["loc"]
+    deeper = any(each["loc"][: len(place)] == place and len(each["loc"]) > len(place) for each in details)
+    return bool(_TYPE_ERROR.fullmatch(detail["type"])) and (deeper or any(each["loc"] == place for each in before))
+
+
+def _below(data: Any, item: str | int) -> Any:
+    try:
+        return data[item]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _problem(

@@ -24,6 +24,7 @@ from multigraft.core.options.options import (
     SiteSelector,
     TaskOptions,
 )
+from multigraft.core.recipe.features_section import FeaturesSection
 from multigraft.core.recipe.prompts import wrong_prompts
 from multigraft.core.recipe.search_section import SearchSection
 from multigraft.core.recipe.train_section import LARGEST_BATCH, TrainSection
@@ -156,8 +157,8 @@ class DataSection(Section):
     """Whether shards may be `pipe:COMMAND`, which runs a command of the recipe."""
     make: str | None = None
     """Command that fills `root` when it has no manifest, such as `data quickstart`."""
-    features: bool = False
-    """Run the frozen encoders once and train on their stored tokens."""
+    features: bool | FeaturesSection = False
+    """Run the frozen encoders once and train on their stored tokens: with `true` as they are, or in another form."""
     bad_limit: float = Field(0.01, ge=0, le=1)
     """Share of bad samples at which a run stops."""
     threads: int = Field(2, ge=1, le=1024)
@@ -168,6 +169,11 @@ class DataSection(Section):
     """Seconds a video may take to decode before its process is ended."""
     window: int = Field(8, ge=1, le=100_000)
     """Shards that are shuffled together."""
+
+    @property
+    def feature_form(self) -> FeaturesSection | None:
+        """The form of stored features; None where none are stored."""
+        return FeaturesSection() if self.features is True else self.features or None
 
 
 class PluginSection(Section):

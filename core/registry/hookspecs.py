@@ -112,6 +112,11 @@ class DeclaringHooks:
         raise NotImplementedError
 
     @hookspec
+    def register_engines(self) -> "Iterable[Component]":
+        """Where pieces of work are done, such as on a cluster (interfaces/engine.py)."""
+        raise NotImplementedError
+
+    @hookspec
     def register_recipes(self) -> "Iterable[RecipeFolder]":
         """Packages with runnable recipes."""
         raise NotImplementedError

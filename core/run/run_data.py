@@ -1,6 +1,6 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +10,7 @@ import numpy as np
 
 from multigraft.core.data.bucketing import Buckets
 from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
-from multigraft.core.data.encoding import encode_features
+from multigraft.core.data.encoding import MakeShards, StoredFeatures, encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.media_by_modality import MediaByModality
 from multigraft.core.data.media_limit import MediaLimit
@@ -31,6 +31,7 @@ from multigraft.core.interfaces.sampler import Sampler
 from multigraft.core.interfaces.task import Task
 from multigraft.core.options.options import TaskOptions
 from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.recipe.features_section import FeaturesSection
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import StageSpan, largest_batch, spans, with_steps
 from multigraft.core.registry.inputs import build_input
@@ -69,8 +70,8 @@ class RunData:
         self.inputs: list[Input] = [build_input(registry, options) for options in recipe.inputs]
         self._limits = {task: MediaLimit.of(self.inputs, most) for task, most in most_images.items()}
         data = recipe.data
-        self._workers = DecodeWorkers(data.threads, data.processes, data.deadline)
-        self._decoder = MediaDecoder(self.inputs, preparations, self._workers) if preparations else None
+        self.workers = DecodeWorkers(data.threads, data.processes, data.deadline)
+        self._decoder = MediaDecoder(self.inputs, preparations, self.workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
         self._opened = OpenShards(_remote(recipe), lambda options: self._made_of_sources.shards(options))
@@ -115,23 +116,47 @@ class RunData:
         return source_shards(entry, options, self._opened).shards
 
     def store_features(
-        self, encoders: Mapping[str, Encoder], progress: Callable[[int, int], None], thorough: bool
-    ) -> None:
+        self,
+        encoders: Mapping[str, Encoder],
+        progress: Callable[[int, int], None],
+        thorough: bool,
+        splits: Collection[str] = (),
+        makers: Mapping[str, MakeShards] = MappingProxyType({}),
+    ) -> dict[str, StoredFeatures]:
         """Encode the media of all splits that are not encoded yet, and read features from now on.
+
+        Returns:
+            What is stored of each modality.
 
         Args:
             thorough: read what is stored, to make again what is damaged; one process of a machine is enough.
+            splits: some of the splits, for those that read no others; all if left out.
+            makers: who makes the feature shards of each modality; this process if left out.
         """
-        splits = [(name, split) for name, task in self.recipe.tasks.items() for split in task.data]
-        sources = [self.source(name, split) for name, split in splits]
+        tasks = self.recipe.tasks.items()
+        named = [(name, split) for name, task in tasks for split in task.data if not splits or split in splits]
+        sources = [self.source(name, split) for name, split in named]
         refuse_media_apart(sources)
-        folder = self.root / FEATURES
-        stores = {}
+        folder, form = self.features_folder, self.recipe.data.feature_form or FeaturesSection()
+        stores, made = {}, {}
         for modality, encoder in encoders.items():
-            inputs = [each for each in self.inputs if each.modality == modality]
-            home = encode_features(sources, encoder, inputs, self._workers, folder, progress, thorough)
-            stores[modality] = FeatureStore(home, feature_fingerprint(encoder, inputs), inputs)
+            inputs = self.inputs_of(modality)
+            made[modality] = encode_features(
+                sources, encoder, inputs, self.workers, folder, progress, thorough, form.store, makers.get(modality)
+            )
+            fingerprint = feature_fingerprint(encoder, inputs, form.store)
+            stores[modality] = FeatureStore(made[modality].home, fingerprint, inputs)
         self.use(MediaByModality(stores, self.inputs))
+        return made
+
+    def inputs_of(self, modality: str) -> list[Input]:
+        """The inputs that read media of a modality."""
+        return [each for each in self.inputs if each.modality == modality]
+
+    @property
+    def features_folder(self) -> Path:
+        """The folder of all stored features."""
+        return self.root / FEATURES
 
     def use(self, media: MediaReader | None) -> None:
         """Read media from there from now on."""

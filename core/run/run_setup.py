@@ -1,24 +1,22 @@
 """Opening a run: its trunk, its graft, its data and its loggers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multigraft.core.atomic import writing
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.model.build import allocate, build_model, count
-from multigraft.core.model.trunk import build_trunk
+from multigraft.core.model.trunk import Trunk, build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.allocator import keep_freed_memory
 from multigraft.core.run.distributed import gather_rows, join_processes
+from multigraft.core.run.feature_storing import store_features
 from multigraft.core.run.loggers import open_loggers
 from multigraft.core.run.open_run import OpenRun
-from multigraft.core.run.progress_bar import ProgressBar
-from multigraft.core.run.run_data import FEATURES, RunData
+from multigraft.core.run.run_data import RunData
 from multigraft.core.run.times import Times
 
 if TYPE_CHECKING:
@@ -27,17 +25,23 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_run(
-    recipe: Recipe, registry: Registry, folder: Path, logs: bool = False, times: Times | None = None
+    recipe: Recipe,
+    registry: Registry,
+    folder: Path,
+    logs: bool = False,
+    times: Times | None = None,
+    trunk: Trunk | None = None,
 ) -> Iterator[OpenRun]:
     """Build the trunk, the graft and the data of a recipe; with `logs`, its loggers too.
 
     Args:
         times: where the time goes, from before on; from now on if left out.
+        trunk: one that was loaded; the recipe's if left out.
     """
     times = times or Times()
     keep_freed_memory()
     accelerator = join_processes(recipe.device)
-    trunk = build_trunk(recipe, registry)
+    trunk = trunk or build_trunk(recipe, registry)
     model = build_model(recipe, registry, trunk)
     allocate(model, accelerator.device)
     data = RunData(
@@ -54,7 +58,7 @@ def open_run(
     try:
         if recipe.data.features and trunk.encoders:
             with times.spending("encode"):
-                _store_features(run, trunk.encoders)
+                store_features(data, trunk.encoders, accelerator)
         yield run
     finally:
         data.close()
@@ -67,9 +71,3 @@ def _skipped_log(folder: Path, recipe: Recipe, accelerator: "Accelerator") -> Sk
         return SkippedLog(folder / "skipped.jsonl", recipe.data.bad_limit)
     path = folder / "skipped.jsonl" if accelerator.is_main_process else None
     return SkippedLog(path, recipe.data.bad_limit, partial(gather_rows, accelerator))
-
-
-def _store_features(run: OpenRun, encoders: Mapping[str, Encoder]) -> None:
-    """The first process encodes; the others then find all of it there."""
-    with run.accelerator.main_process_first(), ProgressBar("encoding media") as bar, writing(run.data.root / FEATURES):
-        run.data.store_features(encoders, bar.update, run.accelerator.is_local_main_process)

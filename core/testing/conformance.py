@@ -44,6 +44,7 @@ DEEPER = {
     "answer_formats": "multigraft.core.testing.answer_formats:wrong_answer_format",
     "backbones": "multigraft.core.testing.backbones:wrong_backbone",
     "encoders": "multigraft.core.testing.encoders:wrong_encoder",
+    "engines": "multigraft.core.testing.engines:wrong_engine",
     "evaluators": "multigraft.core.testing.evaluators:wrong_evaluator",
     "inputs": "multigraft.core.testing.inputs:wrong_input",
     "loggers": "multigraft.core.testing.loggers:wrong_logger",

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from multigraft.core.atomic import write_text
 from multigraft.core.data.indexing import unsaved_indices
 from multigraft.core.evaluation.results import check_controls, evaluate_run, final_results, write_results
+from multigraft.core.model.trunk import build_trunk
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.spans import StageSpan, span_at
 from multigraft.core.recipe.splits import TRAIN, final_split, unscored
@@ -74,7 +75,13 @@ def train(
 def rehearse(recipe: Recipe, registry: Registry, steps: int = 2) -> dict[str, float]:
     """Real steps that write nothing: media are decoded, not read from stored features; the losses of the last."""
     bare = recipe.model_copy(update={"data": recipe.data.model_copy(update={"features": False})})
-    with unsaved_indices(), TemporaryDirectory() as folder, open_run(bare, registry, Path(folder)) as run, _ending(run):
+    trunk = build_trunk(recipe, registry)  # it pools as the recipe's features do
+    with (
+        unsaved_indices(),
+        TemporaryDirectory() as folder,
+        open_run(bare, registry, Path(folder), trunk=trunk) as run,
+        _ending(run),
+    ):
         run.recipe = run.data.with_steps()
         require_rows(run)
         take_start(run)

@@ -16,6 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from multigraft.core.data.encoded_list import LIST
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.indexing import store_index
@@ -86,7 +87,7 @@ def stored(pack, open_task, transform, workers, tmp_path, picture_file):
 
     def encode():
         encoder.seen = 0
-        home = encode_features([source], encoder, inputs, workers, tmp_path / "features")
+        home = encode_features([source], encoder, inputs, workers, tmp_path / "features").home
         return home, encoder.seen
 
     def red(number):
@@ -253,7 +254,7 @@ def test_fields_with_any_sign_and_keys_in_folders(tmp_path, open_task, transform
                 tar.addfile(entry, io.BytesIO(content))
     encoder, inputs = BrightnessEncoder(transform), [build_image(ImageOptions(kind="image"))]
     for seen in (12, 12):
-        home = encode_features([open_task("vqa")], encoder, inputs, workers, tmp_path / "features")
+        home = encode_features([open_task("vqa")], encoder, inputs, workers, tmp_path / "features").home
         assert encoder.seen == seen
     store, shard = FeatureStore(home, feature_fingerprint(encoder, inputs), inputs), open_shard(tmp_path / "a-0.tar")
     for sample in (0, 1):
@@ -289,7 +290,10 @@ def test_a_killed_encoding_goes_on_where_it_stopped(
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     (home,) = (tmp_path / "features").iterdir()
-    assert {path.name for path in home.glob(".*")} == {".lock", ".lock.json", next(home.glob(".*.pieces")).name}
+    assert {path.name for path in home.glob(".*")} == {
+        ".lock", ".lock.json", next(home.glob(".*.pieces")).name, next(home.glob(".*.tar.lock")).name
+    }  # fmt: skip
+    assert not (home / LIST).exists()
 
     other, encoder = encode_in_a_process(0), BrightnessEncoder(transform)
     inputs = [build_image(ImageOptions(kind="image"))]
@@ -298,6 +302,7 @@ def test_a_killed_encoding_goes_on_where_it_stopped(
     assert other.returncode == 0, err
     assert encoder.seen + len(out.splitlines()) == 72, "of 200 media, 128 were stored in two pieces"
     assert not list(home.glob(".*"))
+    assert (home / LIST).is_file()
     (path,) = home.glob("*.tar")
     with tarfile.open(path) as tar:
         assert len(tar.getmembers()) == 200

@@ -65,7 +65,7 @@ def samples(picture_file, clip_file):
 @pytest.fixture
 def encode(encoder, inputs, workers, tmp_path):
     def run(*sources, encoder=encoder, progress=lambda done, total: None):
-        return encode_features(sources, encoder, inputs, workers, tmp_path / "features", progress)
+        return encode_features(sources, encoder, inputs, workers, tmp_path / "features", progress).home
 
     return run
 

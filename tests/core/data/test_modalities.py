@@ -113,7 +113,7 @@ def test_what_another_process_makes_keeps_its_type_and_modality(workers, tmp_pat
 
 def test_stored_features_are_those_of_a_clip_alone(shard, inputs, encoder, open_task, workers, tmp_path):
     (hearing,) = (each for each in inputs if each.modality == "audio")
-    home = encode_features([open_task("sounds")], encoder, [hearing], workers, tmp_path / "features")
+    home = encode_features([open_task("sounds")], encoder, [hearing], workers, tmp_path / "features").home
     store = FeatureStore(home, feature_fingerprint(encoder, [hearing]), [hearing])
     decoder = MediaDecoder(inputs, {"audio": encoder.preparation()}, workers)
     for sample in range(3):

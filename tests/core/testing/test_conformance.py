@@ -412,6 +412,7 @@ def test_what_is_built_must_be_of_its_kind():
         "prompt_generators": "PromptGenerator",
         "samplers": "Sampler",
         "search_strategies": "SearchStrategy",
+        "engines": "Engine",
         "sharing": "Sharing",
         "tasks": "Task",
         "video_decoders": "VideoDecoder",

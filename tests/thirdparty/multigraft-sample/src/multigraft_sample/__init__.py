@@ -111,6 +111,12 @@ def register_answer_formats() -> Iterable[Component]:
 
 
 @hookimpl
+def register_engines() -> Iterable[Component]:
+    """Threads."""
+    yield Component("threads", f"{_OPTIONS}:ThreadsOptions", "multigraft_sample.threads:build")
+
+
+@hookimpl
 def register_loggers() -> Iterable[Component]:
     """The newest scalars."""
     yield Component("newest", f"{_OPTIONS}:NewestOptions", "multigraft_sample.newest:build")

@@ -141,3 +141,10 @@ class NewestOptions(Options):
 
     file: str = "newest.json"
     """Its name in the run folder."""
+
+
+class ThreadsOptions(Options):
+    """Workers in threads of this process."""
+
+    workers: int = Field(2, ge=1)
+    """How many."""

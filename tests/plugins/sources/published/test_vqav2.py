@@ -1,13 +1,16 @@
 """VQA 2.0 from files of its published form: a handful of questions about four pictures of COCO."""
 
 import json
+from random import Random
 
 import pytest
 
 from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.interfaces.source import Dropped
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
+from multigraft.plugins.metrics.vqa_accuracy import VqaAccuracy
 from multigraft.plugins.sources.published.vqa_answers import frequent_answers, soft_answers
+from multigraft.tasks.visual_question_answering.task import VisualQuestionAnswering
 
 TRAINING = [(42000, 42, "What colour is it?"), (42001, 42, "Is it a cat?"), (9000, 9, "How many dogs?")]
 VALIDATION = [(100 * picture, picture, f"What is in {picture}?") for picture in (7, 3, 5, 1)]
@@ -185,3 +188,17 @@ def test_files_of_another_form_are_refused(source, files):
     assert error.value.location == ("files", 1)
     with pytest.raises(MultigraftError, match=r"c.json: it has no `data_subtype`"):
         list(source(late, kind="vqav2").annotations())
+
+
+@pytest.mark.parametrize(("output", "accuracy"), [("red", 1.0), ("dark red", 0.6), ("pink", 0.3), ("blue", 0.0)])
+def test_the_official_accuracy_goes_by_all_ten_annotators(source, training, listed, output, accuracy):
+    colour, *_ = source(*training, kind="vqav2", answers=listed).annotations()
+    assert VqaAccuracy().score(VisualQuestionAnswering().prediction(colour, output)) == pytest.approx(accuracy)
+
+
+def test_a_question_without_a_listed_answer_weighs_nothing_in_training(source, training, listed):
+    colour, _, dogs = source(*training, kind="vqav2", answers=listed).annotations()
+    drawn = [VisualQuestionAnswering().example(colour, Random(seed)) for seed in range(20)]
+    assert {(each.target, each.weight) for each in drawn} == {("red", 1.0), ("pink", 0.3)}
+    example = VisualQuestionAnswering().example(dogs, Random(0))
+    assert (example.target, example.weight) == ("", 0.0)

@@ -422,6 +422,10 @@ def test_what_is_built_must_be_of_its_kind():
     assert set(KINDS) == set(DEEPER)
 
 
+KEY_BIAS = "k_proj.bias"
+"""It adds one number to all scores of a query, which a softmax does not see: its gradient is 0 but for rounding."""
+
+
 @pytest.mark.parametrize("backbone", ["T5", "BART"])
 @pytest.mark.parametrize("adapter", [one.component.name for one in REGISTRY.registrations("adapters")])
 def test_adapters_act_at_every_site_of_the_backbones(adapter, backbone, tiny, tiny_model, samples, batch_of):
@@ -430,4 +434,6 @@ def test_adapters_act_at_every_site_of_the_backbones(adapter, backbone, tiny, ti
     check_graft_acts(model, batch_of(model, samples))
     batch = batch_of(model, samples)
     torch.stack([loss.sum for (loss,) in model.losses(batch, training=True).values()]).sum().backward()
-    assert all(value.grad is not None and value.grad.any() for value in model.graft.bank.trained().values())
+    trained = model.graft.bank.trained()
+    still = [key.part for key, value in trained.items() if value.grad is None or not value.grad.any()]
+    assert [part for part in still if not part.endswith(KEY_BIAS)] == []

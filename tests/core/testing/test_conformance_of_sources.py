@@ -23,7 +23,7 @@ FILES = {
 REGISTRY = load_registry()
 
 
-@pytest.mark.parametrize("kind", [one.component.name for one in REGISTRY.registrations("sources")])
+@pytest.mark.parametrize("kind", [*FILES, "images"])
 def test_built_ins_over_real_files(kind, tmp_path):
     path = tmp_path / "file.json"
     if kind in FILES:

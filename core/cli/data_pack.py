@@ -36,6 +36,10 @@ from multigraft.core.errors import MultigraftError, OptionError
 @click.option(
     "--bad-limit", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share of rows that may be bad."
 )
+@click.option(
+    "--reencode", type=click.IntRange(min=16), metavar="PIXELS",
+    help="Write clips anew, without sound, so that they decode fast; their shorter side is PIXELS at most.",
+)  # fmt: skip
 @with_json
 @click.pass_context
 def pack(
@@ -50,6 +54,7 @@ def pack(
     prefix: str,
     samples_per_shard: int,
     bad_limit: float,
+    reencode: int | None,
     as_json: bool,
 ) -> None:
     """Pack the rows of FILE... and the media that they name into shards in OUT.
@@ -60,15 +65,11 @@ def pack(
     from multigraft.core.run.packing import misspelt_task, packing_of
     from multigraft.core.run.progress_bar import ProgressBar
 
-    given = {"kind": kind, "files": list(files), "task": task, **_settings(settings)}
-    if columns is not None:
-        given["map"] = _columns(columns)
+    given = {"kind": kind, "files": list(files), "task": task, **_settings(settings), **_named(columns, media)}
     if near := misspelt_task(registry_of(context), task):
         click.echo(f"note: {task!r} is no kind of task, did you mean {near!r}? Else name a recipe's task so", err=True)
-    if media:
-        given["media"] = list(media)
     try:
-        packing = packing_of(registry_of(context), given, prefix, samples_per_shard, bad_limit)
+        packing = packing_of(registry_of(context), given, prefix, samples_per_shard, bad_limit, reencode)
         with ProgressBar(f"packing {prefix}") as bar:
             entry = packed(packing, out, bar.update)
     except OptionError as error:
@@ -77,6 +78,12 @@ def pack(
         click.echo(line, err=True)
     if as_json:
         click.echo(json.dumps(entry, indent=1))
+
+
+def _named(columns: str | None, media: Sequence[str]) -> dict[str, Any]:
+    """Options that have an option of the command line of their own, as far as they are given."""
+    given: dict[str, Any] = {} if columns is None else {"map": _columns(columns)}
+    return given | {"media": list(media)} if media else given
 
 
 def _columns(text: str) -> dict[str, list[str]]:

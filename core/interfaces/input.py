@@ -41,6 +41,17 @@ class Input(ABC):
             BadSample: with a short reason, for anything wrong with the bytes; sizes are checked before decoding.
         """
 
+    def compact(self, data: bytes, shorter: int) -> tuple[str, bytes] | None:
+        """The same medium in a form that decodes fast, as its ending and its bytes; None where there is none.
+
+        Args:
+            shorter: pixels of the shorter side, at most.
+
+        Raises:
+            BadSample: as `decode`.
+        """
+        return None
+
     @abstractmethod
     def fingerprint(self) -> str:
         """What decides the arrays that come out, in one short text; part of the key of stored features."""

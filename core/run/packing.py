@@ -6,9 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from multigraft.core.data.packing.compacting import Compacting
 from multigraft.core.data.packing.packer import Packing
 from multigraft.core.data.paths import named_paths
 from multigraft.core.errors import MultigraftError
+from multigraft.core.interfaces.input import Input
 from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.source_building import built_source, source_options
@@ -16,26 +18,33 @@ from multigraft.core.suggest import nearest_name
 
 
 def packing_of(
-    registry: Registry, given: Mapping[str, Any], prefix: str, samples_per_shard: int, bad_limit: float
+    registry: Registry,
+    given: Mapping[str, Any],
+    prefix: str,
+    samples_per_shard: int,
+    bad_limit: float,
+    reencode: int | None = None,
 ) -> Packing:
     """What is to be packed.
 
     Args:
         given: options of the source, its kind among them.
+        reencode: pixels of the shorter side of media that are written anew; none are if left out.
 
     Raises:
         MultigraftError: no such source, or options that it cannot use.
     """
     options = source_options(registry, given)
-    source = built_source(registry, options)
+    source, inputs = built_source(registry, options), usual_inputs(registry)
     return Packing(
         source=source,
         media=tuple(path for each in options.media for path in _media_paths(each)) or tuple(source.media),
-        endings=endings(registry),
+        endings=tuple(dict.fromkeys(ending for each in inputs for ending in each.extensions)),
         options=options.model_dump(mode="json", exclude_unset=True),
         prefix=prefix,
         samples_per_shard=samples_per_shard,
         bad_limit=bad_limit,
+        compacting=None if reencode is None else Compacting(inputs, reencode),
     )
 
 
@@ -60,14 +69,14 @@ def misspelt_task(registry: Registry, task: str) -> str:
     return "" if task in kinds else nearest_name(task, kinds, cutoff=0.85)
 
 
-def endings(registry: Registry) -> tuple[str, ...]:
-    """Of media that some input reads which is installed, as it is without options."""
-    found: dict[str, None] = {}
+def usual_inputs(registry: Registry) -> list[Input]:
+    """All inputs that are installed, as they are without options."""
+    found: list[Input] = []
     for registration in registry.registrations("inputs"):
         try:
             model = registry.options("inputs", registration.full_name)
             options = model.model_validate({"kind": registration.full_name}, context={"registry": registry})
-            found |= dict.fromkeys(build_input(registry, options).extensions)
+            found.append(build_input(registry, options))
         except (MultigraftError, ValidationError):  # something that it requires is not there, or options must be given
             continue
-    return tuple(found)
+    return found

@@ -1,7 +1,6 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -41,6 +40,7 @@ from multigraft.core.types.preparation import Preparation
 from multigraft.core.types.rank import Rank
 
 if TYPE_CHECKING:
+    from multigraft.core.data.open_shards import SourceShards
     from multigraft.core.run.recipe_sources import RecipeSources
 
 FEATURES = "features"
@@ -74,7 +74,7 @@ class RunData:
         self._decoder = MediaDecoder(self.inputs, preparations, self.workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
-        self._opened = OpenShards(_remote(recipe), lambda options: self._made_of_sources.shards(options))
+        self._opened = OpenShards(_remote(recipe), _SourceShardMaker(registry, self.root, data.bad_limit))
 
     def source(self, task: str, split: str) -> TaskSource:
         """A task's annotations in a split."""
@@ -102,12 +102,6 @@ class RunData:
                 with below(split, place):
                     found |= {shard.name: shard for shard in self._shards_of(entry, options)}
         return list(found.values())
-
-    @cached_property
-    def _made_of_sources(self) -> "RecipeSources":
-        from multigraft.core.run.recipe_sources import RecipeSources
-
-        return RecipeSources(self.registry, self.root, self.recipe.data.bad_limit)
 
     def _shards_of(self, entry: str | SourceOptions, options: TaskOptions) -> Sequence[Shard]:
         if isinstance(entry, str):
@@ -236,6 +230,20 @@ class RunData:
         """End the decoding processes."""
         if self._decoder:
             self._decoder.close()
+
+
+class _SourceShardMaker:
+    """Makes shards of sources; what it needs for that is imported where a recipe has some."""
+
+    def __init__(self, registry: Registry, root: Path, bad_limit: float) -> None:
+        self._given = registry, root, bad_limit
+        self._made: RecipeSources | None = None
+
+    def __call__(self, options: SourceOptions) -> "SourceShards":
+        from multigraft.core.run.recipe_sources import RecipeSources
+
+        self._made = self._made or RecipeSources(*self._given)
+        return self._made.shards(options)
 
 
 def _remote(recipe: Recipe) -> RemoteShards:

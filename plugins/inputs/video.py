@@ -75,6 +75,12 @@ class VideoInput(Input):
     def _plan(self, clip: Clip, span: Span | None, first: float) -> NDArray[np.float64]:
         return sampling_times(first, float(clip.times[-1]), clip.end, span, self._options)
 
+    def compact(self, data: bytes, shorter: int) -> tuple[str, bytes] | None:
+        """An mp4 without sound with a key frame every twelve frames."""
+        from multigraft.plugins.inputs.reencode import reencode
+
+        return "mp4", reencode(data, shorter, limits=self._options)
+
     def fingerprint(self) -> str:
         """The sampling and a decoder's own pixels; the number counts changes of what comes out."""
         own = self._decoder.fingerprint()

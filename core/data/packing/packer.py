@@ -9,6 +9,7 @@ from typing import Any
 
 from multigraft.core.atomic import written_whole
 from multigraft.core.data.media_store import MediaStore
+from multigraft.core.data.packing.compacting import Compacting
 from multigraft.core.data.packing.dropped import DroppedLog
 from multigraft.core.data.packing.gathering import Gathered
 from multigraft.core.data.packing.progress import Done, ProgressFile
@@ -39,6 +40,8 @@ class Packing:
     samples_per_shard: int = 500
     bad_limit: float = 0.01
     """Share of all rows that may be dropped."""
+    compacting: Compacting | None = None
+    """Which media are written anew; none if left out."""
 
 
 def pack(packing: Packing, folder: Path, report: Callable[[int, int], None]) -> dict[str, Any]:
@@ -108,6 +111,7 @@ class _Packer:
             "files": list(files),
             "media": [str(path) for path in self._packing.media],
             "samples_per_shard": self._packing.samples_per_shard,
+            "reencode": self._packing.compacting.shorter if self._packing.compacting else None,
             "rows": gathered.rows,
             "digest": gathered.digest,
         }
@@ -166,10 +170,12 @@ class _Packer:
     def _made(self, gathered: Gathered) -> Iterator[PackedSample | list[Dropped]]:
         """The samples of the groups that are not done yet, or what is wrong with them."""
 
+        packing = self._packing
+
         def make(group: int) -> PackedSample | list[Dropped]:
             annotations = gathered.groups.annotations(group)
             try:
-                return packed_sample(f"{self._packing.prefix}-{group:08d}", annotations, self._store)
+                return packed_sample(f"{packing.prefix}-{group:08d}", annotations, self._store, packing.compacting)
             except BadSample as error:
                 return [Dropped(each.id, error.reason, error.detail) for each in annotations]
 

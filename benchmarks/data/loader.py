@@ -151,8 +151,10 @@ def of_energon(root: Path) -> Iterator[object]:
         WorkerConfig,
         get_loader,
         get_train_dataset,
+        stateless,
     )
 
+    @stateless  # type: ignore[untyped-decorator]
     def cook(sample: Any) -> Any:
         return CrudeSample({**sample, "jpg": _shown({"jpg": sample["jpg"]})})
 

@@ -37,7 +37,7 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
     takes.
     """
     from multigraft.core.check.recipe_check import check_deep, check_shape
-    from multigraft.core.run.recipe_sources import nothing_made_of_sources_kept
+    from multigraft.core.run.kept_sources import nothing_made_of_sources_kept
 
     registry = registry_of(context)
     try:

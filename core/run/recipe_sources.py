@@ -6,8 +6,6 @@ import sys
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -29,6 +27,7 @@ from multigraft.core.options.names import DataPath
 from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.recipe.components import walk
 from multigraft.core.registry.registry import Registry
+from multigraft.core.run.kept_sources import keeps_what_sources_become
 from multigraft.core.run.progress_bar import ProgressBar
 from multigraft.core.run.source_building import KIND, built_source, source_options
 
@@ -37,17 +36,6 @@ SOURCES = ".sources"
 _LISTED = 100
 """Dropped rows of a reason that are listed one by one."""
 _SHOWN = 5
-_keeps = ContextVar("keeps", default=True)
-
-
-@contextmanager
-def nothing_made_of_sources_kept() -> Iterator[None]:
-    """Make what is made of sources in temporary folders: for those who only look."""
-    token = _keeps.set(False)
-    try:
-        yield
-    finally:
-        _keeps.reset(token)
 
 
 class RecipeSources:
@@ -75,7 +63,7 @@ class RecipeSources:
     def _shards(self, options: SourceOptions) -> SourceShards:
         source, store = opened(self._registry, options, self._root)
         home = self._root / SOURCES
-        keeps = _keeps.get() and saves_indices()
+        keeps = keeps_what_sources_become() and saves_indices()
         if keeps and not _writable(home):
             print(f"what is made of {_name(options)} lies in a temporary folder, as {self._root} cannot be written to",
                   file=sys.stderr, flush=True)  # fmt: skip

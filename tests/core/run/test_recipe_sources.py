@@ -12,7 +12,8 @@ from multigraft.core.errors import BadSample, MultigraftError, OptionError
 from multigraft.core.evaluation.donors import Donors
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.run import recipe_sources
-from multigraft.core.run.recipe_sources import SOURCES, nothing_made_of_sources_kept
+from multigraft.core.run.kept_sources import nothing_made_of_sources_kept
+from multigraft.core.run.recipe_sources import SOURCES
 from multigraft.core.run.run_data import RunData
 from multigraft.core.types.rank import Rank
 from multigraft.core.types.transform import Transform

@@ -60,7 +60,7 @@ def _paths_of(entry: DataEntry) -> Iterator[tuple[Location, str]]:
     """The paths and patterns that an entry of a split names, with their places in it."""
     if isinstance(entry, SourceOptions):
         for found in walk(entry):
-            if found.mark(DataPath) and isinstance(found.value, str):
+            if found.mark(DataPath) and isinstance(found.value, str) and found.value:
                 yield entry.place_of(found.location), found.value
     else:
         yield (), entry

@@ -69,8 +69,9 @@ class RecipeSources:
                   file=sys.stderr, flush=True)  # fmt: skip
             keeps = False
         temporary = None if keeps else self._temporary
+        identity = _identity(self._registry, options, self._root)
         with ProgressBar(f"reading {_name(options)}") as bar:
-            made = annotation_shards(source, _identity(self._registry, options), home, temporary, bar.update)
+            made = annotation_shards(source, identity, home, temporary, bar.update)
         self._check(made, options)
         apart = MediaApart(store, made.folder.name, made.endings)
         return SourceShards([Shard(path, media=apart) for path in made.shards], list(_skipped(made, source, options)))
@@ -122,7 +123,7 @@ def at_root(options: SourceOptions, root: Path) -> SourceOptions:
     found: dict[str, list[str]] = {}
     for each in walk(options):
         name = str(each.location[0])
-        if each.mark(DataPath) and isinstance(each.value, str):
+        if each.mark(DataPath) and isinstance(each.value, str) and each.value:
             with below(*each.location):
                 if not (paths := named_paths(each.value, root)):
                     raise ValueError(f"{root / each.value} names no file")
@@ -156,14 +157,28 @@ class ShardOpener:
         return MediaApart(store, folder.name, made.endings)
 
 
-def _identity(registry: Registry, options: SourceOptions) -> dict[str, Any]:
-    """All of a source's options, and the version of what reads it."""
+def _identity(registry: Registry, options: SourceOptions, root: Path) -> dict[str, Any]:
+    """All of a source's options, the version of what reads it, and files that it names beside those it lists."""
     found = registry.find(KIND, options.kind)
     values = {name: getattr(options, name) for name in type(options).model_fields}
     return {
         "source": [found.full_name, found.component.version],
         "options": from_json(to_json(values | {"kind": found.full_name})),
+        "other_files": _other_files(at_root(options, root)),
     }
+
+
+def _other_files(placed: SourceOptions) -> list[list[Any]]:
+    """Bytes and modification times of the files that other options name, by these."""
+    found = []
+    for each in walk(placed):
+        name = str(each.location[0])
+        if each.mark(DataPath) and isinstance(each.value, str) and each.value and name not in ("files", "media"):
+            if not os.path.exists(each.value):
+                raise OptionError(each.location, f"{each.value} is not there")
+            status = os.stat(each.value)
+            found.append([name, status.st_size, status.st_mtime_ns])
+    return found
 
 
 def _writable(home: Path) -> bool:

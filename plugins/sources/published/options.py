@@ -1,10 +1,10 @@
 """Options of the sources of published data sets."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from multigraft import SourceOptions
+from multigraft import DataPath, SourceOptions
 
 KarpathySplit = Literal["train", "restval", "val", "test"]
 HELD_OUT = ("dvp-train", "dvp-held-out")
@@ -22,12 +22,12 @@ class Vqav2Options(SourceOptions):
 
     source: str = "vqav2"
     """Name of this data set, by which scores are told apart."""
-    answers: str = ""
+    answers: Annotated[str, DataPath()] = ""
     """File of the answers that targets are made of, one a line; if left out, those that are most annotators' choice for
     `least` questions of the annotations given."""
     least: int = Field(9, ge=1)
     """Questions that an answer must answer."""
-    karpathy: str = ""
+    karpathy: Annotated[str, DataPath()] = ""
     """Karpathy's `dataset_coco.json`, for his splits."""
     split: list[KarpathySplit | Literal["dvp-train", "dvp-held-out"]] = Field([])
     """Take only pictures of these splits: Karpathy's (VL-Adapter trains on `train` and `restval`), or one of Dynamic
@@ -88,7 +88,7 @@ class CocoCaptionsOptions(SourceOptions):
 class VideoOptions(SourceOptions):
     """Base of the options of video sets in the form of VALUE."""
 
-    subtitles: str = ""
+    subtitles: Annotated[str, DataPath()] = ""
     """File of subtitles, JSON lines; those within the annotation's stretch of time are its context."""
     media_name: str = Field("{}.mp4", pattern=r"^[^{}]*\{(:0[0-9]+)?\}[^{}]*$")
     """How a video is called, its name in the annotations in place of `{}`."""

@@ -3,6 +3,7 @@
 import json
 import random
 import tarfile
+from io import BytesIO
 
 import pytest
 
@@ -238,3 +239,32 @@ def test_two_splits_of_one_table_have_the_same_contents(tables, data_of):
     data = data_of(tables.recipe, *splits)
     assert data.source("vqa", "a").contents == data.source("vqa", "b").contents
     assert data.source("vqa", "a").contents != data.source("vqa", "train").contents
+
+
+def test_other_files_of_a_source_start_at_the_same_folder_and_count_too(tables, data_of):
+    questions = [{"image_id": 1, "question": "what?", "question_id": 10}]
+    answers = [{"answer": word} for word in ("red", "red", "green")]
+    (tables.folder / "q.json").write_text(json.dumps({"questions": questions, "data_subtype": "train2014"}))
+    asked = {"question_id": 10, "image_id": 1, "answers": answers, "answer_type": "other", "question_type": "what"}
+    (tables.folder / "a.json").write_text(json.dumps({"annotations": [asked], "data_subtype": "train2014"}))
+    (tables.folder / "answers.txt").write_text("red\n")
+    train = "tasks.vqa.data.train={vqav2: [q.json, a.json], answers: answers.txt}"
+    (first,) = annotations(data_of(tables.recipe, train).source("vqa", "train"))
+    assert [each.text for each in first.answers] == ["red"]
+    (tables.folder / "answers.txt").write_text("red\ngreen\n")
+    (again,) = annotations(data_of(tables.recipe, train).source("vqa", "train"))
+    assert [each.text for each in again.answers] == ["red", "green"]
+
+
+def test_tars_of_img2dataset_are_read_as_they_are(tables, data_of):
+    with tarfile.open(tables.folder / "00000.tar", "w") as tar:
+        for number in range(2):
+            for ending, content in (("txt", b"a square"), ("json", b'{"caption": "a square", "status": "success"}')):
+                member = tarfile.TarInfo(f"00000000{number}.{ending}")
+                member.size = len(content)
+                tar.addfile(member, BytesIO(content))
+            tar.add(tables.folder / "images" / f"{2 * number}.png", f"00000000{number}.png")
+    source = data_of(tables.recipe, "tasks.vqa.data.train={image-text-shards: '*.tar'}").source("vqa", "train")
+    assert [each.media for each in annotations(source)] == [("000000000.png",), ("000000001.png",)]
+    (shard,) = source.opened
+    assert shard.read(0, "000000001.png") == (tables.folder / "images" / "2.png").read_bytes()

@@ -170,12 +170,12 @@ class MediaStore(MediaPlace):
         self._place(name)
 
     def has(self, name: str) -> bool:
-        """Whether some place has a medium of this name.
+        """Whether there is a medium of this name.
 
         Raises:
-            BadSample: one has something of this name that cannot be used.
+            BadSample: as `check`, where there is something of this name.
         """
-        return any(place.has(name) for place in ([self._embedded] if self._embedded else []) + list(self._places))
+        return self._found(name) is not None
 
     def read(self, name: str) -> bytes:
         """The bytes of a medium.
@@ -188,13 +188,19 @@ class MediaStore(MediaPlace):
         return data
 
     def _place(self, name: str) -> MediaPlace:
+        place = self._found(name)
+        if place is None:
+            raise BadSample("missing medium", legible(name))
+        return place
+
+    def _found(self, name: str) -> MediaPlace | None:
         for places in ([self._embedded] if self._embedded else [], self._places):
             found = [place for place in places if place.has(name)]
             if len(found) > 1:
                 raise BadSample("ambiguous medium", legible(f"{name} is in several of the folders and tars"))
             if found:
                 return found[0]
-        raise BadSample("missing medium", legible(name))
+        return None
 
 
 def _check_size(name: str, size: int) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _OPEN_SHARDS = 1024
 
-Content = tuple[int | str, int]
-"""Checksum and bytes of a field, by which equal ones are found anywhere; name and bytes of a medium that lies apart."""
+Content = tuple[int, int] | str
+"""Checksum and bytes of a field, by which equal ones are found anywhere; the name of a medium that lies apart."""
 
 
 class Shard:
@@ -60,7 +60,7 @@ class Shard:
         if place is not None:
             return place.crc, place.size
         try:
-            return (field, 0) if self.media and self.media.place.has(field) else None
+            return field if self.media and self.media.place.has(field) else None
         except BadSample:
             return None
 

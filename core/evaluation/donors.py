@@ -21,7 +21,7 @@ _DRAWS = 64
 @dataclass(frozen=True)
 class _Media:
     """What an annotation shows, by the shard's index: the same picture under another key is the same medium, and where
-    media lie apart, the same name with as many bytes."""
+    media lie apart, the same name."""
 
     kinds: tuple[str, ...]
     contents: frozenset[Content]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multigraft.core.data.shard import Shard
+from multigraft.core.errors import BadSample
 
 _COLUMNS = 288
 """Of a picture, at most: longer sounds are averaged over time."""
@@ -25,8 +26,8 @@ def spectrogram(energies: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def player_uri(shard: Shard, sample: int, field: str) -> str:
     """The file of a sound as a data URI; empty where it is too large for a page."""
-    content = shard.content(sample, field)
-    if content is None or content[1] > _PLAYED:
+    try:
+        data = base64.b64encode(shard.read(sample, field, _PLAYED)).decode()
+    except BadSample:
         return ""
-    data = base64.b64encode(shard.read(sample, field, _PLAYED)).decode()
     return f"data:audio/{field.rpartition('.')[2]};base64,{data}"

@@ -1,6 +1,7 @@
 """The data of a run: its tasks' sources by split, and how samples are read."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from multigraft.core.data.encoding import MakeShards, StoredFeatures, encode_fea
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.media_by_modality import MediaByModality
 from multigraft.core.data.media_limit import MediaLimit
-from multigraft.core.data.open_shards import OpenShards
+from multigraft.core.data.open_shards import OpenShards, SourceShards
 from multigraft.core.data.problem_lines import problem_lines
 from multigraft.core.data.reader import MediaReader, SampleReader
 from multigraft.core.data.remote.cache import GIGABYTE, ShardCache, default_folder
@@ -74,7 +75,7 @@ class RunData:
         self._decoder = MediaDecoder(self.inputs, preparations, self.workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
-        self._opened = OpenShards(_remote(recipe), _SourceShardMaker(registry, self.root, data.bad_limit))
+        self._opened = OpenShards(_remote(recipe), _maker(registry, self.root, data.bad_limit))
 
     def source(self, task: str, split: str) -> TaskSource:
         """A task's annotations in a split."""
@@ -232,24 +233,22 @@ class RunData:
             self._decoder.close()
 
 
-class _SourceShardMaker:
-    """Makes shards of sources; what it needs for that is imported where a recipe has some."""
-
-    def __init__(self, registry: Registry, root: Path, bad_limit: float) -> None:
-        self._given = registry, root, bad_limit
-        self._made: RecipeSources | None = None
-
-    def __call__(self, options: SourceOptions) -> "SourceShards":
-        from multigraft.core.run.recipe_sources import RecipeSources
-
-        self._made = self._made or RecipeSources(*self._given)
-        return self._made.shards(options)
-
-
 def _remote(recipe: Recipe) -> RemoteShards:
     cache = recipe.data.cache
     folder = Path(cache.folder).expanduser() if cache.folder else default_folder()
     return RemoteShards(ShardCache(folder, int(cache.gigabytes * GIGABYTE)), recipe.data.allow_pipes)
+
+
+def _maker(registry: Registry, root: Path, bad_limit: float) -> Callable[[SourceOptions], SourceShards]:
+    """What makes the shards of sources; it is imported when there is one."""
+
+    @cache
+    def sources() -> "RecipeSources":
+        from multigraft.core.run.recipe_sources import RecipeSources
+
+        return RecipeSources(registry, root, bad_limit)
+
+    return lambda options: sources().shards(options)
 
 
 def refuse_media_apart(sources: Iterable[TaskSource]) -> None:

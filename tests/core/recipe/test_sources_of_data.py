@@ -98,8 +98,9 @@ def test_keys_of_a_source_can_be_set(registry):
 def test_the_json_schema_has_all_forms(registry):
     text, *variants = TypeAdapter(DataEntry).json_schema()["anyOf"]
     assert text == {"type": "string"}
-    long, short = variants[:4], variants[4:]
-    kinds = ["coco", "images", "llava", "table"]
+    kinds = registry.names("sources")
+    long, short = variants[: len(kinds)], variants[len(kinds) :]
     assert [each["properties"]["kind"]["enum"][0] for each in long] == kinds
-    assert "where media lie" in long[3]["allOf"][0]["properties"]["media"]["description"]
+    table = long[kinds.index("table")]["allOf"][0]
+    assert "where media lie" in table["properties"]["media"]["description"]
     assert [each["required"] for each in short] == [[kind] for kind in kinds]

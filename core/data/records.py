@@ -30,7 +30,7 @@ def parse_json(data: bytes) -> Any:
     if _marks(data, 0, len(data)) > MOST_VALUES and _has_too_many(data):
         raise BadSample("bad annotation", f"KEY.json has more than {MOST_VALUES} values")
     try:
-        return json.loads(data, object_pairs_hook=_without_repeats)
+        return json.loads(data.decode("utf-8-sig", "surrogatepass"), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise BadSample("bad annotation", legible(f"KEY.json is not JSON: {error}")) from None
 

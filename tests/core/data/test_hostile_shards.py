@@ -138,6 +138,19 @@ def test_a_record_of_four_megabytes_has_one_problem(tmp_path, make_tar, bounded,
     assert problem.count in (1, count)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_a_record_that_is_not_utf_8_is_bad(tmp_path, make_tar, record, encoding):
+    value = record({"media": ["png"]}).decode().encode(encoding)
+    index = make_index(make_tar(tmp_path / "x.tar", ("k.json", value), ("k.png", b"x")))
+    assert [(problem.key, problem.reason) for problem in index.problems] == [("k", "bad annotation")]
+    assert "KEY.json is not JSON" in index.problems[0].detail
+
+
+def test_a_record_may_begin_with_a_byte_order_mark(tmp_path, make_tar, record):
+    shard = Shard(make_tar(tmp_path / "x.tar", ("k.json", b"\xef\xbb\xbf" + record({"text": "é?"}))))
+    assert shard.annotation(0).text == "é?"
+
+
 def test_a_list_of_four_megabytes_is_no_record(tmp_path, make_tar, bounded):
     index = bounded(make_tar(tmp_path / "x.tar", ("k.json", b"[" + b"0," * (2 << 20) + b"0]")), 2000)
     assert [(problem.key, problem.reason) for problem in index.problems] == [("k", "bad annotation")]

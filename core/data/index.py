@@ -208,7 +208,8 @@ class ShardIndex:
         """Key of each sample."""
         ends = np.frombuffer(self._tables.whole("key_ends"), NUMBER).tolist()
         text = self._tables.whole("key_text")
-        return [text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False)]
+        spans = zip([0, *ends], ends, strict=False)
+        return [text[start:end].decode("utf-8", "backslashreplace") for start, end in spans]
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from zlib_ng.zlib_ng import crc32
 
 from multigraft.core.data.index import ANNOTATION, FILE, NUMBER, Extent, Head, Problem
@@ -23,6 +23,8 @@ _FIRST_READ = 4096
 _LARGEST_HEAD = 64 << 20
 _LARGEST_INDEX, _INDEX_SHARE = 1 << 20, 8
 """Bytes of an index, at most: so many, and so many for each byte of its shard; no honest one is near."""
+_LARGEST_SHARD = (1 << 63) - 1
+"""Bytes: what a system can count."""
 _NAMES = ("fields", "tasks", "sources", "types")
 
 
@@ -36,6 +38,7 @@ class _Written:
 
 
 _WRITTEN = TypeAdapter(_Written)
+_PROBLEMS = TypeAdapter(list[Problem], config=ConfigDict(extra="forbid", strict=True))
 
 
 def index_bytes(head: Head, tables: Mapping[str, bytes]) -> bytes:
@@ -119,6 +122,8 @@ def _faults(head: Head, extents: Mapping[str, Extent]) -> Iterator[str]:
     numbers = (head.samples, head.problems, *(n for extent in extents.values() for n in extent))
     if not all(type(number) is int and number >= 0 for number in numbers):
         yield "a count that is no whole number"
+    if not 0 <= head.stamp[0] <= _LARGEST_SHARD:
+        yield "a shard of no size that files have"
     if sum(extent.size for extent in extents.values()) > _LARGEST_INDEX + _INDEX_SHARE * head.stamp[0]:
         yield "more bytes than an index has"
     if set(extents) != {"first", "files", "annotations", "order", "key_ends", "key_text", "problems"}:
@@ -154,12 +159,19 @@ def table_fault(name: str, data: bytes, head: Head, extents: Mapping[str, Extent
         return _file_fault(np.frombuffer(data, FILE), head)
     if name == "annotations":
         return _annotation_fault(np.frombuffer(data, ANNOTATION), head)
-    return ""
+    return _problem_fault(data, head) if name == "problems" else ""
+
+
+def _problem_fault(data: bytes, head: Head) -> str:
+    try:
+        count = len(_PROBLEMS.validate_json(data)) if data else 0
+    except ValidationError:
+        return "problems that are none"
+    return "" if count == head.problems else "problems of another number"
 
 
 def _file_fault(files: np.ndarray[Any, Any], head: Head) -> str:
-    total = head.stamp[0]
-    if (files["size"] > total).any() or (files["offset"] > total - files["size"].astype(np.int64)).any():
+    if _ends_beyond(files["offset"], files["size"], head.stamp[0]):
         return "files beyond the end of the shard"
     return "" if (files["field"] < len(head.fields)).all() else "a field without a name"
 
@@ -168,6 +180,12 @@ def _annotation_fault(annotations: np.ndarray[Any, Any], head: Head) -> str:
     limits = {"sample": head.samples, "task": len(head.tasks), "source": len(head.sources), "type": len(head.types)}
     if not all((annotations[name] < limit).all() for name, limit in limits.items()):
         return "numbers beyond their table"
-    total = head.stamp[0]
-    beyond = annotations["start"].astype(np.int64) > total - annotations["size"].astype(np.int64)
-    return "annotations beyond the end of the shard" if beyond.any() else ""
+    beyond = _ends_beyond(annotations["start"], annotations["size"], head.stamp[0])
+    return "annotations beyond the end of the shard" if beyond else ""
+
+
+def _ends_beyond(starts: np.ndarray[Any, Any], sizes: np.ndarray[Any, Any], total: int) -> bool:
+    """Whether a stretch ends behind `total`; its numbers may have all 64 bits."""
+    if (starts > total).any() or (sizes > total).any():
+        return True
+    return bool((starts.astype(np.int64) > total - sizes.astype(np.int64)).any())

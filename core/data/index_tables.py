@@ -81,7 +81,7 @@ class StoredTables:
 
     def text(self, name: str, start: int, end: int) -> str:
         """A stretch of a table that is text."""
-        return self._stretch(name, start, end - start).decode()
+        return self._stretch(name, start, end - start).decode("utf-8", "backslashreplace")
 
     def rows(self, name: str, first: int, last: int, kind: np.dtype[np.void]) -> np.ndarray[Any, Any]:
         """Some rows of a table."""

@@ -36,8 +36,9 @@ class OpenFile:
             close(self._descriptor)
 
     def read(self, offset: int, size: int) -> bytes:
-        """The bytes from `offset` on, fewer where the file ends."""
-        return os.pread(self._descriptor, size, offset)
+        """The bytes from `offset` on, fewer where the file ends; no room is made for more than there were at first."""
+        left = self.size - offset
+        return os.pread(self._descriptor, min(size, left), offset) if left > 0 else b""
 
     def crc(self, offset: int, size: int) -> int:
         """crc32 of a stretch, read in pieces."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from multigraft.core.data import index_tables
 from multigraft.core.data.index import ANNOTATION, FILE, NUMBER, index_path
 from multigraft.core.data.index_file import _PREFIX, MAGIC
-from multigraft.core.data.indexing import load_index, make_index
+from multigraft.core.data.indexing import load_index, make_index, open_index
 from multigraft.core.data.shard import Shard
 
 COLOURS = ("red", "blue", "green")
@@ -135,7 +135,7 @@ FIRST, ENDS, ORDER = ("first", NUMBER), ("key_ends", NUMBER), ("order", NUMBER)
     "change",
     [
         column(FILES, "offset", 10**6), column(FILES, "size", 1 << 40), column(FILES, "offset", 2**64 - 1),
-        column(FILES, "size", 2**63), column(FILES, "field", 7), column(FIRST, None, 0, 2, 4, 5),
+        column(FILES, "size", 2**63), column(ROWS, "start", 2**64 - 1), column(FILES, "field", 7), column(FIRST, None, 0, 2, 4, 5),
         column(FIRST, None, 0, 4, 2, 6), column(FIRST, None, 1, 2, 4, 6), column(ROWS, "sample", 0, 1, 3),
         column(ROWS, "task", 1), column(ROWS, "source", 9), column(ROWS, "type", 9), column(ROWS, "start", 10**9),
         column(ROWS, "size", 2**32 - 1), column(ORDER, None, 0, 1, 3), column(ENDS, None, 3, 7, 11),
@@ -154,6 +154,37 @@ def test_an_index_that_makes_no_sense_is_made_again_though_its_checksums_are_rig
     index_path(shard).write_bytes(resealed(head, tables))
     assert pairs(Shard(shard)) == RIGHT
     assert same(index_path(shard).read_bytes(), right)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[", b"[1]", b'[{"key": "k"}]', b"[" * 9999, b'[{"key": "k", "reason": "r", "detail": "d", "x": 1}]']
+)
+def test_problems_that_are_none_are_made_again(tmp_path, make_tar, text):
+    path = make_tar(tmp_path / "x.tar", ("k.png", b"x"))
+    (problem,) = load_index(path).problems
+    head, tables = parts(index_path(path).read_bytes())
+    index_path(path).write_bytes(resealed(head, tables | {"problems": text}))
+    assert load_index(path).problems == [problem]
+
+
+@pytest.mark.parametrize("size", [2**70, 2**63, -1])
+def test_a_shard_of_a_size_that_no_file_has(shard, size):
+    load_index(shard)
+    right = index_path(shard).read_bytes()
+    head, tables = parts(right)
+    index_path(shard).write_bytes(resealed(head | {"stamp": [size, 0]}, tables))
+    with pytest.raises(ValueError, match="a shard of no size that files have"):
+        open_index(shard)
+    index_path(shard).write_bytes(right)
+
+
+def test_keys_that_are_no_text_are_escaped(shard):
+    load_index(shard)
+    head, tables = parts(index_path(shard).read_bytes())
+    index_path(shard).write_bytes(resealed(head, tables | {"key_text": b"\xffed" + tables["key_text"][3:]}))
+    index = load_index(shard)
+    assert [index.keys[0], index.key(0), index.key(1)] == ["\\xffed", "\\xffed", "blue"]
+    index_path(shard).unlink()
 
 
 def test_tables_beyond_all_measure_are_not_read(shard):

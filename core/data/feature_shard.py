@@ -5,6 +5,7 @@ stretch, and the file's own crc32. Its metadata repeat what it is of, so a file 
 """
 
 import json
+import math
 import re
 import tarfile
 import zlib
@@ -21,7 +22,7 @@ from multigraft.core.atomic import written_whole
 from multigraft.core.data.feature_tensors import read_tokens
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.tar_reader import Member, RefusedShardError, TarWalk
-from multigraft.core.errors import BadSample, MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError, legible
 from multigraft.core.types.media import Span
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ Key = tuple[int, str]
 """Number of a sample, and hash of one of its media."""
 
 _NAME = re.compile(r"([0-9]{8,18})\.([0-9a-f]{16})-([0-9a-f]{8})\.safetensors")
+_NO_FEATURES = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
+"""What comes up where a file is not what `facts_of` and safetensors make."""
 _DTYPES = {"BF16": np.uint16, "I8": np.int8, "F32": np.float32}
 
 
@@ -123,13 +126,13 @@ class FeatureShard:
         found = Sound([], [self.damage] if self.damage else [], {})
         for key in self._places:
             try:
-                reason = _bad(self._read(key)[1])
-                found.whole.append(key)
+                self.arrays(key)
+            except BadSample as error:
+                found.bad[key] = error.reason
             except DamagedFeaturesError as error:
                 found.wrong.append(str(error))
                 continue
-            if reason:
-                found.bad[key] = reason[0]
+            found.whole.append(key)
         return found
 
     def data(self, key: Key) -> bytes:
@@ -152,9 +155,12 @@ class FeatureShard:
             if bad := _bad(header):
                 raise BadSample(*bad)
             arrays = {name: _array(data, tensor) for name, tensor in header.items() if name != "__metadata__"}
-            return read_tokens(arrays), arrays[TIMES]
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedFeaturesError(f"sample {key[0]}: {error!r}") from None
+            tokens, times = read_tokens(arrays), arrays[TIMES]
+            if tokens.ndim != 3 or times.ndim != 1 or times.dtype != np.float32 or len(tokens) != len(times):
+                raise ValueError(f"times {times.shape} of tokens {tokens.shape}")
+            return tokens, times
+        except _NO_FEATURES as error:
+            raise DamagedFeaturesError(legible(f"sample {key[0]}: {error!r}")) from None
 
     def _read(self, key: Key) -> tuple[bytes, Mapping[str, Any]]:
         member, crc = self._places[key]
@@ -171,7 +177,7 @@ class FeatureShard:
             facts = json.loads(header["__metadata__"][FACTS])
             if facts["of"] == self._of and key_of(facts["sample"], facts["medium"]) == key:
                 return data, header
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except _NO_FEATURES:
             pass
         raise DamagedFeaturesError(f"{member.name} is of another shard, encoder or version")
 
@@ -184,13 +190,21 @@ def _bad(header: Mapping[str, Any]) -> tuple[str, str] | None:
     """
     try:
         bad = json.loads(header["__metadata__"][FACTS])["bad"]
-        return (str(bad[0]), str(bad[1])) if bad else None
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise DamagedFeaturesError(f"what a file says of itself makes no sense: {error!r}") from None
+        return (legible(str(bad[0])), legible(str(bad[1]))) if bad else None
+    except _NO_FEATURES as error:
+        raise DamagedFeaturesError(legible(f"what a file says of itself makes no sense: {error!r}")) from None
 
 
 def _array(data: bytes, tensor: Mapping[str, Any]) -> NDArray[Any]:
-    """A tensor of a safetensors file, over the same memory."""
-    start = 8 + int.from_bytes(data[:8], "little") + tensor["data_offsets"][0]
-    shape = tensor["shape"]
-    return np.frombuffer(data, _DTYPES[tensor["dtype"]], int(np.prod(shape)), start).reshape(shape)
+    """A tensor of a safetensors file, over the same memory.
+
+    Raises:
+        ValueError: it has no such form, or does not lie where it says.
+    """
+    (start, stop), shape, kind = tensor["data_offsets"], tensor["shape"], np.dtype(_DTYPES[tensor["dtype"]])
+    if not all(type(each) is int for each in (start, stop, *shape)) or start < 0 or not shape or min(shape) < 1:
+        raise ValueError(f"a tensor of {shape} from byte {start} on")
+    base, count = 8 + int.from_bytes(data[:8], "little"), math.prod(shape)
+    if stop - start != count * kind.itemsize or base + stop > len(data):
+        raise ValueError(f"a tensor of {shape} in bytes {start} to {stop}")
+    return np.frombuffer(data, kind, count, base + start).reshape(shape)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import zlib
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.indexing import store_index
 from multigraft.core.data.shard import open_shard
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.interfaces.encoder import VisualEncoder
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.media import Span
@@ -168,6 +169,53 @@ def test_features_of_another_shard_under_this_name_are_not_taken(stored, capsys)
     assert [stored.red(number) for number in range(3)] == [0, 10, 20]
 
 
+TENSORS = {
+    "tokens": {"dtype": "BF16", "shape": [1, 1, 3], "data_offsets": [0, 6]},
+    "times": {"dtype": "F32", "shape": [1], "data_offsets": [6, 10]},
+}
+
+
+def put(path, facts, tensors):
+    """The file of the first medium with another header and ten bytes of values, under a name with its checksum."""
+    with tarfile.open(path) as tar:
+        files = [(member, tar.extractfile(member).read()) for member in tar.getmembers()]
+    member, data = files[0]
+    known = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["multigraft"])
+    text = json.dumps({"__metadata__": {"multigraft": json.dumps(known | facts)}, **tensors}).encode()
+    data = len(text).to_bytes(8, "little") + text + bytes(10)
+    member.name, member.size = f"{member.name.partition('-')[0]}-{zlib.crc32(data):08x}.safetensors", len(data)
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for each, content in [(member, data), *files[1:]]:
+            tar.addfile(each, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "change"),
+    [
+        ("tokens", {"shape": [1, 3]}), ("tokens", {"shape": [-1, 1, 3]}), ("tokens", {"shape": [0, 1, 3]}),
+        ("tokens", {"shape": [2, 1, 3], "data_offsets": [0, 12]}), ("tokens", {"shape": [2**64, 2**64, 1]}),
+        ("tokens", {"shape": [1, 1, 3.0]}), ("tokens", {"data_offsets": []}), ("tokens", {"data_offsets": [4, 10, 6]}),
+        ("tokens", {"data_offsets": [-6, 0]}), ("tokens", {"data_offsets": [6, 12]}), ("tokens", {"dtype": "F32"}),
+        ("tokens", {"dtype": []}), ("times", {"shape": [1, 1]}), ("times", {"dtype": "BF16", "data_offsets": [6, 8]}),
+        ("times", {"shape": [2], "data_offsets": [2, 10]}), ("times", {"shape": None}),
+    ],
+)  # fmt: skip
+def test_tensors_of_another_form_are_made_again_though_the_checksum_is_right(stored, tensor, change):
+    put(stored.path, {}, TENSORS)
+    assert stored.red(0) == 0
+    put(stored.path, {}, TENSORS | {tensor: TENSORS[tensor] | change})
+    with pytest.raises(MultigraftError, match=r"are damaged: sample 0: .*; start again"):
+        stored.red(0)
+    assert stored.encode() == (stored.home, 1)
+
+
+def test_what_is_said_of_a_bad_medium_can_be_stored_and_shown(stored):
+    put(stored.path, {"bad": ["broken image", "\ud800\x1b[2J"]}, {})
+    with pytest.raises(BadSample, match=r"^broken image: \\ud800\\x1b\[2J$"):
+        stored.red(0)
+    assert stored.encode() == (stored.home, 0)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": 3}', '{"fingerprint": "brightnesz | image/1"}'])
 def test_a_damaged_fingerprint_is_written_anew(stored, text, capsys):
     path = stored.home / "fingerprint.json"
@@ -207,7 +255,7 @@ sys.path.insert(0, sys.argv[3])
 from pathlib import Path
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
 from multigraft.core.data.shard import open_shard
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.types.transform import Transform
 from test_damaged_features import BrightnessEncoder
 from multigraft.plugins.inputs.image import build

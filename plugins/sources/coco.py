@@ -18,6 +18,8 @@ from multigraft.plugins.sources.json_rows import list_at
 from multigraft.plugins.sources.options import CocoOptions
 from multigraft.plugins.sources.values import text_of
 
+_NO_ID = (list, dict)
+
 
 @dataclass
 class _OfImage:
@@ -44,8 +46,8 @@ class CocoSource(Source):
         for path, label in zip(self.files, labels(self.files), strict=True):
             value = _loaded(path)
             images = _objects(path, value, "images")
-            names = {each.get("id"): str(each.get("name")) for each in _objects(path, value, "categories", True)}
-            said: dict[Any, _OfImage] = {image.get("id"): _OfImage() for image in images}
+            names = {_id(path, each): str(each.get("name")) for each in _objects(path, value, "categories", True)}
+            said: dict[Any, _OfImage] = {_id(path, image): _OfImage() for image in images}
             for number, each in enumerate(_objects(path, value, "annotations")):
                 try:
                     _take(said, names, each)
@@ -78,15 +80,28 @@ def _take(said: Mapping[Any, _OfImage], names: Mapping[Any, str], annotation: Ma
     Raises:
         BadSample: `bad row`: it has neither, or is about what is not there.
     """
-    image = said.get(annotation.get("image_id"))
-    if image is None:
-        raise BadSample("bad row", f"it is about image {annotation.get('image_id')!r}, which is not in `images`")
+    about, category = annotation.get("image_id"), annotation.get("category_id")
+    if isinstance(about, _NO_ID) or about not in said:
+        raise BadSample("bad row", f"it is about image {about!r}, which is not in `images`")
+    image = said[about]
     if "caption" in annotation:
         image.captions.append(text_of(annotation["caption"]).strip())
-    elif annotation.get("category_id") in names:
-        image.objects[names[annotation["category_id"]]] = None
+    elif not isinstance(category, _NO_ID) and category in names:
+        image.objects[names[category]] = None
     else:
-        raise BadSample("bad row", f"no caption, and no category {annotation.get('category_id')!r} in `categories`")
+        raise BadSample("bad row", f"no caption, and no category {category!r} in `categories`")
+
+
+def _id(path: Path, value: Mapping[str, Any]) -> Any:
+    """By which others name a picture or a category.
+
+    Raises:
+        MultigraftError: it is a list or an object.
+    """
+    found = value.get("id")
+    if isinstance(found, _NO_ID):
+        raise MultigraftError(f"{path}: an `id` is {type(found).__name__}, no number or text")
+    return found
 
 
 def _loaded(path: Path) -> Any:

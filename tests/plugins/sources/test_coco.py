@@ -42,9 +42,12 @@ def test_objects_are_answers_each_once(source, write):
 def test_what_has_no_picture_no_name_or_no_annotation_is_dropped(source, write):
     value = {"images": IMAGES, "annotations": [
         {"id": 1, "image_id": 7, "caption": "Lost."}, {"id": 2, "image_id": 9, "category_id": 3},
-        {"id": 3, "image_id": 9, "caption": "Food."},
+        {"id": 3, "image_id": 9, "caption": "Food."}, {"id": 4, "image_id": [9], "caption": "Food."},
+        {"id": 5, "image_id": 9, "category_id": {}},
     ]}  # fmt: skip
-    lost, unnamed, food, bare = made(source, write, value)
+    lost, unnamed, listed, nested, food, bare = made(source, write, value)
+    assert listed == Dropped("val2017#annotations.3", "bad row", "it is about image [9], which is not in `images`")
+    assert nested == Dropped("val2017#annotations.4", "bad row", "no caption, and no category {} in `categories`")
     assert lost == Dropped("val2017#annotations.0", "bad row", "it is about image 7, which is not in `images`")
     assert unnamed == Dropped("val2017#annotations.1", "bad row", "no caption, and no category 3 in `categories`")
     assert food.references == ("Food.",)
@@ -57,6 +60,8 @@ def test_what_has_no_picture_no_name_or_no_annotation_is_dropped(source, write):
         ([], "it has no 'images'"),
         ({"images": [], "annotation": []}, "no key 'annotations'; did you mean 'annotation'"),
         ({"images": ["a.jpg"], "annotations": []}, "'images' holds str, no objects"),
+        ({"images": [{"id": [1]}], "annotations": []}, "an `id` is list, no number or text"),
+        ({"images": [], "annotations": [], "categories": [{"id": {}}]}, "an `id` is dict, no number or text"),
     ],
 )
 def test_another_form_is_an_error(source, write, value, told):

@@ -33,7 +33,7 @@ class ArrowFile(ABC):
         self.path, self.schema = path, schema
         self._ends = list(accumulate(rows))
         self._lock = Lock()
-        self._column = lru_cache(_KEPT)(lambda piece, name: self._read(piece, [name]).column(0))
+        self._column = lru_cache(_KEPT)(lambda piece, name: _checked(self._read(piece, [name])).column(0))
         self._names = _class_names(schema)
 
     @abstractmethod
@@ -48,9 +48,11 @@ class ArrowFile(ABC):
         """
         for piece in range(len(self._ends)):
             with self._lock, telling(self.path):
-                table = self._read(piece, None)
+                table = _checked(self._read(piece, None))
             for start in range(0, table.num_rows, _SLICE):
-                for row in table.slice(start, _SLICE).to_pylist():
+                with telling(self.path):
+                    rows = table.slice(start, _SLICE).to_pylist()
+                for row in rows:
                     yield row | {name: _named(row[name], names) for name, names in self._names.items()}
 
     def value(self, row: int, column: str) -> Any:
@@ -64,7 +66,7 @@ class ArrowFile(ABC):
             return None
         with self._lock, telling(self.path):
             values = self._column(piece, column)
-        return values[row - (self._ends[piece - 1] if piece else 0)].as_py()
+            return values[row - (self._ends[piece - 1] if piece else 0)].as_py()
 
 
 class ParquetFile(ArrowFile):
@@ -143,8 +145,18 @@ def telling(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError, OverflowError) as error:
         raise MultigraftError(f"{path}: it cannot be read as Parquet or Arrow: {error}") from None
+
+
+def _checked(table: Any) -> Any:
+    """A table or record batch whose places, lengths and texts are right: pyarrow follows them unseen.
+
+    Raises:
+        ArrowException: they are not.
+    """
+    table.validate(full=True)
+    return table
 
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:

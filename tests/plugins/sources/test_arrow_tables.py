@@ -1,6 +1,7 @@
 """Parquet, Arrow, and folders of Hugging Face data sets, media in them included."""
 
 import json
+import struct
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -152,6 +153,27 @@ def test_a_damaged_file_is_an_error_not_a_crash(source, tmp_path, table, name):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(MultigraftError, match=f"{name}: it cannot be read as Parquet or Arrow"):
         [each for each in source(path, map=MAP).annotations() if isinstance(each, Dropped)]
+
+
+def strings(*offsets, data=b"abcd"):
+    """Texts of which pyarrow is told where they lie, right or wrong."""
+    places = pa.py_buffer(struct.pack(f"<{len(offsets)}i", *offsets))
+    return pa.StringArray.from_buffers(len(offsets) - 1, places, pa.py_buffer(data))
+
+
+@pytest.mark.parametrize("write_as", [write_stream, write_file])
+@pytest.mark.parametrize("texts", [strings(0, 3, 1), strings(0, 9, 4), strings(0, 2, 4, data=b"ab\xff\xfe")])
+def test_texts_that_lie_nowhere_or_are_none_are_damage(source, tmp_path, write_as, texts):
+    path = write_as(tmp_path / "rows", pa.table({"text": texts}))
+    with pytest.raises(MultigraftError, match="it cannot be read as Parquet or Arrow"):
+        list(source(path).annotations())
+
+
+@pytest.mark.parametrize("write_as", [write_parquet, write_stream, write_file])
+def test_a_date_that_python_does_not_have_is_damage(source, tmp_path, write_as):
+    path = write_as(tmp_path / "rows", pa.table({"text": ["a"], "day": pa.array([1 << 50], pa.timestamp("ms"))}))
+    with pytest.raises(MultigraftError, match="it cannot be read as Parquet or Arrow"):
+        list(source(path).annotations())
 
 
 def test_a_misspelt_column_is_told(source, tmp_path, table):

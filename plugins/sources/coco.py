@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from multigraft import Annotation, BadSample, Dropped, MultigraftError, ScoredAnswer, Source
-from multigraft.plugins.sources.annotating import annotation_of
+from multigraft import Annotation, BadSample, Dropped, MultigraftError, Source
+from multigraft.plugins.sources.annotating import annotation_of, answer_of
 from multigraft.plugins.sources.files import existing, labels
 from multigraft.plugins.sources.json_rows import list_at
 from multigraft.plugins.sources.options import CocoOptions
@@ -66,7 +66,7 @@ class CocoSource(Source):
                 self._options,
                 id=name,
                 text=self._options.question,
-                answers=tuple(ScoredAnswer(text=each) for each in answers),
+                answers=tuple(answer_of(each) for each in answers),
                 references=tuple(said.captions),
                 media=(text_of(image.get("file_name")),),
             )

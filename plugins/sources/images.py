@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from multigraft import Annotation, BadSample, Dropped, OptionError, ScoredAnswer, Source, did_you_mean
-from multigraft.plugins.sources.annotating import annotation_of
+from multigraft import Annotation, BadSample, Dropped, OptionError, Source, did_you_mean
+from multigraft.plugins.sources.annotating import annotation_of, answer_of
 from multigraft.plugins.sources.files import existing
 from multigraft.plugins.sources.options import ImagesOptions
 
@@ -43,7 +43,7 @@ class ImagesSource(Source):
                 self._options,
                 id=name,
                 text=self._options.question,
-                answers=(ScoredAnswer(text=answer),),
+                answers=(answer_of(answer),),
                 media=(name,),
             )
         except BadSample as error:

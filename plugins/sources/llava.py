@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from multigraft import Annotation, BadSample, Dropped, ScoredAnswer, Source
-from multigraft.plugins.sources.annotating import annotation_of
+from multigraft import Annotation, BadSample, Dropped, Source
+from multigraft.plugins.sources.annotating import annotation_of, answer_of
 from multigraft.plugins.sources.files import existing, labels
 from multigraft.plugins.sources.json_rows import object_rows
 from multigraft.plugins.sources.options import LlavaOptions
@@ -58,7 +58,7 @@ class LlavaSource(Source):
                 id=f"{name}.{pair}",
                 text=question,
                 context=before,
-                answers=(ScoredAnswer(text=answer),),
+                answers=(answer_of(answer),),
                 media=tuple(media),
             )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from multigraft import BadSample, ScoredAnswer
+from multigraft.plugins.sources.annotating import answer_of
 
 MISSING = object()
 """What a column holds that a row does not have."""
@@ -54,8 +55,8 @@ def answers_of(value: Any, separator: str) -> list[ScoredAnswer]:
     if isinstance(value, dict):
         return [_answer(value)]
     if isinstance(value, list):
-        return [_answer(each) if isinstance(each, dict) else ScoredAnswer(text=text_of(each)) for each in value]
-    return [ScoredAnswer(text=each) for each in texts_of(value, separator)]
+        return [_answer(each) if isinstance(each, dict) else answer_of(text_of(each)) for each in value]
+    return [answer_of(each) for each in texts_of(value, separator)]
 
 
 def numbers_of(value: Any, separator: str) -> list[float]:
@@ -73,7 +74,7 @@ def number_of(value: Any) -> float:
     try:
         if not isinstance(value, bool | list | dict):
             return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise BadSample("bad row", f"{_named(value)}, where a number should be")
 
@@ -81,7 +82,7 @@ def number_of(value: Any) -> float:
 def _answer(value: Mapping[str, Any]) -> ScoredAnswer:
     if not {"text"} <= set(value) <= {"text", "score"}:
         raise BadSample("bad row", f"an answer with keys {', '.join(map(str, value))}, where text and score should be")
-    return ScoredAnswer(text=text_of(value["text"]), score=number_of(value.get("score", 1.0)))
+    return answer_of(text_of(value["text"]), number_of(value.get("score", 1.0)))
 
 
 def _named(value: Any) -> str:

@@ -1,5 +1,7 @@
 """A folder with a folder of pictures for each class."""
 
+import os
+
 import pytest
 
 from multigraft.core.errors import OptionError
@@ -23,6 +25,15 @@ def test_the_folder_is_the_answer(source, folder):
         ("cat/deep/a.PNG", "cat/deep/a.PNG", "cat", "what is it?"),
         ("dog/c.jpg", "dog/c.jpg", "dog", "what is it?"),
     ]
+
+
+def test_a_class_whose_name_is_no_text_is_a_bad_row(source, folder):
+    strange = os.fsencode(folder) + b"/\xff"
+    os.mkdir(strange)
+    with open(strange + b"/d.jpg", "wb"):
+        pass
+    last = list(source(folder, kind="images").annotations())[-1]
+    assert (last.row, last.reason) == (ascii("\udcff/d.jpg"), "bad row")
 
 
 def test_classes_may_be_called_otherwise(source, folder):

@@ -147,6 +147,11 @@ def test_a_row_that_cannot_be_used_is_dropped_and_the_others_are_not(source, wri
         ({"text": "a", "weight": "heavy"}, "'heavy', where a number should be"),
         ({"text": "a", "answers": {"label": 1}}, "an answer with keys label, where text and score should be"),
         ({"text": "a", "answers": {"text": "b", "score": "x"}}, "'x', where a number should be"),
+        ({"text": "a", "answers": [{"text": "b", "score": 2}]},
+         "answers.score: Input should be less than or equal to 1"),
+        ({"text": "a", "answers": "\ud83d"},
+         "answers.text: Input should be a valid string, unable to parse raw data as a unicode string"),
+        ({"text": "a", "weight": 10**400}, "int, where a number should be"),
         ({"text": "a", "span": [3, 1]}, "span: it ends at 1 s, before it starts at 3 s"),
     ],
 )  # fmt: skip

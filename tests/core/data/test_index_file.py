@@ -135,7 +135,8 @@ FIRST, ENDS, ORDER = ("first", NUMBER), ("key_ends", NUMBER), ("order", NUMBER)
     "change",
     [
         column(FILES, "offset", 10**6), column(FILES, "size", 1 << 40), column(FILES, "offset", 2**64 - 1),
-        column(FILES, "size", 2**63), column(ROWS, "start", 2**64 - 1), column(FILES, "field", 7), column(FIRST, None, 0, 2, 4, 5),
+        column(FILES, "size", 2**63), column(ROWS, "start", 2**64 - 1), column(FILES, "field", 7),
+        column(FIRST, None, 0, 2, 4, 5),
         column(FIRST, None, 0, 4, 2, 6), column(FIRST, None, 1, 2, 4, 6), column(ROWS, "sample", 0, 1, 3),
         column(ROWS, "task", 1), column(ROWS, "source", 9), column(ROWS, "type", 9), column(ROWS, "start", 10**9),
         column(ROWS, "size", 2**32 - 1), column(ORDER, None, 0, 1, 3), column(ENDS, None, 3, 7, 11),

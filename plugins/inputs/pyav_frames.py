@@ -66,12 +66,17 @@ def _offer(
     matrices: "DisplayMatrices",
     colours: Callable[[Any], Any],
 ) -> float | None:
-    """Hand frames over until no more are needed, or until a jump to the returned time saves decoding."""
+    """Hand frames over until no more are needed, or until a jump to the returned time saves decoding.
+
+    Where times go back the rest is decoded in order: a jump could lead back to where it came from.
+    """
+    forwards, last = True, -np.inf
     for time, frame in shown:
+        forwards, last = forwards and time >= last, time
         taker.offer(time, partial(_pixels, frame, colours), matrices.of(frame))
         if taker.complete:
             return None
-        entry = entry_before(clip, time, taker.next_time)
+        entry = entry_before(clip, time, taker.next_time) if forwards else None
         if entry is not None:
             return entry
     return None

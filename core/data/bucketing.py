@@ -7,6 +7,7 @@ on. So the mix stays, every sample is drawn once, and a step's batch is a functi
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,14 +33,15 @@ class Buckets:
 
     Args:
         steps: steps of a pool.
-        equal_length: whether a task's slices have about as much text, not as many samples; a slice has a quarter of its
-            even share at least.
+        equal_length: whether a task's slices have about as much text, not as many samples.
         starts: first steps of the stages and, last, the end of the training: no pool reaches over one.
         seed: the run's seed.
+        spread: of slices of equal length, each has its even share divided by this at least, and times this at most.
     """
 
-    def __init__(self, steps: int, equal_length: bool, starts: Sequence[int], seed: int) -> None:
+    def __init__(self, steps: int, equal_length: bool, starts: Sequence[int], seed: int, spread: int) -> None:
         self._steps, self._equal_length, self._starts, self._seed = steps, equal_length, sorted({0, *starts}), seed
+        self._spread = spread
 
     def pool(self, step: int) -> Pool:
         """The pool of a step."""
@@ -53,19 +55,23 @@ class Buckets:
         pool: Pool,
         consumed: Callable[[int], Mapping[str, int]],
         lengths: Callable[[str, range], Sequence[int]],
-        least: int,
     ) -> list[Draws]:
         """The samples of each step of a pool.
 
         Args:
             consumed: samples of each task before a step.
             lengths: of some of a task's samples.
-            least: samples that every step must have; where lengths would leave fewer, the steps of this pool have as
-                many of each task as without buckets.
         """
         drawn = [consumed(step) for step in range(pool.start, pool.stop + 1)]
         dealt = self._dealt(pool, drawn, lengths, self._equal_length)
-        return dealt if min(map(len, dealt)) >= least else self._dealt(pool, drawn, lengths, False)
+        counts = [sum(after.values()) - sum(before.values()) for before, after in pairwise(drawn)]
+        if all(len(own) * self._spread >= count for own, count in zip(dealt, counts, strict=True)):
+            return dealt
+        return self._dealt(pool, drawn, lengths, False)  # tasks of few samples: their roundings have come together
+
+    def fewest(self, batch: int) -> int:
+        """Samples that a step has at least, of batches of so many."""
+        return batch // self._spread if self._equal_length else batch
 
     def _dealt(
         self,
@@ -80,23 +86,26 @@ class Buckets:
         for task, first in drawn[0].items():
             own = np.asarray(lengths(task, range(first, drawn[-1][task])), np.int64)
             order = np.argsort(own, kind="stable")
+            counts = np.diff([each[task] for each in drawn])[shortest_first]
+            sizes = counts.copy()
             if equal_length:
-                sizes = _even(own[order], count)
-            else:
-                sizes = np.diff([each[task] for each in drawn])[shortest_first]
+                sizes[counts > 0] = _even(own[order], int((counts > 0).sum()), self._spread)
             for step, slice_ in zip(shortest_first, np.split(order, np.cumsum(sizes)[:-1]), strict=True):
                 dealt[step] += [(task, first + int(each)) for each in slice_]
         return dealt
 
 
-def _even(lengths: NDArray[np.int64], slices: int) -> NDArray[np.int64]:
-    """How many samples of rising lengths each slice has, so that all have about as much text, and each a quarter of
-    its even share of samples at least."""
-    weights = np.cumsum(lengths + _OVERHEAD)
-    numbers = np.arange(1, slices + 1)
-    wanted = numbers * (int(weights[-1]) if len(weights) else 0) // slices
-    least = numbers * len(lengths) // (4 * slices)
-    above = np.maximum.accumulate(np.searchsorted(weights, wanted, side="right") - least)
-    ends = np.minimum(above, len(lengths) - least[-1]) + least
-    sizes: NDArray[np.int64] = np.diff(ends, prepend=0)
+def _even(lengths: NDArray[np.int64], slices: int, spread: int) -> NDArray[np.int64]:
+    """How many samples of rising lengths each slice has, so that all have about as much text, within the spread of an
+    even share."""
+    weights, count = np.cumsum(lengths + _OVERHEAD), len(lengths)
+    numbers = np.arange(slices + 1)
+    wanted = np.searchsorted(weights, numbers * (int(weights[-1]) if count else 0) // max(slices, 1), side="right")
+    least, most = numbers * count // (spread * max(slices, 1)), numbers * -(-spread * count // max(slices, 1))
+    ends = [0]
+    for slice_ in range(1, slices + 1):
+        lowest = max(ends[-1] + least[slice_] - least[slice_ - 1], count - most[slices - slice_])
+        highest = min(ends[-1] + most[1], count - least[-1] + least[slice_])
+        ends.append(int(min(max(wanted[slice_], lowest), highest)))
+    sizes: NDArray[np.int64] = np.array(ends[1:], np.int64) - np.array(ends[:-1], np.int64)
     return sizes

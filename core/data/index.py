@@ -5,7 +5,7 @@ is opened, and tables, which are read when something in them is asked for.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -152,6 +152,10 @@ class Tables(Protocol):
         """
         ...
 
+    def derived(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """What is made of other tables, kept like one of them."""
+        ...
+
     def json(self, name: str) -> Any:
         """A table that is JSON."""
         ...
@@ -279,7 +283,8 @@ class ShardIndex:
         """`rows(groups)[number]`, without the others where it can be."""
         if len(groups) == 1:
             return self._tables.number("order", groups[0][0] + number)
-        return int(self.rows(groups)[number])
+        table = self._tables.derived(f"rows {groups}", lambda: self.rows(groups).astype(NUMBER).tobytes())
+        return int.from_bytes(table[4 * number : 4 * number + 4], "little")
 
 
 def _columns(data: bytes, kind: np.dtype[np.void]) -> dict[str, Numbers]:

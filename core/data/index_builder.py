@@ -72,7 +72,11 @@ class IndexBuilder:
             sample.record = self._data.read(member.offset, min(member.size, LARGEST_RECORD + 1))
 
     def index(self, walk: TarWalk) -> bytes:
-        """The finished index, as it is stored."""
+        """The finished index, as it is stored.
+
+        Raises:
+            RefusedShardError: it has more names of tasks, sources and types than an index holds.
+        """
         last: list[Problem] = []
         if walk.cut:
             last = [self._cut(walk)]
@@ -101,7 +105,10 @@ class IndexBuilder:
             problems=len(problems),
             holds_features=bool(self._keys.numbers) and is_of_features(self._fields.numbers),
         )
-        return index_bytes(head, tables_of(list(self._keys.numbers), first, files, annotations, order, problems))
+        try:
+            return index_bytes(head, tables_of(list(self._keys.numbers), first, files, annotations, order, problems))
+        except ValueError as error:
+            raise RefusedShardError(f"{self._shard}: {error}; pack it again with fewer") from None
 
     def _begin(self, member: Member) -> _Sample:
         self._finish()

@@ -42,7 +42,11 @@ _PROBLEMS = TypeAdapter(list[Problem], config=ConfigDict(extra="forbid", strict=
 
 
 def index_bytes(head: Head, tables: Mapping[str, bytes]) -> bytes:
-    """The bytes of an index file."""
+    """The bytes of an index file.
+
+    Raises:
+        ValueError: there are more names than an index holds.
+    """
     places, offset = {}, 0
     for name, data in tables.items():
         places[name] = Extent(offset, len(data), crc32(data))
@@ -60,6 +64,8 @@ def with_identity(data: bytes, identity: tuple[int, int]) -> bytes:
 
 def _joined(written: "_Written", tables: bytes) -> bytes:
     text = _WRITTEN.dump_json(written)
+    if len(text) > _LARGEST_HEAD:
+        raise ValueError(f"names of fields, tasks, sources and types take {len(text)} bytes, more than {_LARGEST_HEAD}")
     return _PREFIX.pack(MAGIC, len(text), _checksum(text)) + text + tables
 
 

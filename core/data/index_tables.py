@@ -20,6 +20,8 @@ _FILE, _ANNOTATION, _NUMBER = Struct("<IIQQ"), Struct("<IIIIIIIIQ"), Struct("<I"
 _PAIR = Struct("<II")
 _LARGE = 1 << 20
 """Bytes of a table of which single rows are read."""
+_RENEWALS = 2
+"""Another process may have written the file anew, and that one may be damaged."""
 _ROOM = 128 << 20
 """Bytes of all tables that are kept."""
 
@@ -52,11 +54,11 @@ class StoredTables:
     Args:
         file: where they are.
         fault: what in a table cannot be, in words; it is asked once for each.
-        renewed: the file made anew, where a table is damaged.
+        renewed: given what is wrong and the file, another file in its place.
     """
 
     def __init__(
-        self, file: IndexFile, fault: Callable[[str, bytes], str], renewed: Callable[[str], IndexFile]
+        self, file: IndexFile, fault: Callable[[str, bytes], str], renewed: Callable[[str, IndexFile], IndexFile]
     ) -> None:
         self._file, self._fault, self._renewed = file, fault, renewed
         self.kept: dict[str, bytes] = {}
@@ -73,6 +75,14 @@ class StoredTables:
             found = self._loaded(name)
             if len(found) <= _LARGE:
                 _KEPT.keep(self, name, found)
+        return found
+
+    def derived(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """What is made of other tables, kept like one of them."""
+        found = self.kept.get(name)
+        if found is None:
+            found = make()
+            _KEPT.keep(self, name, found)
         return found
 
     def json(self, name: str) -> Any:
@@ -126,8 +136,10 @@ class StoredTables:
     def _loaded(self, name: str) -> bytes:
         """A table that is right; the file is made anew where it is not."""
         data, fault = self._tried(name)
-        if fault:
-            self._file = self._renewed(fault)
+        for _ in range(_RENEWALS):
+            if not fault:
+                break
+            self._file = self._renewed(fault, self._file)
             data, fault = self._tried(name)
         if fault:
             raise MultigraftError(f"the index {self._file.path} is damaged: {fault}")

@@ -74,7 +74,7 @@ def stored_index(shard: Path) -> ShardIndex:
     """
     head, file = _index_file(shard, None)
 
-    def refuse(fault: str) -> IndexFile:
+    def refuse(fault: str, lost: IndexFile) -> IndexFile:
         raise ValueError(fault)
 
     tables = StoredTables(file, lambda name, data: table_fault(name, data, head, file.extents), refuse)
@@ -110,17 +110,43 @@ def _opened(shard: Path, data: bytes | None = None) -> ShardIndex:
     """
     head, file = _index_file(shard, data)
 
-    def again(fault: str) -> IndexFile:
-        """A file whose tables are damaged, made again."""
-        print(f"{file.path} is damaged ({fault}), and made again", file=sys.stderr, flush=True)
-        data = _walked(shard)
-        _store(shard, data)
-        new, made = _index_file(shard, data)
-        if new.content != head.content:
-            raise MultigraftError(f"the shard {shard} was changed while it was being read")
-        return made
+    def renewed(fault: str, lost: IndexFile) -> IndexFile:
+        return _written_since(shard, head, lost) or _made_again(shard, head, fault)
 
-    return ShardIndex(head, StoredTables(file, lambda name, data: table_fault(name, data, head, file.extents), again))
+    def fault_of(name: str, table: bytes) -> str:
+        return table_fault(name, table, head, file.extents)
+
+    return ShardIndex(head, StoredTables(file, fault_of, renewed))
+
+
+def _written_since(shard: Path, head: Head, lost: IndexFile) -> IndexFile | None:
+    """The index file of the same content that another process has written in place of one; None where there is none."""
+    try:
+        new, file = _index_file(shard, None)
+    except (OSError, ValueError):
+        return None
+    return file if new.content == head.content and file.stamp != lost.stamp else None
+
+
+def _made_again(shard: Path, head: Head, fault: str) -> IndexFile:
+    """The file of an index whose tables are damaged.
+
+    Raises:
+        MultigraftError: the shard is another one by now, or is not here; then the damaged file is removed.
+    """
+    path = index_path(shard)
+    if not shard.exists():
+        path.unlink(missing_ok=True)
+        raise MultigraftError(
+            f"{path} is damaged ({fault}), and its shard is not beside it; it is removed: start again"
+        )
+    print(f"{path} is damaged ({fault}), and made again", file=sys.stderr, flush=True)
+    data = _walked(shard)
+    _store(shard, data)
+    new, made = _index_file(shard, data)
+    if new.content != head.content:
+        raise MultigraftError(f"the shard {shard} was changed while it was being read")
+    return made
 
 
 def _index_file(shard: Path, data: bytes | None) -> tuple[Head, IndexFile]:

@@ -8,7 +8,7 @@ from zlib_ng.zlib_ng import crc32
 from multigraft.core.data.record_spans import annotation_spans
 from multigraft.core.data.records import MOST_ANNOTATIONS, annotated, parse_json
 from multigraft.core.errors import BadSample
-from multigraft.core.types.annotation import Annotation, Record, parse_annotation, parse_head
+from multigraft.core.types.annotation import LONGEST_NAME, Annotation, Record, parse_annotation, parse_head
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,6 @@ def _length(annotation: Annotation) -> int:
 def _text(value: Any, name: str) -> str:
     """A text of an object that can be stored; empty where there is none."""
     found = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(found, str):
+    if not isinstance(found, str) or len(found) > LONGEST_NAME:
         return ""
     return found if found.isascii() or not any("\ud800" <= each <= "\udfff" for each in found) else ""

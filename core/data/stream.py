@@ -67,8 +67,9 @@ class Stream:
         rank: Rank = Rank(),  # noqa: B008 - frozen
         buckets: Buckets | None = None,
     ) -> None:
-        if batch < rank.world:
-            raise MultigraftError(f"a batch of {batch} gives some of the {rank.world} processes no sample")
+        fewest = buckets.fewest(batch) if buckets else batch
+        if fewest < rank.world:
+            raise MultigraftError(f"a batch of {fewest} gives some of the {rank.world} processes no sample")
         self._sources, self._sampler, self._reader, self._log = sources, sampler, reader, log
         self._seed, self._batch, self._threads, self._rank = seed, batch, threads, rank
         self._buckets, self._dealt = buckets, lru_cache(maxsize=2)(self._deal)
@@ -100,7 +101,7 @@ class Stream:
         return [Draw(task, index) for task in self._sources for index in range(before[task], after[task])]
 
     def _deal(self, buckets: Buckets, pool: Pool) -> list[list[Draw]]:
-        dealt = buckets.dealt(pool, self._sampler.consumed, self._lengths, self._rank.world)
+        dealt = buckets.dealt(pool, self._sampler.consumed, self._lengths)
         return [[Draw(task, index) for task in self._sources for own, index in step if own == task] for step in dealt]
 
     def _lengths(self, task: str, indices: range) -> list[int]:

@@ -85,7 +85,14 @@ def span_at(step: int, among: Sequence[StageSpan]) -> StageSpan:
     return next((span for span in among if step < span.stop), among[-1])
 
 
-def largest_batch(recipe: Recipe) -> int:
-    """Most samples that the global batch of a step may have, in any stage."""
+def largest_draw(recipe: Recipe) -> int:
+    """Most samples that a sampler draws for the global batch of a step, in any stage."""
     train, tasks = recipe.train, recipe.tasks
     return max(span.sampler.largest_batch(span.of(tasks), train.batch) for span in spans(train))
+
+
+def largest_batch(recipe: Recipe) -> int:
+    """Most samples that the global batch of a step may have, in any stage, however buckets deal them out."""
+    bucketing = recipe.train.bucketing
+    spread = bucketing.SPREAD if bucketing and bucketing.alike == "length" else 1
+    return spread * largest_draw(recipe)

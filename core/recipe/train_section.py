@@ -1,6 +1,6 @@
 """How long a recipe trains, and how."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
@@ -94,11 +94,14 @@ class Teacher(Section):
 class Bucketing(Section):
     """Samples of about one length go into one batch; the mix of the tasks stays, and each sample is drawn as often."""
 
+    SPREAD: ClassVar[int] = 4
+    """How many times as many samples as on average, or as few, a batch of a length alike may have."""
     steps: int = Field(32, ge=2, le=4096)
     """Steps in a row whose samples are dealt out to them by length; the more, the more alike a batch's lengths are."""
     alike: Literal["samples", "length"] = "samples"
     """What these steps have alike: `samples`, as many of each task as without buckets, or `length`, about as much text,
-    so that a batch of short texts has more samples, and one of long texts fewer, a quarter at least."""
+    so that a batch of short texts has more samples, and one of long texts fewer: four times as many, or a quarter, at
+    most."""
 
 
 class TrainSection(Section):

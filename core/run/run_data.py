@@ -33,7 +33,7 @@ from multigraft.core.options.options import TaskOptions
 from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.recipe.features_section import FeaturesSection
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.spans import StageSpan, largest_batch, spans, with_steps
+from multigraft.core.recipe.spans import StageSpan, largest_draw, spans, with_steps
 from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
 from multigraft.core.types.media import ending_of
@@ -75,6 +75,7 @@ class RunData:
         self._decoder = MediaDecoder(self.inputs, preparations, self.workers) if preparations else None
         self.use(self._decoder)
         self._sources: dict[tuple[str, str], TaskSource] = {}
+        self._kinds: dict[tuple[str, str], list[str]] = {}
         self._opened = OpenShards(_remote(recipe), _maker(registry, self.root, data.bad_limit))
 
     def source(self, task: str, split: str) -> TaskSource:
@@ -179,7 +180,7 @@ class RunData:
             self.reader,
             self.log,
             seed=train.seed,
-            batch=largest_batch(self.recipe),
+            batch=largest_draw(self.recipe),
             window=self.recipe.data.window,
             threads=self.threads,
             rank=rank,
@@ -196,7 +197,8 @@ class RunData:
         bucketing = train.bucketing
         if bucketing is None:
             return None
-        return Buckets(bucketing.steps, bucketing.alike == "length", [span.stop for span in spans(train)], train.seed)
+        ends = [span.stop for span in spans(train)]
+        return Buckets(bucketing.steps, bucketing.alike == "length", ends, train.seed, bucketing.SPREAD)
 
     def _sizes(self, span: StageSpan) -> dict[str, int]:
         """Annotations of the tasks that a stage draws."""
@@ -224,8 +226,10 @@ class RunData:
 
     def kinds(self, task: str, split: str) -> list[str]:
         """The kinds of media that the records hold which a task asks about."""
-        known = dict.fromkeys(each.kind for each in self.inputs)
-        return [kind for kind in known if self.has_kind(task, split, kind)]
+        if (task, split) not in self._kinds:
+            known = dict.fromkeys(each.kind for each in self.inputs)
+            self._kinds[task, split] = [kind for kind in known if self.has_kind(task, split, kind)]
+        return list(self._kinds[task, split])
 
     def close(self) -> None:
         """End the decoding processes."""
@@ -270,6 +274,8 @@ def _holds(source: TaskSource, number: int, endings: Set[str]) -> bool:
         return any(not endings.isdisjoint(media.endings.get(task, ())) for task in source.takes)
     index = source.opened[number].index
     fields = [place for place, field in enumerate(index.head.fields) if ending_of(field) in endings]
+    if not fields:
+        return False
     members = index.members
     holders = np.repeat(np.arange(index.head.samples), np.diff(members.first))[np.isin(members.field, fields)]
     return bool(np.isin(index.annotations.sample[source.rows(number)], holders).any())

@@ -19,12 +19,15 @@ from multigraft.core.errors import BadSample, legible
 
 LARGEST_WEIGHT = 1e6
 """Of an annotation: a loss times this is still a number."""
+LONGEST_NAME = 1024
+"""Characters of the name of a task, a source or a type: an index holds each of them."""
 LONGEST_TEXT = 16 << 20
 """Characters."""
 
 
 Text = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)]
 """A text that can be stored: pydantic refuses half of a surrogate pair where a text has a bound."""
+Name = Annotated[str, StringConstraints(strict=True, max_length=LONGEST_NAME)]
 Texts = Annotated[tuple[Text, ...], FailFast()]
 
 
@@ -46,9 +49,9 @@ class Annotation(_Row):
 
     id: Text
     """Unique over all shards of a data set."""
-    task: Annotated[Text, MinLen(1)]
+    task: Annotated[Name, MinLen(1)]
     """Which task it is for: the name of a task in the recipe, or the kind of one."""
-    type: Text = ""
+    type: Name = ""
     """Kind of question, for scores by type."""
     text: Text = ""
     """Question or statement."""
@@ -64,7 +67,7 @@ class Annotation(_Row):
     """Fields of the sample, in order, such as `["0.png", "3.png"]`; case makes no difference. What a source gives, and
     what a record holds whose media lie apart, are names in a media store instead."""
     weight: float = Field(1.0, ge=0.0, le=LARGEST_WEIGHT)
-    source: Text = ""
+    source: Name = ""
     """Filled from the record if it names none of its own."""
 
     @field_validator("span")
@@ -79,7 +82,7 @@ class Record(_Row):
     """The whole of a `KEY.json`."""
 
     id: Text
-    source: Text = ""
+    source: Name = ""
     apart: bool = False
     """Whether media are names in a media store, apart from the shard."""
     annotations: tuple[Annotation, ...] = Field(strict=False)

@@ -15,6 +15,7 @@ from multigraft.core.data.index import ANNOTATION, FILE, NUMBER, index_path
 from multigraft.core.data.index_file import _PREFIX, MAGIC
 from multigraft.core.data.indexing import load_index, make_index, open_index
 from multigraft.core.data.shard import Shard
+from multigraft.core.errors import MultigraftError
 
 COLOURS = ("red", "blue", "green")
 
@@ -229,3 +230,40 @@ def test_a_table_that_is_damaged_under_way_is_made_again(shard, capsys):
 def test_rubbish_is_no_index(shard, rubbish):
     index_path(shard).write_bytes(rubbish)
     assert pairs(Shard(shard)) == RIGHT
+
+
+def test_an_index_that_another_process_writes_anew_is_read_on(shard, capsys):
+    opened = Shard(shard)
+    path = index_path(shard)
+    written = path.read_bytes()
+    path.unlink()
+    path.write_bytes(written)
+    os.utime(path, ns=(1, 1))
+    assert pairs(opened) == RIGHT
+    assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_index_without_its_shard_is_removed_and_told(shard, tmp_path):
+    path = tmp_path / "x.tar"
+    path.write_bytes(shard.read_bytes())
+    opened = Shard(path)
+    beside = index_path(path)
+    beside.write_bytes(beside.read_bytes()[:-200] + bytes(200))
+    path.unlink()
+    with pytest.raises(MultigraftError, match=r"x\.tar\.index is damaged .* its shard is not beside it; it is removed"):
+        opened.index.keys  # noqa: B018 - reads them
+    assert not beside.exists()
+
+
+def test_tasks_of_several_sources_are_read_in_the_shards_order(tmp_path, make_tar, record):
+    rows = [{"text": f"{number}?", "source": "ab"[number % 2]} for number in range(10)]
+    index = Shard(make_tar(tmp_path / "x.tar", ("k.json", record(*rows)))).index
+    groups = index.groups(["t"])
+    assert len(groups) == 2
+    assert [index.row(groups, number) for number in range(10)] == list(range(10))
+
+
+def test_names_that_no_index_can_hold_make_bad_annotations(tmp_path, make_tar, record):
+    shard = Shard(make_tar(tmp_path / "x.tar", ("k.json", record({"text": "a?"}, {"text": "b?", "type": "x" * 2000}))))
+    assert [(each.reason, each.count) for each in shard.index.problems] == [("bad annotation", 1)]
+    assert shard.index.head.types == ("",)

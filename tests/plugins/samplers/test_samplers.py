@@ -58,6 +58,25 @@ def test_shares_move_in_a_straight_line_from_knot_to_knot(build):
     assert sampler.consumed(300)["b"] - sampler.consumed(100)["b"] == 200 * 750
 
 
+@given(
+    weights=st.lists(st.tuples(st.floats(0, 10), st.floats(0, 10)), min_size=2, max_size=4),
+    steps=st.integers(1, 300),
+    batch=st.integers(1, 64),
+    rare=st.floats(0.001, 1),
+)
+def test_what_is_rounded_at_each_level_does_not_add_up(build, weights, steps, batch, rare):
+    weights = [(rare, 2 * rare), *[(one + 0.1, other + 0.1) for one, other in weights]]
+    first, last = ({f"t{number}": pair[end] for number, pair in enumerate(weights)} for end in (0, 1))
+    knots = [{"at": 0, "weights": first}, {"at": steps, "weights": last}]
+    sampler = build({"kind": "schedule", "knots": knots}, dict.fromkeys(first, 1), batch)
+    one, other = ({task: value / sum(each.values()) for task, value in each.items()} for each in (first, last))
+    exact = dict.fromkeys(first, 0.0)
+    for step in range(steps):
+        assert all(abs(count - exact[task]) < 5 + batch / 50 for task, count in sampler.consumed(step).items())
+        way = step / steps
+        exact = {task: exact[task] + batch * ((1 - way) * one[task] + way * other[task]) for task in exact}
+
+
 @pytest.mark.parametrize(
     ("knots", "message"),
     [

@@ -99,11 +99,17 @@ class Shard:
 
     def _missing(self, sample: int, field: str) -> BadSample:
         """What to say of a field that a sample lacks."""
-        if field != RECORD_FIELD and parse_head(annotated(parse_json(self.read(sample, RECORD_FIELD)))).apart:
+        if field != RECORD_FIELD and self._lies_apart(sample):
             told = "lies apart from this shard: give the source in the recipe, such as `{table: FILE, media: FOLDER}`"
             return BadSample("media apart", legible(f"{field} {told}"))
         have = ", ".join(self.index.fields_of(sample))
         return BadSample("missing field", legible(f"no {field}; the sample has {have}"))
+
+    def _lies_apart(self, sample: int) -> bool:
+        try:
+            return parse_head(annotated(parse_json(self.read(sample, RECORD_FIELD)))).apart
+        except BadSample:
+            return False
 
     def _bad_annotation(self, sample: int, position: int) -> Annotation:
         """What is wrong with an annotation that the index could not take; its record says it."""

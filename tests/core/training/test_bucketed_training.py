@@ -1,6 +1,4 @@
-"""Trainings whose samples are dealt out by length, and cut by tokens."""
-
-import json
+"""Trainings whose samples are dealt out by length."""
 
 import pytest
 from safetensors.torch import load_file
@@ -18,10 +16,6 @@ def graft(folder, step):
 
 def same(one, other):
     return one.keys() == other.keys() and all(one[name].equal(other[name]) for name in one)
-
-
-def losses(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +36,3 @@ def test_a_run_that_stops_within_a_pool_does_not_go_on_with_another_deal(train, 
     train(tmp_path, "train.steps=6", BUCKETS, *FLAT)
     with pytest.raises(MultigraftError, match=r"samples of steps 5 to 6 .* now it would be steps 5 to 8"):
         train(tmp_path, "train.steps=8", BUCKETS, *FLAT, resume=True)
-
-
-def test_passes_cut_by_tokens_change_nothing(train, straight, tmp_path):
-    train(tmp_path, "train.steps=8", "train.micro_length=40", BUCKETS, *FLAT)
-    assert not same(graft(tmp_path, 8), graft(straight, 8)), "gradients are summed up in another order"
-    for cut, whole in zip(losses(tmp_path), losses(straight), strict=True):
-        assert cut["train/vqa/loss"] == pytest.approx(whole["train/vqa/loss"], rel=1e-3)

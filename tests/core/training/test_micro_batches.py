@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from multigraft.core.training.micro_batches import cheapest_cuts, micro_batches
+from multigraft.core.training.micro_batches import cheapest_cuts, cuts_within, micro_batches
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.media import Media
 from multigraft.core.types.row import Row, TextRow
@@ -45,3 +45,23 @@ def test_videos_and_pictures_go_apart_where_there_is_room():
 def test_a_batch_that_fits_is_one_pass_in_its_order():
     rows = [row(number, "x" * (9 - number), 0) for number in range(5)]
     assert micro_batches(rows, 5) == [rows]
+
+
+@pytest.mark.parametrize("most", [1, 30, 64, 200, 10_000])
+@pytest.mark.parametrize("size", [2, 9])
+def test_a_pass_has_no_more_tokens_than_it_may_or_is_one_row(size, most):
+    draw = np.random.default_rng(most)
+    for _ in range(20):
+        lengths = np.sort(draw.integers(1, 60, 9)).astype(float)
+        groups = np.split(lengths, cuts_within(lengths, size, most))
+        assert np.concatenate(groups).tolist() == lengths.tolist()
+        for group in groups:
+            assert 1 <= len(group) <= size
+            assert len(group) * max(group) <= most or len(group) == 1
+
+
+def test_passes_of_a_length_hold_every_row_once():
+    rows = [row(number, "x" * 8 * number, 0) for number in range(1, 9)]  # 2 to 16 tokens
+    passes = micro_batches(rows, 8, 24)
+    named = ["".join(each.sample.annotation.id for each in group) for group in passes]
+    assert named == ["1", "234", "56", "7", "8"]

@@ -11,7 +11,7 @@ from multigraft.core.data.decode import DecodeWorkers
 from multigraft.core.data.encoded_list import LIST, EncodedList, Entry, Selection, identity_of
 from multigraft.core.data.encoding import encode_features
 from multigraft.core.data.features import FeatureStore, feature_fingerprint
-from multigraft.core.data.shard import OpenShards
+from multigraft.core.data.open_shards import OpenShards
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.source import open_source
 from multigraft.core.errors import MultigraftError

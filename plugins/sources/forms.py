@@ -33,11 +33,16 @@ def text_rows(path: Path, options: TableOptions) -> Rows:
     Raises:
         MultigraftError: its form is not known, or it cannot be read.
     """
-    ending = path.suffix.removeprefix(".").lower()
-    form = ending if ending in _FORMS else _by_first_bytes(path)
+    form = _by_ending(path) or _by_first_bytes(path)
     if form is None:
-        raise MultigraftError(f"{path}: no form of tables has this ending; {did_you_mean(ending, (*_FORMS, *_ARROW))}")
+        told = did_you_mean(path.suffix.removeprefix(".").lower(), (*_FORMS, *_ARROW))
+        raise MultigraftError(f"{path}: no form of tables has this ending; {told}")
     return _FORMS[form](path, options)
+
+
+def has_header(path: Path) -> bool:
+    """Whether the first line of a file of text names the columns of all rows."""
+    return _by_ending(path) in ("csv", "tsv")
 
 
 def open_arrow_file(path: Path) -> "ArrowFile":
@@ -71,6 +76,11 @@ def holds_arrow(path: Path) -> bool:
     """Whether a file is Parquet or Arrow, by its ending or its first bytes."""
     with path.open("rb") as file:
         return path.suffix.removeprefix(".").lower() in _ARROW or file.read(8).startswith(_ARROW_BYTES)
+
+
+def _by_ending(path: Path) -> str | None:
+    ending = path.suffix.removeprefix(".").lower()
+    return ending if ending in _FORMS else None
 
 
 def _by_first_bytes(path: Path) -> str | None:

@@ -18,16 +18,21 @@ class ColumnMap:
     """Makes annotations of rows.
 
     Args:
-        rows: the first of the table, which have all columns that `map` may name.
+        rows: the first of the table.
+        complete: whether these have all columns that any row has.
 
     Raises:
-        OptionError: a column of `map` is not there, or none is a field.
+        OptionError: a column of `map` is not there and cannot come up later, or none is a field.
     """
 
-    def __init__(self, options: TableOptions, rows: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, options: TableOptions, rows: Sequence[Mapping[str, Any]], complete: bool) -> None:
         self._options = options
-        known = list(dict.fromkeys(name for row in rows for name in _columns(row)))
-        self._columns = dict(self._of_map(rows, known) if options.map else self._by_name(known))
+        self._known = list(dict.fromkeys(name for row in rows for name in _columns(row)))
+        self._columns = dict(self._of_map() if options.map else self._by_name())
+        self._awaited = [column for column in options.map if all(at(row, column) is MISSING for row in rows)]
+        """Columns that no row had so far."""
+        if complete:
+            self.require_all()
 
     def annotation(self, values: Mapping[str, Any], name: str) -> Annotation:
         """The annotation of a row.
@@ -39,11 +44,22 @@ class ColumnMap:
             BadSample: `bad row`.
         """
         fields: dict[str, Any] = {"id": name}
+        if self._awaited:
+            self._awaited = [column for column in self._awaited if at(values, column) is MISSING]
         for field, columns in self._columns.items():
             held = [value for each in columns if (value := at(values, each)) is not MISSING and value is not None]
             if held and not (field in _NAMES and held[0] == ""):
                 fields[field] = self._value(field, held)
         return annotation_of(self._options, **fields)
+
+    def require_all(self) -> None:
+        """Refuse a column of `map` that no row had.
+
+        Raises:
+            OptionError: there is one.
+        """
+        for column in self._awaited:
+            raise OptionError(("map", column), f"there is no column {column!r}", did_you_mean(column, self._known))
 
     def _value(self, field: str, held: Sequence[Any]) -> Any:
         """What a field gets of the columns that hold something."""
@@ -58,11 +74,8 @@ class ColumnMap:
             return [each for value in held for each in texts_of(value, separator)]
         return number_of(held[0]) if field == "weight" else text_of(held[0])
 
-    def _of_map(self, rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    def _of_map(self) -> Iterator[tuple[str, list[str]]]:
         given = self._options.map
-        for column in given:
-            if all(at(row, column) is MISSING for row in rows):
-                raise OptionError(("map", column), f"there is no column {column!r}", did_you_mean(column, known))
         for field in FIELDS:
             columns = [column for column, fields in given.items() if field in fields]
             if len(columns) > 1 and field not in _LISTS:
@@ -70,12 +83,13 @@ class ColumnMap:
             if columns:
                 yield field, columns
 
-    def _by_name(self, known: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        found = [field for field in FIELDS if field in known]
-        if not found and known:
+    def _by_name(self) -> Iterator[tuple[str, list[str]]]:
+        """Every field, as a column may come up in any row."""
+        known = self._known
+        if known and not set(FIELDS) & set(known):
             hint = f"say what they are by `map`, such as {known[0]}=text; fields: {', '.join(FIELDS)}"
             raise OptionError(("map",), f"no column has the name of a field: {', '.join(known)}", hint)
-        return ((field, [field]) for field in found)
+        return ((field, [field]) for field in FIELDS)
 
 
 def called(form: str, value: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from multigraft import Annotation, BadSample, Dropped, Source
 from multigraft.plugins.sources.embedded import EmbeddedMedia
 from multigraft.plugins.sources.files import existing, labels
-from multigraft.plugins.sources.forms import arrow_rows, holds_arrow, open_arrow_file, text_rows
+from multigraft.plugins.sources.forms import arrow_rows, has_header, holds_arrow, open_arrow_file, text_rows
 from multigraft.plugins.sources.hugging_face import data_files
 from multigraft.plugins.sources.mapping import ColumnMap
 from multigraft.plugins.sources.options import TableOptions
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from multigraft.plugins.sources.arrow_file import ArrowFile
 
 _FIRST = 1000
-"""Rows in which a column must come up."""
+"""Rows by which columns are checked before the others are read."""
 _OPEN = 4
 """Parquet or Arrow files at a time."""
 
@@ -51,8 +51,10 @@ class TableSource(Source):
             arrow = self._open(number)
             rows = text_rows(path, self._options) if arrow is None else arrow_rows(arrow, number)
             first = list(islice(rows, _FIRST))
-            columns = ColumnMap(self._options, [row.values for row in first if isinstance(row, TableRow)])
+            complete = len(first) < _FIRST or (arrow is None and has_header(path))
+            columns = ColumnMap(self._options, [row.values for row in first if isinstance(row, TableRow)], complete)
             yield from (_annotation(columns, row, f"{label}#{row.number}") for row in chain(first, rows))
+            columns.require_all()
 
 
 def _annotation(columns: ColumnMap, row: TableRow | BrokenRow, name: str) -> Annotation | Dropped:

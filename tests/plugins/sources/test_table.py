@@ -48,6 +48,26 @@ def test_columns_named_as_fields_need_no_map(source, write):
     assert made == Annotation(id="7", task="vqa", text="t", references=("a", "b"), weight=2.0, source="set")
 
 
+MANY = [{"id": str(number), "text": "t"} for number in range(1000)]
+
+
+def test_a_column_that_comes_up_late_is_used(source, write):
+    late = {"id": "late", "text": "t", "context": "kept", "media": ["a.jpg"], "task": "other"}
+    made = rows(source, write, *MANY, late)[-1]
+    assert made == Annotation(id="late", task="other", text="t", context="kept", media=("a.jpg",))
+    mapped = rows(source, write, *MANY, late, map={"text": "text", "context": "context", "media": "media"})[-1]
+    assert (mapped.context, mapped.media) == ("kept", ("a.jpg",))
+
+
+def test_a_column_of_map_that_no_row_has_is_an_error_however_many_there_are(source, write):
+    columns = {"text": "text", "contxt": "context"}
+    with pytest.raises(OptionError, match="there is no column 'contxt'"):
+        rows(source, write, *MANY, {"text": "t"}, map=columns)
+    table = write("t.csv", "text\n" + "t\n" * 1001)
+    with pytest.raises(OptionError, match="there is no column 'contxt'"):
+        next(iter(source(table, map=columns).annotations()))
+
+
 @pytest.mark.parametrize(
     ("value", "texts"),
     [

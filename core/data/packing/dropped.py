@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,6 +39,18 @@ class DroppedLog:
         self.counts[dropped.reason] += 1
         if len(self._first) < _SHOWN:
             self._first.append(dropped)
+
+    def restore(self, counts: Mapping[str, int]) -> None:
+        """Take the list of a finished packing in the place of what was added, where it is still there.
+
+        Args:
+            counts: by reason, of that packing.
+        """
+        self.counts = Counter(counts)
+        if self._path.exists():
+            self._file.close()
+            shutil.copyfile(self._path, self._temporary)
+            self._file = self._temporary.open("a", encoding="utf-8")
 
     def close(self) -> None:
         """Finish the list."""

@@ -1,6 +1,7 @@
 """Packs the annotations of a source, with their media, into shards; goes on where it was stopped."""
 
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import file_digest
@@ -90,15 +91,19 @@ class _Packer:
             source, self._store, self._packing.endings, self._log.add, self._folder, lambda rows: self._report(0, rows)
         )
         try:
-            self._log.check(gathered.rows)
             if not len(gathered.groups):
+                self._log.check(gathered.rows)
                 raise MultigraftError(f"there is nothing to pack: the source has {gathered.rows:,} rows")
             begun = self._begun(files, gathered)
             packed = read_manifest(self._folder).get("packed", {}).get(self._packing.prefix, {"shards": {}})
             there = [name for name in packed["shards"] if (self._folder / name).is_file()]
             if there:
                 self._require_same(packed["of"], begun)
-            if packed["shards"] and len(there) == len(packed["shards"]):
+            done = packed["shards"] and len(there) == len(packed["shards"])
+            if done:
+                self._log.restore(packed["counts"]["dropped"])
+            self._log.check(gathered.rows)
+            if done:
                 return dict(packed)
             return self._write(gathered, begun, not there)
         finally:
@@ -133,22 +138,31 @@ class _Packer:
     def _write(self, gathered: Gathered, begun: Mapping[str, Any], new: bool) -> dict[str, Any]:
         prefix = self._packing.prefix
         progress = ProgressFile(self._folder / f".{prefix}.packing", begun)
-        before = progress.restore()
+        before, lost = progress.restore(), progress.exists
         if before is not None:
             self._require_same(before, begun)
-        elif new and (strange := sorted(self._folder.glob(f"{prefix}-[0-9]*.tar"))):
+        elif new and not lost and (strange := self._shards_but(())):
             raise MultigraftError(f"{strange[0]} is there and was not packed by this; give another --prefix or folder")
         else:
+            if lost:
+                print(f"{progress.path} cannot be read: the packing begins anew", file=sys.stderr, flush=True)
             progress.begin()
         self._done = replace(progress.done)
         for each in progress.dropped:
             self._log.add(each)
         self._pack_groups(gathered, progress)
+        if strange := self._shards_but(progress.shards):
+            raise MultigraftError(f"{strange[0]} is there and is none of this packing; delete it and pack again")
         entry = {"made_by": "multigraft data pack", "of": dict(begun), "counts": self._counts(gathered.rows),
                  "shards": list(progress.shards)}  # fmt: skip
         add_packed(self._folder, prefix, entry)
         progress.remove()
         return entry
+
+    def _shards_but(self, known: Collection[str]) -> list[Path]:
+        """Shards of this prefix in the folder, without those that are known."""
+        name = re.compile(rf"{self._packing.prefix}-[0-9]{{6,}}\.tar")
+        return [path for path in sorted(self._folder.iterdir()) if name.fullmatch(path.name) and path.name not in known]
 
     def _pack_groups(self, gathered: Gathered, progress: ProgressFile) -> None:
         def on_shard(name: str, facts: ShardFacts) -> None:

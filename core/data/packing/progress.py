@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,35 +30,37 @@ class ProgressFile:
     """
 
     def __init__(self, path: Path, begun: Mapping[str, Any]) -> None:
-        self._path, self._begun = path, dict(begun)
+        self.path, self._begun = path, dict(begun)
         self.done = Done()
         self.shards: dict[str, ShardFacts] = {}
         self.dropped: list[Dropped] = []
         """What was dropped while these shards were written."""
 
     def restore(self) -> dict[str, Any] | None:
-        """Read what another process has left; what it had begun, or None where there is nothing.
+        """Read what another process has left; what it had begun, or None where there is nothing that can be read.
 
-        Lines that were cut, and those from the first shard on that is not there, are forgotten.
+        Lines that were cut or cannot be read, and those from the first shard on that is not there, are forgotten.
         """
-        if not self._path.exists():
-            return None
-        kept, begun = 0, None
-        for line in self._whole_lines():
-            read = json.loads(line)
-            if begun is None:
-                begun = read
-                if begun != self._begun:
-                    return dict(begun)
-            elif not self._take(read):
+        first, *others = self._whole_lines() or [b""]
+        begun = _read(first)
+        if begun is None or begun != self._begun:
+            return begun
+        kept = len(first)
+        for line in others:
+            if not self._take(_read(line)):
                 break
             kept += len(line)
-        os.truncate(self._path, kept)
+        os.truncate(self.path, kept)
         return begun
+
+    @property
+    def exists(self) -> bool:
+        """Whether another process has left something, which need not be readable."""
+        return self.path.exists()
 
     def begin(self) -> None:
         """Write the first line."""
-        self._path.write_text(json.dumps(self._begun) + "\n", encoding="utf-8")
+        self.path.write_text(json.dumps(self._begun) + "\n", encoding="utf-8")
 
     def add(self, shard: Path, facts: ShardFacts, done: Done, dropped: Sequence[Dropped]) -> None:
         """A shard is finished, and brought to the disk first."""
@@ -66,26 +68,42 @@ class ProgressFile:
         line = {
             "shard": shard.name, "facts": asdict(facts), "done": asdict(done), "dropped": list(map(asdict, dropped)),
         }  # fmt: skip
-        with self._path.open("a", encoding="utf-8") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self._remember(line)
 
     def remove(self) -> None:
         """Nothing is left to do."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
-    def _whole_lines(self) -> Iterator[bytes]:
-        return (line for line in self._path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
+    def _whole_lines(self) -> list[bytes]:
+        held = self.path.read_bytes() if self.path.exists() else b""
+        return [line for line in held.splitlines(keepends=True) if line.endswith(b"\n")]
 
-    def _take(self, line: Mapping[str, Any]) -> bool:
-        """Remember a line, if its shard is still there."""
-        shard = self._path.with_name(line["shard"])
-        there = shard.is_file() and shard.stat().st_size == line["facts"]["bytes"]
-        if there:
-            self._remember(line)
+    def _take(self, line: Mapping[str, Any] | None) -> bool:
+        """Remember a line, if it can be read and its shard is still there."""
+        if line is None:
+            return False
+        try:
+            shard = self.path.with_name(line["shard"])
+            there = shard.is_file() and shard.stat().st_size == line["facts"]["bytes"]
+            if there:
+                self._remember(line)
+        except (KeyError, TypeError, ValueError):
+            return False
         return there
 
     def _remember(self, line: Mapping[str, Any]) -> None:
-        self.shards[line["shard"]] = ShardFacts(**line["facts"])
-        self.done = Done(**line["done"])
-        self.dropped += [Dropped(**each) for each in line["dropped"]]
+        facts, done = ShardFacts(**line["facts"]), Done(**line["done"])
+        dropped = [Dropped(**each) for each in line["dropped"]]
+        self.shards[line["shard"]], self.done = facts, done
+        self.dropped += dropped
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    """The object of a line; None where it is none."""
+    try:
+        read = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from multigraft.core.cli import cli
+from multigraft.core.data.packing.dropped import TooManyDropped
+from multigraft.core.data.shard import open_shard
 from multigraft.core.errors import MultigraftError
 
 ROWS = 120
@@ -61,6 +63,26 @@ def test_a_finished_packing_is_not_made_again(words, tmp_path):
     assert shard.stat().st_mtime_ns == before
 
 
+def test_the_list_of_what_was_dropped_stays_when_nothing_is_left_to_do(packed, note, medium, folder, lines):
+    for number in range(22):
+        medium(f"{number}.jpg")
+    found = [note(99, "none.jpg"), *(note(number, f"{number}.jpg") for number in range(22))]
+
+    def lose_one(done, total):
+        if done == 1:
+            os.unlink(folder / "media" / "19.jpg")
+
+    entry = packed(found, bad_limit=0.5, report=lose_one)
+    listed = (folder / "shards" / "train-dropped.jsonl").read_bytes()
+    assert [each["row"] for each in lines(folder / "shards" / "train-dropped.jsonl")] == ["q99", "q19"]
+    medium("19.jpg")
+    assert packed(found, bad_limit=0.5) == entry
+    assert (folder / "shards" / "train-dropped.jsonl").read_bytes() == listed
+    with pytest.raises(TooManyDropped, match="2 of 23 rows"):
+        packed(found, bad_limit=0.05)
+    assert (folder / "shards" / "train-dropped.jsonl").read_bytes() == listed
+
+
 def test_a_shard_that_was_deleted_is_made_again(packed, note, folder):
     entry = packed([note(number) for number in range(3)], samples_per_shard=1)
     whole = files(folder / "shards")
@@ -99,6 +121,46 @@ def test_a_packing_does_not_go_on_with_other_rows(packed, note, folder):
     packed([note(0)], samples_per_shard=1)
     manifest = json.loads((folder / "shards" / "manifest.json").read_text())
     assert list(manifest["shards"]) == ["train-000000.tar"]
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"\0" * 50 + b"\n", b"[1]\n", b"{\n", b"3"])
+def test_a_state_that_cannot_be_read_begins_anew(packed, note, folder, capsys, rubbish):
+    (folder / "shards").mkdir()
+    (folder / "shards" / ".train.packing").write_bytes(rubbish)
+    (folder / "shards" / "train-000000.tar").write_bytes(b"of the packing that was lost")
+    assert packed([note(0)])["counts"]["samples"] == 1
+    assert "train.packing cannot be read: the packing begins anew" in capsys.readouterr().err
+    assert not (folder / "shards" / ".train.packing").exists()
+    assert open_shard(folder / "shards" / "train-000000.tar").annotation(0).id == "q0"
+
+
+def test_a_shard_that_only_a_lost_state_knew_is_told(packed, note, folder):
+    (folder / "shards").mkdir()
+    (folder / "shards" / ".train.packing").write_bytes(b"")
+    (folder / "shards" / "train-000001.tar").write_bytes(b"of the packing that was lost")
+    with pytest.raises(MultigraftError, match=r"train-000001\.tar is there and is none of this packing"):
+        packed([note(0)])
+    os.unlink(folder / "shards" / "train-000001.tar")
+    assert packed([note(0)])["shards"] == ["train-000000.tar"]
+
+
+@pytest.mark.parametrize("rubbish", [b"\0\0\0\n", b"[]\n", b'{"shard": 3}\n', b'{"shard": "../a", "facts": {}}\n'])
+def test_a_line_of_the_state_that_cannot_be_read_counts_as_cut(packed, note, medium, folder, rubbish):
+    medium("a.jpg")
+    medium("b.jpg")
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        packed([note(0), note(1, "a.jpg"), note(2, "b.jpg")], samples_per_shard=1, report=stop)
+    state = folder / "shards" / ".train.packing"
+    assert state.read_bytes().count(b"\n") == 3
+    with state.open("ab") as file:
+        file.write(rubbish)
+    entry = packed([note(0), note(1, "a.jpg"), note(2, "b.jpg")], samples_per_shard=1)
+    assert entry["shards"] == [f"train-{number:06}.tar" for number in range(3)]
 
 
 def test_shards_of_others_are_not_overwritten(packed, note, folder):

@@ -121,10 +121,11 @@ def test_the_manifest_says_what_was_packed(packed, note, medium, folder):
 
 def test_splits_stand_side_by_side_in_one_folder(packed, note, folder):
     packed([note(0)])
+    packed([note(2)], prefix="validation-2")
     packed([note(1)], prefix="validation")
     manifest = json.loads((folder / "shards" / "manifest.json").read_text())
-    assert list(manifest["packed"]) == ["train", "validation"]
-    assert list(manifest["shards"]) == ["train-000000.tar", "validation-000000.tar"]
+    assert list(manifest["packed"]) == ["train", "validation", "validation-2"]
+    assert set(manifest["shards"]) == {f"{prefix}-000000.tar" for prefix in manifest["packed"]}
 
 
 @pytest.mark.parametrize("prefix", ["a.b", "a/b", "", "-a", ".a"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from multigraft import Annotation, BadSample, Dropped, MultigraftError, Source
 from multigraft.plugins.sources.annotating import annotation_of, answer_of
-from multigraft.plugins.sources.files import existing, labels
+from multigraft.plugins.sources.files import existing_files, labels
 from multigraft.plugins.sources.json_rows import list_at
 from multigraft.plugins.sources.options import CocoOptions
 from multigraft.plugins.sources.values import text_of
@@ -34,7 +34,7 @@ class CocoSource(Source):
 
     def __init__(self, options: CocoOptions) -> None:
         self._options = options
-        self.files = tuple(existing(options.files))
+        self.files = tuple(existing_files(options.files))
         self.media = (self.files[0].parent,)
 
     def annotations(self) -> Iterator[Annotation | Dropped]:

@@ -24,6 +24,19 @@ def existing(files: Sequence[str]) -> list[Path]:
     return paths
 
 
+def existing_files(files: Sequence[str]) -> list[Path]:
+    """The paths of files that are there.
+
+    Raises:
+        OptionError: as `existing`, or one is a folder.
+    """
+    paths = existing(files)
+    for place, path in enumerate(paths):
+        if path.is_dir():
+            raise OptionError(("files", place), f"{path} is a folder", "give the files in it that are read")
+    return paths
+
+
 def labels(paths: Sequence[Path]) -> list[str]:
     """A short name for each file, by which its rows are called: its stem, where all have different ones."""
     stems = [path.stem for path in paths]

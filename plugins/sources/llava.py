@@ -11,7 +11,7 @@ from typing import Any
 
 from multigraft import Annotation, BadSample, Dropped, Source
 from multigraft.plugins.sources.annotating import annotation_of, answer_of
-from multigraft.plugins.sources.files import existing, labels
+from multigraft.plugins.sources.files import existing_files, labels
 from multigraft.plugins.sources.json_rows import object_rows
 from multigraft.plugins.sources.options import LlavaOptions
 from multigraft.plugins.sources.row import BrokenRow
@@ -27,7 +27,7 @@ class LlavaSource(Source):
 
     def __init__(self, options: LlavaOptions) -> None:
         self._options = options
-        self.files = tuple(existing(options.files))
+        self.files = tuple(existing_files(options.files))
         self.media = (self.files[0].parent,)
 
     def annotations(self) -> Iterator[Annotation | Dropped]:

@@ -22,7 +22,7 @@ class CocoCaptionsSource(RowSource):
 
     def rows(self, path: Path) -> Iterator[TableRow | BrokenRow]:
         """The pictures of a file that are of the splits."""
-        wanted = frozenset(self._options.split)
+        wanted = self._options.split
         for row in pictures(path):
             if isinstance(row, BrokenRow) or row.values.get("split") in wanted:
                 yield row

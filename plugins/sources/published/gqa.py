@@ -7,9 +7,9 @@ people/dorarad/gqa/download.html); the test and challenge sets have no `answer`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from multigraft import Annotation, BadSample, Dropped, ScoredAnswer, Source
-from multigraft.plugins.sources.annotating import annotation_of
-from multigraft.plugins.sources.files import existing, labels
+from multigraft import Annotation, BadSample, Dropped, Source
+from multigraft.plugins.sources.annotating import annotation_of, answer_of
+from multigraft.plugins.sources.files import existing_files, labels
 from multigraft.plugins.sources.json_text import object_members
 from multigraft.plugins.sources.published.options import GqaOptions
 from multigraft.plugins.sources.published.rows import text_at
@@ -20,7 +20,7 @@ class GqaSource(Source):
 
     def __init__(self, options: GqaOptions) -> None:
         self._options = options
-        self.files = tuple(existing(options.files))
+        self.files = tuple(existing_files(options.files))
         self.media = (self.files[0].parent,)
 
     def annotations(self) -> Iterator[Annotation | Dropped]:
@@ -45,7 +45,7 @@ class GqaSource(Source):
             id=f"gqa#{name}",
             type=_type_of(values, self._options.types),
             text=text_at(values, "question"),
-            answers=(ScoredAnswer(text=text_at(values, "answer")),) if answered else (),
+            answers=(answer_of(text_at(values, "answer")),) if answered else (),
             media=(f"{text_at(values, 'imageId')}.jpg",),
         )
 

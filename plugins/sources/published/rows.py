@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multigraft import Annotation, BadSample, Dropped, Source, SourceOptions
-from multigraft.plugins.sources.files import existing, labels
+from multigraft.plugins.sources.files import existing_files, labels
 from multigraft.plugins.sources.json_rows import object_rows
 from multigraft.plugins.sources.row import BrokenRow, TableRow
 from multigraft.plugins.sources.values import text_of
@@ -17,7 +17,7 @@ class RowSource(Source, ABC):
 
     def __init__(self, options: SourceOptions) -> None:
         self._options = options
-        self.files = tuple(existing(options.files))
+        self.files = tuple(existing_files(options.files))
         self.media = (self.files[0].parent,)
 
     @abstractmethod

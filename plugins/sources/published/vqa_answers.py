@@ -11,6 +11,7 @@ from pathlib import Path
 
 from multigraft import OptionError, ScoredAnswer
 from multigraft.plugins.metrics.vqa_normalisation import normalise
+from multigraft.plugins.sources.annotating import answer_of
 from multigraft.plugins.sources.json_text import object_members
 
 _SCORES = (0.0, 0.3, 0.6, 0.9, 1.0)
@@ -19,12 +20,16 @@ _SCORES = (0.0, 0.3, 0.6, 0.9, 1.0)
 
 def soft_answers(given: Sequence[str], known: Collection[str]) -> tuple[ScoredAnswer, ...]:
     """The known ones of what annotators gave, by their agreement; where none is known, the most frequent with score 0,
-    so that the question counts and teaches nothing (VL-T5)."""
+    so that the question counts and teaches nothing (VL-T5).
+
+    Raises:
+        BadSample: `bad row`: half of a surrogate pair in a text.
+    """
     counts = Counter(given)
-    scored = [ScoredAnswer(text=text, score=_SCORES[min(4, count)]) for text, count in counts.items() if text in known]
+    scored = [answer_of(text, _SCORES[min(4, count)]) for text, count in counts.items() if text in known]
     if scored or not counts:
         return tuple(scored)
-    return (ScoredAnswer(text=counts.most_common(1)[0][0], score=0.0),)
+    return (answer_of(counts.most_common(1)[0][0], 0.0),)
 
 
 def frequent_answers(files: Iterable[Path], least: int = 9) -> list[str]:

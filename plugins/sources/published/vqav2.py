@@ -6,7 +6,7 @@ from typing import Any
 
 from multigraft import Annotation, BadSample, Dropped, MultigraftError, Source
 from multigraft.plugins.sources.annotating import annotation_of
-from multigraft.plugins.sources.files import existing, labels
+from multigraft.plugins.sources.files import existing_files, labels
 from multigraft.plugins.sources.published.karpathy import split_of_pictures
 from multigraft.plugins.sources.published.options import HELD_OUT, Vqav2Options
 from multigraft.plugins.sources.published.rows import text_at
@@ -27,7 +27,7 @@ class Vqav2Source(Source):
 
     def __init__(self, options: Vqav2Options) -> None:
         self._options = options
-        self.files = tuple(existing(options.files))
+        self.files = tuple(existing_files(options.files))
         self.media = (self.files[0].parent,)
         self._read = VqaFiles.of(self.files)
         self._listed = listed_answers(Path(options.answers)) if options.answers else None
@@ -99,10 +99,9 @@ class Vqav2Source(Source):
         paths = [path for path in self._read.questions if subset_of(path) == _VALIDATION]
         if not paths:
             raise MultigraftError(f"the splits {' and '.join(HELD_OUT)} need the questions of {_VALIDATION}")
-        seen = dict.fromkeys(
-            each.get("image_id") for path in paths for each in items(path, "questions") if isinstance(each, dict)
-        )
-        return frozenset([number for number in seen if isinstance(number, int)][-self._options.held_out :])
+        found = (each.get("image_id") for path in paths for each in items(path, "questions") if isinstance(each, dict))
+        seen = dict.fromkeys(number for number in found if isinstance(number, int))
+        return frozenset([*seen][-self._options.held_out :])
 
 
 def _number_at(values: Any, key: str) -> int:

@@ -81,3 +81,8 @@ def test_bad_pictures_are_dropped(source, write):
 def test_a_file_of_another_form_is_an_error(source, write):
     with pytest.raises(MultigraftError, match="it has no list `images`"):
         made(source, write, [])
+
+
+def test_a_split_that_is_no_text_is_none_of_those_wanted(source, write):
+    found = made(source, write, [picture(1, ["train"], "A cat."), picture(2, "train", "A dog.")])
+    assert [each.id for each in found] == ["coco-captions#2"]

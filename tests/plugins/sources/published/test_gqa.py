@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.interfaces.source import Dropped
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
 
@@ -57,3 +57,14 @@ def test_test_questions_have_no_answers_and_bad_ones_are_dropped(source, write):
 def test_a_list_is_no_file_of_questions(source, write):
     with pytest.raises(MultigraftError, match=r"val.json: it is no object with keys"):
         made(source, write, [QUESTION])
+
+
+def test_an_answer_that_is_no_text_is_dropped_alone(source, write):
+    broken, well = made(source, write, {"1": {**QUESTION, "answer": "\ud800"}, "2": QUESTION})
+    assert (broken.row, broken.reason, well.id) == ("val#1", "bad row", "gqa#2")
+
+
+@pytest.mark.parametrize("kind", ["gqa", "vqav2", "coco-captions", "coco", "llava", "nlvr2"])
+def test_a_folder_is_no_file(source, tmp_path, kind):
+    with pytest.raises(OptionError, match="is a folder"):
+        source(tmp_path, kind=kind)

@@ -202,3 +202,19 @@ def test_a_question_without_a_listed_answer_weighs_nothing_in_training(source, t
     assert {(each.target, each.weight) for each in drawn} == {("red", 1.0), ("pink", 0.3)}
     example = VisualQuestionAnswering().example(dogs, Random(0))
     assert (example.target, example.weight) == ("", 0.0)
+
+
+def test_an_answer_that_is_no_text_drops_its_question_alone(source, files):
+    paths = files(q=questions("train2014", [(1, 42, "What?"), (2, 42, "Who?")]),
+                  a=annotated("train2014", {1: ["\ud800"] * 10, 2: ["red"] * 10}))  # fmt: skip
+    broken, well = source(*paths, kind="vqav2", least=1).annotations()
+    assert (broken.row, broken.reason, well.id) == ("q#questions.0", "bad row", "vqav2#2")
+
+
+def test_a_picture_without_a_number_is_held_out_by_nobody(source, files):
+    [path] = files(q=questions("val2014", [(1, 42, "What?"), (2, 43, "Who?")]))
+    held = json.loads(path.read_text())
+    held["questions"].insert(0, {"question_id": 3, "image_id": [1], "question": "Why?"})
+    path.write_text(json.dumps(held))
+    broken, one = source(path, kind="vqav2", split="dvp-held-out", held_out=1).annotations()
+    assert (broken.reason, one.id) == ("bad row", "vqav2#2")

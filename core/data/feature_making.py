@@ -2,11 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from multigraft.core.data.feature_shard import FeatureShard, Key, write_feature_shard
 
 _SHOWN = 3
+_OPEN_PIECES = 8
+"""Keys and pieces have one order, so that each piece is opened about once."""
 
 
 class FeatureMaking:
@@ -21,7 +24,7 @@ class FeatureMaking:
     def __init__(self, path: Path, of: str, tell: Callable[[str], None]) -> None:
         self._path, self._of, self._tell = path, of, tell
         self._pieces = path.with_name(f".{path.name}.pieces")
-        self._kept: dict[Key, FeatureShard] = {}
+        self._kept: dict[Key, Path] = {}
         self.bad: dict[Key, str] = {}
         """What is stored of media that could not be decoded, with the reason."""
         self.media = 0
@@ -41,7 +44,7 @@ class FeatureMaking:
             more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
             self._tell(f"the stored features {path} are damaged, and made again: {'; '.join(wrong[:_SHOWN])}{more}")
         for key in whole:
-            self._kept.setdefault(key, stored)
+            self._kept.setdefault(key, path)
         self.bad |= bad
 
     def add_piece(self, files: Iterable[tuple[Key, bytes]]) -> None:
@@ -56,6 +59,8 @@ class FeatureMaking:
         """Write the whole shard of all that is kept, and the files of media given."""
         new = dict(files)
         keys = sorted({*self._kept, *new})
-        write_feature_shard(self._path, ((key, new[key] if key in new else self._kept[key].data(key)) for key in keys))
+        opened = lru_cache(_OPEN_PIECES)(lambda path: FeatureShard(path, self._of))
+        stored = ((key, new[key] if key in new else opened(self._kept[key]).data(key)) for key in keys)
+        write_feature_shard(self._path, stored)
         shutil.rmtree(self._pieces, ignore_errors=True)
         self.media = len(keys)

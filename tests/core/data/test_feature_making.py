@@ -18,7 +18,9 @@ PIECES = 60
 def _few_files():
     """Room for 20 more open files than there are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, hard))
+    open_now = set(map(int, os.listdir("/proc/self/fd")))
+    free = [number for number in range(soft) if number not in open_now]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[20], hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -68,6 +68,11 @@ def folder_in_the_making(folder: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file is named as what is being written, or as what a killed process left of it."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Fill a new folder under a temporary name, sync it to disk, and rename it; on an error nothing is left behind."""
     folder.parent.mkdir(parents=True, exist_ok=True)

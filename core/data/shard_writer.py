@@ -1,7 +1,8 @@
 """Writes samples to numbered webdataset shards, with an index beside each and a manifest for the folder."""
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,33 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.types.annotation import Record
 
 SCHEMA_VERSION = 1
-_LONGEST_NAME = 100
+LONGEST_NAME = 100
+"""Bytes of a file's name in a shard."""
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+
+
+def check_prefix(prefix: str) -> None:
+    """Whether the names of shards may begin so.
+
+    Raises:
+        MultigraftError: they may not.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise MultigraftError(f"prefix {prefix!r}: use up to 60 letters, digits, hyphens and underscores")
+
+
+def fault_of_sample(key: str, media: Iterable[str]) -> str:
+    """Why a sample of a key and fields can be in no shard that is written here, in words; empty where it can."""
+    if not key or any(character in key for character in "./\\\0") or key.startswith("__"):
+        return "a key has no dot, no slash and does not start with `__`"
+    if not key.isprintable() or not all(map(str.isprintable, media)):
+        return "a key and a field have no unprintable characters"
+    for field in media:
+        if field == RECORD_FIELD or not field or field != field.lower() or "/" in field or field[0] in "._":
+            return f"field {field!r} is no lower-case extension such as `jpg` or `0.png`"
+        if len(f"{key}.{field}".encode()) > LONGEST_NAME:
+            return f"the name with field {field!r} has more than {LONGEST_NAME} bytes"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -60,17 +87,10 @@ class ShardFile:
 
     def _check(self, key: str, media: Mapping[str, bytes]) -> None:
         place = f"{self.path}: sample {key!r}"
-        if not key or any(character in key for character in "./\\\0") or key.startswith("__"):
-            raise MultigraftError(f"{place}: a key has no dot, no slash and does not start with `__`")
-        if not key.isprintable() or not all(map(str.isprintable, media)):
-            raise MultigraftError(f"{place}: a key and a field have no unprintable characters")
+        if fault := fault_of_sample(key, media):
+            raise MultigraftError(f"{place}: {fault}")
         if key in self._keys:
             raise MultigraftError(f"{place}: the key was written before; keys of a shard differ")
-        for field in media:
-            if field == RECORD_FIELD or not field or field != field.lower() or "/" in field or field[0] in "._":
-                raise MultigraftError(f"{place}: field {field!r} is no lower-case extension such as `jpg` or `0.png`")
-            if len(f"{key}.{field}".encode()) > _LONGEST_NAME:
-                raise MultigraftError(f"{place}: the name with field {field!r} has more than {_LONGEST_NAME} bytes")
 
     def close(self, error: BaseException | None = None) -> None:
         """Finish the shard and write its index; with an error, leave nothing behind."""

@@ -1,6 +1,5 @@
 """Packs the annotations of a source, with their media, into shards; goes on where it was stopped."""
 
-import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +15,12 @@ from multigraft.core.data.packing.gathering import Gathered
 from multigraft.core.data.packing.progress import Done, ProgressFile
 from multigraft.core.data.packing.sample import PackedSample, packed_sample
 from multigraft.core.data.prefetch import in_order
-from multigraft.core.data.shard_writer import ShardFacts, ShardWriter, add_packed, read_manifest
+from multigraft.core.data.shard_writer import ShardFacts, ShardWriter, add_packed, check_prefix, read_manifest
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.interfaces.source import Dropped, Source
 from multigraft.core.locking import only_writer
 
 _THREADS, _AHEAD = 4, 8
-_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 _HINT = "wait until it is done, or give another folder"
 
 
@@ -59,8 +57,7 @@ def pack(packing: Packing, folder: Path, report: Callable[[int, int], None]) -> 
         TooManyDropped: more rows cannot be used than `bad_limit` allows.
         MultigraftError: the folder holds something else under this prefix, or a file cannot be read or written.
     """
-    if not _PREFIX.fullmatch(packing.prefix):
-        raise MultigraftError(f"prefix {packing.prefix!r}: use up to 60 letters, digits, hyphens and underscores")
+    check_prefix(packing.prefix)
     listed = folder / f"{packing.prefix}-dropped.jsonl"
     with only_writer(folder, _HINT):
         with written_whole(listed) as temporary:

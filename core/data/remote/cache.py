@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from multigraft.core.atomic import write_json, writing, written_whole
+from multigraft.core.atomic import is_temporary, write_json, writing, written_whole
 from multigraft.core.data.open_file import OpenFile, removed_unless_held
 from multigraft.core.errors import MultigraftError
 from multigraft.core.locking import next_writer
@@ -17,6 +17,8 @@ from multigraft.core.locking import next_writer
 FACTS = "facts.json"
 """Beside a copy: whose it is. Its time is that of the copy's last use."""
 GIGABYTE = 1 << 30
+_IN_THE_MAKING = -1
+"""In place of the last use: nothing that is whole, so it goes first; whoever writes it holds it."""
 _HELD_SHARE = 2
 """One process holds copies of at most `1 / _HELD_SHARE` of the cache, so that others can be fetched."""
 
@@ -133,8 +135,8 @@ class ShardCache:
             )
         copies = sorted(self._copies())
         total = sum(its for _, its, _ in copies)
-        for _, its, path in copies:
-            if total + size <= self.room:
+        for used, its, path in copies:
+            if total + size <= self.room and used != _IN_THE_MAKING:
                 break
             total -= its if removed_unless_held(path) else 0
         if total + size > self.room and not self._told:
@@ -143,7 +145,7 @@ class ShardCache:
         return size if entry.size is not None else max(0, self.room - total)
 
     def _copies(self) -> Iterator[tuple[int, int, Path]]:
-        """Last use, bytes and path of each copy."""
+        """Last use, bytes and path of each copy, also of those that are being fetched, or were when a kill came."""
         for folder in os.scandir(self._folder):
             try:
                 files = {each.name: each.stat() for each in os.scandir(folder.path)}
@@ -151,7 +153,9 @@ class ShardCache:
                 continue
             used = files[FACTS].st_mtime_ns if FACTS in files else 0
             for name, status in files.items():
-                if name.endswith(".tar") and not name.startswith("."):
+                if is_temporary(name):
+                    yield _IN_THE_MAKING, status.st_size, Path(folder.path) / name
+                elif name.endswith(".tar") and not name.startswith("."):
                     yield used, status.st_size, Path(folder.path) / name
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from multigraft.core.atomic import write_folder
+from multigraft.core.data.records import RECORD_FIELD
 from multigraft.core.data.shard import Shard
-from multigraft.core.data.shard_writer import ShardWriter
+from multigraft.core.data.shard_writer import ShardWriter, check_prefix, fault_of_sample
 from multigraft.core.data.upkeep.findings import Findings
-from multigraft.core.data.upkeep.samples import NewKeys, whole_samples
+from multigraft.core.data.upkeep.samples import LEFT_OUT, NewKeys, whole_samples
 from multigraft.core.errors import MultigraftError
 
 PartOf = Callable[[int, int], str]
@@ -36,8 +37,10 @@ def rewrite(
     manifest. The folder comes to be whole or not at all.
 
     Raises:
-        MultigraftError: the folder is there already, or cannot be written.
+        MultigraftError: the folder is there already, or cannot be written; or no shards can be named after a part.
     """
+    for part in parts:
+        check_prefix(part)
     if folder.exists():
         raise MultigraftError(f"{folder} is there already; name a new folder")
     written = Written(dict.fromkeys(parts, 0), Findings(), NewKeys(frozenset(k for s in shards for k in s.index.keys)))
@@ -49,10 +52,14 @@ def rewrite(
             writers = {part: stack.enter_context(ShardWriter(temporary, part, per_shard)) for part in parts}
             for place, shard in enumerate(shards):
                 for number, sample in whole_samples(shard, written.findings):
-                    part = part_of(place, number)
-                    writers[part].write(written.keys.key(sample.key), sample.record, sample.media)
-                    written.samples[part] += 1
                     done += 1
+                    key = written.keys.key(sample.key, [RECORD_FIELD, *sample.media])
+                    if fault := fault_of_sample(key, sample.media):
+                        written.findings.add(LEFT_OUT, shard.name, sample.key, detail=fault)
+                        continue
+                    part = part_of(place, number)
+                    writers[part].write(key, sample.record, sample.media)
+                    written.samples[part] += 1
                     progress(done, total)
 
     write_folder(folder, fill)

@@ -1,17 +1,20 @@
 """Whole samples of many shards, on their way into new ones."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from multigraft.core.data.decode import LARGEST_MEMBER
 from multigraft.core.data.records import RECORD_FIELD
 from multigraft.core.data.shard import Shard, open_shard
+from multigraft.core.data.shard_writer import LONGEST_NAME
 from multigraft.core.data.upkeep.findings import Findings
 from multigraft.core.errors import BadSample, MultigraftError, legible
 
-_NO_KEY = str.maketrans({"/": "_", "\\": "_"})
+_NO_KEY = re.compile(r"[./\\]")
+_BETWEEN = len(".")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class WholeSample:
 
 @dataclass
 class NewKeys:
-    """Gives samples keys of which no two are equal; slashes, which say in which folder a file lay, become `_`."""
+    """Gives samples keys of which no two are equal, and which new shards can hold: slashes, which say in which folder a
+    file lay, dots and unprintable characters become `_`, and a key that is too long loses its end."""
 
     reserved: frozenset[str] = frozenset()
     """Keys that a renamed sample must not get, since others have them."""
@@ -35,18 +39,26 @@ class NewKeys:
     _given: set[str] = field(default_factory=set)
     _next: Counter[str] = field(default_factory=Counter)
 
-    def key(self, old: str) -> str:
-        """The key of the next sample."""
-        plain = old.translate(_NO_KEY).lstrip("_") or "sample"
+    def key(self, old: str, fields: Collection[str] = ()) -> str:
+        """The key of the next sample, which has these fields."""
+        room = LONGEST_NAME - max((len(field.encode()) for field in fields), default=0) - _BETWEEN
+        plain = _NO_KEY.sub("_", old).lstrip("_") or "sample"
+        plain = _cut("".join(each if each.isprintable() else "_" for each in plain), room) or "k"
         new = plain
         while new in self._given or (new != old and new in self.reserved):
             self._next[plain] += 1
-            new = f"{plain}-{self._next[plain] + 1}"
+            suffix = f"-{self._next[plain] + 1}"
+            new = _cut(plain, room - len(suffix)) + suffix
         self._given.add(new)
         if new != old:
             self.renamed += 1
             self.first = self.first or legible(f"{old} is {new}")
         return new
+
+
+def _cut(text: str, size: int) -> str:
+    """As much of the start as has so many bytes."""
+    return text.encode()[: max(0, size)].decode(errors="ignore")
 
 
 def open_all(paths: Sequence[Path]) -> list[Shard]:

@@ -1,6 +1,7 @@
 import json
 import os
 import tarfile
+from io import BytesIO
 
 import pytest
 
@@ -19,6 +20,23 @@ def folders(tmp_path):
                 note = Annotation(id=f"{name}/{key}", task="vqa", text="what?", media=("jpg",))
                 writer.write(key, Record(id=key, annotations=(note,)), {"jpg": f"{name} {key}".encode()})
     return tmp_path / "one", tmp_path / "two"
+
+
+@pytest.fixture
+def tar_of(tmp_path):
+    """A tar of `(name, bytes)` members, as other programs write it; a `.json` is given one annotation with its name."""
+
+    def make(*members):
+        with tarfile.open(tmp_path / "a.tar", "w") as tar:
+            for name, data in members:
+                note = {"id": name, "task": "t", "text": name.removesuffix(".json")}
+                data = json.dumps({"id": name, "annotations": [note]}).encode() if name.endswith(".json") else data
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                tar.addfile(entry, BytesIO(data))
+        return tmp_path / "a.tar"
+
+    return make
 
 
 def content(shard):
@@ -88,3 +106,35 @@ def test_stored_features_are_not_merged(tmp_path, run):
     result = run("data", "merge", "f-000000.tar", "whole")
     assert "holds stored features" in result.output
     assert not (tmp_path / "whole").exists()
+
+
+def test_keys_that_new_shards_cannot_hold_are_renamed(tmp_path, run, tar_of):
+    keys = ["v1.0/img1", "v1.0/img1x", "k" * 120, "k" * 121, "é" * 60, "__k"]
+    result = run("data", "merge", tar_of(*((f"{key}.json", b"") for key in keys)), "whole", "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["samples"], found["renamed"], found["findings"]) == (0, 6, 6, [])
+    shard = open_shard(tmp_path / "whole/data-000000.tar")
+    assert shard.index.keys == ["v1_0_img1", "v1_0_img1x", "k" * 95, "k" * 93 + "-2", "é" * 47, "k"]
+    assert [shard.annotation(row).text for row in range(6)] == keys
+    assert run("data", "verify", "whole").exit_code == 0
+
+
+def test_a_field_that_new_shards_cannot_hold_leaves_its_sample_out(run, tar_of):
+    members = [("a.json", b""), ("a._x", b"1"), ("b.json", b""), ("b.jpg", b"2")]
+    result = run("data", "merge", tar_of(*members), "whole", "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["samples"]) == (1, 1)
+    [row] = [each for each in found["findings"] if each["reason"] == "sample left out"]
+    assert (row["count"], row["first"]["key"]) == (1, "a")
+    assert "field '_x' is no lower-case extension" in row["first"]["detail"]
+
+
+@pytest.mark.parametrize("prefix", ["../outside", "a/b", "", "a.b"])
+def test_a_prefix_is_no_path(folders, run, tmp_path, prefix):
+    before = sorted(tmp_path.rglob("*"))
+    result = run("data", "merge", *folders, "whole", "--prefix", prefix)
+    assert result.exit_code == 2
+    assert f"prefix {prefix!r}: use up to 60 letters" in result.output
+    assert [each for each in sorted(tmp_path.rglob("*")) if each.suffix != ".index"] == [
+        each for each in before if each.suffix != ".index"
+    ]

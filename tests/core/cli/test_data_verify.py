@@ -146,3 +146,18 @@ def test_annotations_that_a_recipe_s_task_cannot_use_are_told(tmp_path, told):
     [(reason, (count, first))] = reasons.items()
     assert (reason, count, first["key"], first["annotation"]) == ("missing field", 1, "bare", "bare-q")
     assert first["detail"].startswith("task vqa: ")
+
+
+def test_what_a_manifest_names_outside_of_its_folder_is_not_read(shard, told):
+    os.mkfifo(shard.parent / "pipe")
+    (shard.parent / "folder").mkdir()
+    names = ["/dev/zero", "../../etc/passwd", "folder/../../x", "pipe", "folder", "a\0b", "\ud800"]
+    (shard.parent / "manifest.json").write_text(
+        json.dumps({"shards": {name: {"bytes": 0, "sha256": "0"} for name in names}})
+    )
+    code, _, reasons = told(shard.parent)
+    assert code == 1
+    assert {reason: count for reason, (count, _) in reasons.items()} == {
+        "file outside": 3, "no regular file": 2, "missing file": 2,
+    }  # fmt: skip
+    assert reasons["file outside"][1]["detail"].startswith("/dev/zero: what lies outside")

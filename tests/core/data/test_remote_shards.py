@@ -15,7 +15,7 @@ from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.open_shards import OpenShards
 from multigraft.core.data.remote import retrying
 from multigraft.core.data.remote.address import Address
-from multigraft.core.data.remote.cache import ShardCache
+from multigraft.core.data.remote.cache import Entry, ShardCache
 from multigraft.core.data.remote.remote_shard import RemoteShards
 from multigraft.core.data.shard_writer import ShardWriter
 from multigraft.core.errors import BadSample, MultigraftError
@@ -234,6 +234,25 @@ def test_one_process_holds_half_of_the_cache_at_most_and_goes_through_all(served
         assert [shard.read(0, "bin")[0] for shard in shards] == [0, 2, 4]
         assert len(copies(tmp_path)) == 2
     assert "all of it" not in capsys.readouterr().err
+
+
+def test_what_a_killed_process_left_half_fetched_goes_and_what_another_one_fetches_counts(tmp_path, capsys):
+    code = "import sys, time\nfrom pathlib import Path\n"
+    code += "from multigraft.core.data.remote.cache import Entry, ShardCache\n"
+    code += "def fetch(target, most):\n    target.write_bytes(bytes(5000))\n    print(flush=True)\n    time.sleep(60)\n"
+    code += "ShardCache(Path(sys.argv[1]), 10_000).opened(Entry(sys.argv[2], 'a.tar', 'far', 6000, fetch))"
+    command = [sys.executable, "-c", code, tmp_path / "cache"]
+    killed, living = (subprocess.Popen([*command, name], stdout=subprocess.PIPE) for name in ("killed", "living"))
+    for process in (killed, living):
+        process.stdout.readline()
+    killed.kill()
+    killed.communicate()
+    entry = Entry("new", "a.tar", "far", 6000, lambda target, most: target.write_bytes(bytes(6000)))
+    ShardCache(tmp_path / "cache", 10_000).opened(entry)
+    assert [each.parent.name for each in tmp_path.glob("cache/*/.*.part")] == ["living"]
+    assert "all of it is being read" in capsys.readouterr().err
+    living.kill()
+    living.communicate()
 
 
 def test_a_shard_larger_than_the_cache_is_refused(served, tmp_path):

@@ -14,7 +14,8 @@ from payloads import Payloads
 from records import hostile_value, record
 from tars import hostile_tar
 
-from multigraft.core.data.feature_shard import FACTS, TIMES, TOKENS, FeatureShard, facts_of, key_of, medium_name
+from multigraft.core.data.feature_shard import FACTS, TIMES, FeatureShard, facts_of, key_of, medium_name
+from multigraft.core.data.feature_tensors import TOKENS
 from multigraft.core.data.features import FeatureStore, feature_shard, source_of
 from multigraft.core.data.shard import Shard
 from multigraft.core.errors import BadSample

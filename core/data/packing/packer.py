@@ -1,5 +1,6 @@
 """Packs the annotations of a source, with their media, into shards; goes on where it was stopped."""
 
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

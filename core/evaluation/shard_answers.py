@@ -1,15 +1,16 @@
 """Answers to all annotations of shards, whether or not these say what would be right: for test sets."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from multigraft.core.data.evaluation_samples import EvaluationSamples
 from multigraft.core.data.media_limit import MediaLimit
 from multigraft.core.data.reader import SampleReader
 from multigraft.core.data.skipped import SkippedLog
-from multigraft.core.data.source import open_source
-from multigraft.core.errors import MultigraftError
+from multigraft.core.data.source import TaskSource, open_source
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.evaluation.loaded import Loaded
 from multigraft.core.evaluation.scoring import ask_all
 from multigraft.core.interfaces.evaluator import SaidRow
@@ -33,12 +34,18 @@ class _Asking(Task):
 
 
 def shard_predictions(
-    graft: Loaded, task: str, shards: Sequence[str], log: SkippedLog, report: Callable[[int, int], None]
+    graft: Loaded,
+    task: str,
+    shards: Sequence[str],
+    check: Callable[[Sequence[Prediction]], None],
+    log: SkippedLog,
+    report: Callable[[int, int], None],
 ) -> list[Prediction]:
     """What a graft says about every annotation of shards that is for a task, in their order.
 
     Args:
         shards: paths or patterns.
+        check: called with all that will be asked, without outputs, before anything is.
         log: takes what could not be asked.
         report: called with how many were asked, and how many there are.
 
@@ -51,6 +58,7 @@ def shard_predictions(
         raise MultigraftError(f"task {task!r} has the evaluator `{options.evaluator.kind}`, which answers no questions")
     asked = options.model_copy(update={"data": {_SPLIT: list(shards)}, "sources": None})
     source = open_source(task, _Asking(graft.tasks[task]), asked, _SPLIT, Path(), log)
+    check([*_unanswered(source)])
     limits = {task: MediaLimit.of(graft.reader.inputs, model.most_images(task))}
     reader = SampleReader(graft.reader.decoder if recipe.trunk.modalities else None, limits)
     samples, rows = EvaluationSamples(source, reader, log), list[SaidRow]()
@@ -58,3 +66,12 @@ def shard_predictions(
         rows.append(row)
         report(len(rows) + samples.left_out, samples.total)
     return list(evaluator.predictions(graft.tasks[task], rows))
+
+
+def _unanswered(source: TaskSource) -> Iterator[Prediction]:
+    """The annotations of a source that can be read, as predictions without an output."""
+    for place in source.places():
+        shard, row = source.locate(place)
+        with suppress(BadSample):
+            asked = shard.annotation(row)
+            yield Prediction(asked.id, "", (), source=asked.source, choices=asked.choices)

@@ -13,6 +13,17 @@ from multigraft.core.types.prediction import Prediction
 class AnswerFormat(ABC):
     """Writes a file of answers for a leaderboard."""
 
+    sets: tuple[str, ...] = ()
+    """What stands before the first `#` of ids of the leaderboard's sets; where ids have something else there, this is
+    told. Empty: nothing is."""
+
+    def check(self, predictions: Sequence[Prediction]) -> None:  # noqa: B027 - not every form looks at ids
+        """Look at the ids of all that will be asked, before anything is; these predictions have no output yet.
+
+        Raises:
+            MultigraftError: an id cannot be told in this form, or two rows have the same.
+        """
+
     @abstractmethod
     def text(self, predictions: Sequence[Prediction]) -> str:
         """The text of the file; a question is called as its data set calls it (`Prediction.published_id`).

@@ -3,27 +3,24 @@
 import json
 from collections.abc import Sequence
 
-from multigraft import AnswerFormat, MultigraftError, Prediction
-from multigraft.plugins.formats.numbers import number_of
+from multigraft import AnswerFormat, Prediction
+from multigraft.plugins.formats.ids import published_numbers
 from multigraft.plugins.formats.options import CocoCaptionsFormatOptions
 
 
 class CocoCaptionsFormat(AnswerFormat):
     """A JSON list of `{"image_id", "caption"}`, one of each picture."""
 
-    def text(self, predictions: Sequence[Prediction]) -> str:
-        """The list, in the order of the predictions.
+    sets = ("coco-captions",)
 
-        Raises:
-            MultigraftError: a picture has two captions.
-        """
-        captions: dict[int, str] = {}
-        for each in predictions:
-            number = number_of(each)
-            if number in captions:
-                raise MultigraftError(f"picture {number} has two captions, and this leaderboard takes one of each")
-            captions[number] = each.output
-        return json.dumps([{"image_id": number, "caption": caption} for number, caption in captions.items()])
+    def check(self, predictions: Sequence[Prediction]) -> None:
+        """Each has a number of its own."""
+        published_numbers(predictions)
+
+    def text(self, predictions: Sequence[Prediction]) -> str:
+        """The list, in the order of the predictions."""
+        numbered = zip(published_numbers(predictions), predictions, strict=True)
+        return json.dumps([{"image_id": number, "caption": each.output} for number, each in numbered])
 
 
 def build(options: CocoCaptionsFormatOptions) -> CocoCaptionsFormat:

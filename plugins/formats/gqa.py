@@ -4,15 +4,23 @@ import json
 from collections.abc import Sequence
 
 from multigraft import AnswerFormat, Prediction
+from multigraft.plugins.formats.ids import published_ids
 from multigraft.plugins.formats.options import GqaFormatOptions
 
 
 class GqaFormat(AnswerFormat):
     """A JSON list of `{"questionId", "prediction"}`; ids are texts."""
 
+    sets = ("gqa",)
+
+    def check(self, predictions: Sequence[Prediction]) -> None:
+        """Each has a name of its own."""
+        published_ids(predictions)
+
     def text(self, predictions: Sequence[Prediction]) -> str:
         """The list, in the order of the predictions."""
-        return json.dumps([{"questionId": each.published_id, "prediction": each.output} for each in predictions])
+        named = zip(published_ids(predictions), predictions, strict=True)
+        return json.dumps([{"questionId": name, "prediction": each.output} for name, each in named])
 
 
 def build(options: GqaFormatOptions) -> GqaFormat:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from multigraft import AnswerFormat, MultigraftError, Prediction
+from multigraft.plugins.formats.ids import published_ids
 from multigraft.plugins.formats.options import Nlvr2FormatOptions
 
 _LABELS = {"true": "True", "false": "False"}
@@ -11,9 +12,16 @@ _LABELS = {"true": "True", "false": "False"}
 class Nlvr2Format(AnswerFormat):
     """A line of an identifier and `True` or `False` for each statement."""
 
+    sets = ("nlvr2",)
+
+    def check(self, predictions: Sequence[Prediction]) -> None:
+        """Each has a name of its own."""
+        published_ids(predictions)
+
     def text(self, predictions: Sequence[Prediction]) -> str:
         """The lines, in the order of the predictions."""
-        return "".join(f"{each.published_id},{_label(each)}\n" for each in predictions)
+        named = zip(published_ids(predictions), predictions, strict=True)
+        return "".join(f"{name},{_label(each)}\n" for name, each in named)
 
 
 def _label(prediction: Prediction) -> str:

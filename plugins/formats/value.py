@@ -8,18 +8,25 @@ import json
 from collections.abc import Sequence
 
 from multigraft import AnswerFormat, MultigraftError, Prediction
-from multigraft.plugins.formats.numbers import number_of
+from multigraft.plugins.formats.ids import published_numbers
 from multigraft.plugins.formats.options import ValueFormatOptions
 
 
 class ValueFormat(AnswerFormat):
     """Numbers of choices where there are choices, else captions."""
 
+    sets = ("tvqa", "how2qa", "tvc", "yc2c")
+
+    def check(self, predictions: Sequence[Prediction]) -> None:
+        """Each has a number of its own."""
+        published_numbers(predictions)
+
     def text(self, predictions: Sequence[Prediction]) -> str:
         """All of one task, in the order of the predictions."""
+        numbered = list(zip(published_numbers(predictions), predictions, strict=True))
         if any(each.choices for each in predictions):
-            return json.dumps({str(number_of(each)): _choice(each) for each in predictions})
-        lines = ({"clip_id": number_of(each), "descs": [{"desc": each.output}]} for each in predictions)
+            return json.dumps({str(number): _choice(each) for number, each in numbered})
+        lines = ({"clip_id": number, "descs": [{"desc": each.output}]} for number, each in numbered)
         return "".join(json.dumps(line) + "\n" for line in lines)
 
 

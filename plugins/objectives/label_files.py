@@ -8,6 +8,8 @@ from pathlib import Path
 def read_labels(source: str) -> list[str]:
     """The lines of `path:FILE`, or of `package:PACKAGE/FILE`, a file that comes with an installed package.
 
+    An empty line between others is the empty label, which is one of VQA 2.0's 3,129 answers; at the end it is none.
+
     Raises:
         ValueError: it is neither, or cannot be read.
     """
@@ -18,7 +20,9 @@ def read_labels(source: str) -> list[str]:
         lines = _file(scheme, value).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError, ModuleNotFoundError) as error:
         raise ValueError(f"{source} cannot be read: {error}") from None
-    return [line for line in lines if line]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
 
 
 def _file(scheme: str, value: str) -> Traversable:

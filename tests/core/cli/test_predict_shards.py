@@ -55,6 +55,51 @@ def test_what_could_not_be_asked_is_told(run, trained, packed, tmp_path):
     assert "nlvr2#test2-1-0-0: not an image" in outcome.stderr
 
 
+@pytest.fixture
+def table(command, tmp_path):
+    """Pack rows of a table for a task; the pattern of the shards."""
+
+    def pack(task, *rows):
+        (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        outcome = command("data", "pack", tmp_path / "own.jsonl", tmp_path / "shards", "--task", task)
+        assert outcome.returncode == 0, outcome.stderr
+        return tmp_path / "shards" / "train-*.tar"
+
+    return pack
+
+
+def test_ids_that_cannot_be_told_are_refused_before_anything_is_asked(run, trained, table, picture_file, tmp_path):
+    (tmp_path / "a.png").write_bytes(picture_file())
+    shards = table("visual-question-answering", {"id": "first", "text": "which?", "media": ["a.png"]})
+    words = ("--task", "vqa", "--shards", shards, "--format", "vqa", "--output", tmp_path / "out.json")
+    outcome = run("predict", trained.folder, *words)
+    assert outcome.exit_code != 0
+    assert "the id 'first' ends in no number" in f"{outcome.stderr}{outcome.exception}"
+    assert not list(tmp_path.glob("out.json*"))
+
+
+def test_what_a_form_refuses_is_kept_and_ids_of_another_set_are_told(run, trained, table, picture_file, tmp_path):
+    (tmp_path / "a.png").write_bytes(picture_file())
+    shards = table("visual-question-answering", {"text": "which?", "media": ["a.png"]})
+    words = ("--task", "vqa", "--shards", shards, "--format", "nlvr2", "--output", tmp_path / "out.csv")
+    outcome = run("predict", trained.folder, *words)
+    told = f"{outcome.stderr}{outcome.exception}"
+    assert "1 ids do not begin with nlvr2#, such as 'own#0'" in told
+    assert f"kept in {tmp_path / 'out.csv.predictions.jsonl'}" in told
+    [row] = map(json.loads, (tmp_path / "out.csv.predictions.jsonl").read_text().splitlines())
+    assert (row["id"], row["text"]) == ("own#0", "which?")
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(("output", "told"), [("none/out.json", "is not there"), (".", "it is a folder")])
+def test_an_output_that_cannot_be_written_is_refused_first(run, trained, packed, tmp_path, output, told):
+    words = ("--shards", packed / "vqav2-*.tar", "--format", "vqa", "--output", tmp_path / output)
+    outcome = run("predict", trained.folder, "--task", "vqa", *words)
+    assert outcome.exit_code != 0
+    assert told in f"{outcome.stderr}{outcome.exception}"
+    assert "answering" not in outcome.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

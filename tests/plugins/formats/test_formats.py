@@ -61,7 +61,12 @@ def test_value_has_numbers_of_choices_or_captions_of_clips(text):
     [
         ("vqa", [said("questions#a.0", "x")], r"the id 'questions#a.0' ends in no number"),
         ("coco-captions", [said("coco-captions#1.5", "x")], r"ends in no number.*an annotation for each picture"),
-        ("coco-captions", [said("a#1", "x"), said("b#1", "y")], "picture 1 has two captions"),
+        ("coco-captions", [said("a#1", "x"), said("b#1", "y")], "'a#1' and 'b#1' are both 1 to this leaderboard"),
+        ("vqa", [said("vqav2#1", "x"), said("vqav2#01", "y")], "are both 1 to"),
+        ("gqa", [said("gqa#1", "x"), said("gqa#1", "y")], "are both 1 to"),
+        ("nlvr2", [said("nlvr2#a", "true"), said("nlvr2#a", "true")], "are both a to"),
+        ("value", [said("tvqa#1", "a", "a", "b"), said("tvqa#1", "b", "a", "b")], "are both 1 to"),
+        ("value", [said("tvc#1", "a"), said("tvc#1", "b")], "are both 1 to"),
         ("value", [said("tvqa#1", "c", "a", "b")], "the output 'c' is none of its choices; `evaluator: choices`"),
         ("nlvr2", [said("nlvr2#1", "maybe")], "'maybe' is neither `true` nor `false`"),
     ],

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from multigraft.core.cli.data_verify import finding_line
 from multigraft.core.cli.lazy import registry_of, with_json
 
 if TYPE_CHECKING:
+    from multigraft.core.interfaces.input import Input
     from multigraft.core.registry.registry import Registry
 
 _ANSWERS = 3
@@ -32,19 +34,16 @@ def stats(context: click.Context, files: tuple[str, ...], page: Path | None, hea
     """Count what shards hold: by task and source annotations, answers, choices and lengths in words; by ending sizes of
     media, and widths, heights, seconds and frame rates from their headers. Nothing is decoded."""
     from multigraft.core.data.shard import open_shard
-    from multigraft.core.data.upkeep.media_headers import CLIPS_ARE_READ
     from multigraft.core.data.upkeep.statistics import Statistics
     from multigraft.core.run.progress_bar import ProgressBar
 
     paths = files_of(files)
-    statistics = Statistics(_kinds(registry_of(context)), headers)
-    with ProgressBar("counting shards") as bar:
+    statistics = Statistics(_inputs(registry_of(context)), headers)
+    with closing(statistics), ProgressBar("counting shards") as bar:
         for done, path in enumerate(paths, 1):
             statistics.add(open_shard(path))
             bar.update(done, len(paths))
     told = statistics.told()
-    if not CLIPS_ARE_READ and any(each["kind"] == "video" for each in told["media"]):
-        click.echo("headers of clips are left out: pip install 'multigraft[video]'", err=True)
     if page:
         from multigraft.core.report.data_page import write_data_page
 
@@ -53,15 +52,14 @@ def stats(context: click.Context, files: tuple[str, ...], page: Path | None, hea
     _print(told, as_json)
 
 
-def _kinds(registry: "Registry") -> dict[str, str]:
-    """The kind of media that each ending stands for, by the inputs that can be had here."""
-    from multigraft.core.data.modalities import kinds_by_ending
+def _inputs(registry: "Registry") -> "list[Input]":
+    """Those that can be had here; the others are told."""
     from multigraft.core.report.media_decoder import inputs_of
 
     inputs, problems = inputs_of(registry.names("inputs"), registry)
     for line in problems:
         click.echo(line, err=True)
-    return kinds_by_ending(inputs)
+    return inputs
 
 
 def _print(told: Mapping[str, Any], as_json: bool) -> None:

@@ -57,13 +57,25 @@ class IsolatedDecoders:
             BadSample: what the input found, `deadline passed` or `decoder crashed`; the last two are remembered, and
                 such bytes are not tried again.
         """
+        return _media(self._answer(job, data))
+
+    def facts(self, job: Job, data: bytes) -> dict[str, float]:
+        """What the input says of a medium without decoding it.
+
+        Raises:
+            BadSample: as `decode`.
+        """
+        facts: dict[str, float] = _good(self._answer(job, data, facts=True)).header["facts"]
+        return facts
+
+    def _answer(self, job: Job, data: bytes, facts: bool = False) -> Message:
         if job.origin in self._poison:
             known = self._poison[job.origin]
             raise BadSample(known.reason, known.detail)
         process = self._slots.get()
         try:
             process = process or _Process(self._inputs)
-            answer = process.run(job, data, self._deadline)
+            answer = process.run(job, data, self._deadline, facts)
             if process.worn:
                 process.end()
                 process = None
@@ -73,7 +85,7 @@ class IsolatedDecoders:
             raise BadSample(error.bad.reason, error.bad.detail) from None
         finally:
             self._slots.put(process)
-        return _media(answer)
+        return answer
 
     def close(self) -> None:
         """End all processes."""
@@ -112,9 +124,9 @@ class _Process:
     def worn(self) -> bool:
         return self._bad >= _BAD_UNTIL_REPLACED
 
-    def run(self, job: Job, data: bytes, deadline: float) -> Message:
+    def run(self, job: Job, data: bytes, deadline: float, facts: bool) -> Message:
         span = [job.span.start, job.span.stop] if job.span else None
-        answer = self._exchange({"input": job.input, "span": span}, data, deadline)
+        answer = self._exchange({"input": job.input, "span": span, "facts": facts}, data, deadline)
         self._bad += "bad" in answer.header
         return answer
 
@@ -165,9 +177,13 @@ class _Process:
         self._errors.close()
 
 
+def _good(answer: Message) -> Message:
+    if "bad" in answer.header:
+        raise BadSample(*answer.header["bad"])
+    return answer
+
+
 def _media(answer: Message) -> Media:
-    header = answer.header
-    if "bad" in header:
-        raise BadSample(*header["bad"])
+    header = _good(answer).header
     arrays = np.frombuffer(answer.data, header["type"]).reshape(header["shape"])
     return Media(header["kind"], header["modality"], arrays, np.array(header["times"], np.float32))

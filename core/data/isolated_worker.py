@@ -9,7 +9,7 @@ import numpy as np
 
 from multigraft.core.data.memory import bound_this_process
 from multigraft.core.data.messages import Message, receive, send
-from multigraft.core.data.modalities import Prepared
+from multigraft.core.data.modalities import Prepared, plain_facts
 from multigraft.core.errors import BadSample
 from multigraft.core.types.media import Media, Span
 
@@ -46,6 +46,9 @@ def _private_stdout() -> IO[bytes]:
 
 def _answer(inputs: Prepared, message: Message) -> Message:
     try:
+        if message.header["facts"]:
+            reader, _ = inputs[message.header["input"]]
+            return Message({"facts": plain_facts(reader.facts(bytes(message.data)))})
         media = _decode(inputs, message)
     except BadSample as error:
         return Message({"bad": [error.reason, error.detail]})

@@ -1,5 +1,6 @@
 """Which input reads a field, and what the encoder of its modality wants to be made of it."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,18 @@ def prepared(inputs: Sequence["Input"], preparations: Mapping[str, "Preparation"
             )
         found[number] = (each, wanted)
     return found
+
+
+def plain_facts(facts: Mapping[str, float]) -> dict[str, float]:
+    """What an input says of a medium, in numbers.
+
+    Raises:
+        ValueError: something in it is no finite number.
+    """
+    plain = {name: float(value) for name, value in facts.items()}
+    if not all(map(math.isfinite, plain.values())):
+        raise ValueError(f"not finite: {plain}")
+    return plain
 
 
 def no_encoder(modality: str, modalities: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ process, which imports torch only if an input's `load` does; inputs must be pick
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from multigraft.core.types.media import Media, Span
 from multigraft.core.types.preparation import VISUAL, Preparation
@@ -51,6 +52,15 @@ class Input(ABC):
             BadSample: as `decode`.
         """
         return None
+
+    def facts(self, data: bytes) -> Mapping[str, float]:
+        """What the header says, without decoding: `width` and `height` in pixels as stored, `seconds`, and `fps`. What
+        is not known is left out; an input that leaves this method out is not asked.
+
+        Raises:
+            BadSample: as `decode`, and with the same care.
+        """
+        return {}
 
     @abstractmethod
     def fingerprint(self) -> str:

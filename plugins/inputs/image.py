@@ -1,5 +1,6 @@
 """The `image` input: JPEG, PNG and WebP, opened by Pillow, resized by torch."""
 
+from collections.abc import Mapping
 from io import BytesIO
 
 import numpy as np
@@ -63,6 +64,17 @@ class ImageInput(Input):
         if max(image.size) > _LONGEST_SIDE:
             raise BadSample("too large", f"a side of {max(image.size)} pixels, more than {_LONGEST_SIDE}")
         return image
+
+    def facts(self, data: bytes) -> Mapping[str, float]:
+        """Width and height.
+
+        Raises:
+            BadSample: `empty file`, `not an image`, `too large` or `broken image`.
+        """
+        if not data:
+            raise BadSample("empty file")
+        with self._open(data) as image:
+            return {"width": image.width, "height": image.height}
 
     def fingerprint(self) -> str:
         """The number counts changes of what comes out."""

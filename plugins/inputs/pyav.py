@@ -28,6 +28,24 @@ def probe(data: bytes, form: str, max_pixels: int) -> Clip:
         return _clip(container, stream, form, max_pixels)
 
 
+def header(data: bytes, form: str, max_pixels: int) -> dict[str, float]:
+    """What the header of a clip says: `width`, `height`, and where they are known `seconds` and `fps`.
+
+    Raises:
+        BadSample: as `probe`, or `too large`.
+    """
+    with opened(data, form, max_pixels) as (container, stream):
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > max_pixels:
+            raise BadSample("too large", f"frames of {width} x {height} pixels, more than {max_pixels}")
+        facts = {"width": float(width), "height": float(height)} if width and height else {}
+        if stream.duration is not None and stream.time_base:
+            facts["seconds"] = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            facts["seconds"] = container.duration / av.time_base
+        return facts | ({"fps": float(stream.average_rate)} if stream.average_rate else {})
+
+
 @contextmanager
 def opened(data: bytes, form: str, max_pixels: int) -> Iterator[tuple[Any, Any]]:
     """The container and its first video stream, closed at the end; FFmpeg's errors become bad samples or MemoryErrors.

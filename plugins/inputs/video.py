@@ -1,5 +1,6 @@
 """The `video` input: frames by their real times, through any video decoder."""
 
+from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
 
@@ -80,6 +81,21 @@ class VideoInput(Input):
         from multigraft.plugins.inputs.reencode import reencode
 
         return "mp4", reencode(data, shorter, limits=self._options)
+
+    def facts(self, data: bytes) -> Mapping[str, float]:
+        """Width, height, seconds and frames a second.
+
+        Raises:
+            BadSample: as `decode`, for what is found without decoding.
+        """
+        container = container_of(data)
+        if find_spec("av") is None:
+            raise BadSample("no video decoder", _EXTRA)
+        from multigraft.plugins.inputs.pyav import header
+
+        limit = self._options.max_pixels
+        with memory_at_most(_SPARE_BYTES + _FRAMES_HELD * limit * _PROBED_BYTES):
+            return header(data, container, limit)
 
     def fingerprint(self) -> str:
         """The sampling and a decoder's own pixels; the number counts changes of what comes out."""

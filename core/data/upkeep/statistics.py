@@ -1,31 +1,33 @@
 """What shards hold, in numbers: annotations by task and source, answers, lengths of texts, and media by ending."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from multigraft.core.data.decode import DecodeWorkers
+from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.records import RECORD_FIELD
 from multigraft.core.data.shard import Shard
 from multigraft.core.data.upkeep.findings import Findings
-from multigraft.core.data.upkeep.media_headers import CLIPS_ARE_READ, Header, Stretch, clip_header, picture_header
+from multigraft.core.data.upkeep.media_headers import MediaHeaders
 from multigraft.core.data.upkeep.spread import Spread
 from multigraft.core.errors import BadSample, legible
+from multigraft.core.interfaces.input import Input
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.media import ending_of
 
 MOST_DISTINCT = 1_000_000
 """Answers of a task and source that are told apart; others are counted together."""
 _SHOWN = 20
+_FACTS = ("width", "height", "seconds", "fps")
 _SPREADS = ("question_words", "answer_words", "choices", "media")
 _THREADS = 4
-_READERS: Mapping[str, Callable[[Stretch], Header]] = {
-    "image": picture_header, **({"video": clip_header} if CLIPS_ARE_READ else {}),
-}  # fmt: skip
+_PROCESSES = 2
 
 
 @dataclass
@@ -99,12 +101,13 @@ class Statistics:
     """Collects what shards hold.
 
     Args:
-        kinds: what kind of media each ending stands for.
+        inputs: say what kind of media each ending stands for, and what is in headers.
         headers: of each shard's media, how many headers are looked at for each ending, evenly drawn.
     """
 
-    def __init__(self, kinds: Mapping[str, str], headers: int) -> None:
-        self._kinds, self._headers = kinds, headers
+    def __init__(self, inputs: Sequence[Input], headers: int) -> None:
+        self._kinds, self._headers = kinds_by_ending(inputs), headers
+        self._reader = MediaHeaders(inputs, DecodeWorkers(_THREADS, _PROCESSES))
         self.tasks: dict[tuple[str, str], AnnotationFacts] = {}
         """By task and source."""
         self.media: dict[str, MediaFacts] = {}
@@ -145,23 +148,42 @@ class Statistics:
             numbers = np.flatnonzero((endings == ending) & ~is_record)
             facts = self.media.setdefault(legible(ending), MediaFacts(self._kinds.get(ending, "")))
             facts.bytes.extend(members.size[numbers].tolist())
-            if reader := _READERS.get(facts.kind):
+            if self._reader.says(ending):
                 chosen = _evenly(numbers, self._headers)
                 samples = np.searchsorted(members.first, chosen, "right") - 1
                 places = list(zip(members.offset[chosen].tolist(), members.size[chosen].tolist(), strict=True))
-                self._add_headers(shard, facts, samples.tolist(), _headers(file, places, reader))
+                self._add_headers(shard, facts, samples.tolist(), self._read(file, places, ending))
 
     def _add_headers(
-        self, shard: Shard, facts: MediaFacts, samples: Sequence[int], headers: Iterator[Header | ValueError]
+        self,
+        shard: Shard,
+        facts: MediaFacts,
+        samples: Sequence[int],
+        headers: Iterator[Mapping[str, float] | BadSample],
     ) -> None:
         for sample, header in zip(samples, headers, strict=True):
             facts.headers += 1
-            if isinstance(header, ValueError):
-                self.findings.add("unreadable header", shard.name, shard.index.key(sample), detail=str(header))
+            if isinstance(header, BadSample):
+                self.findings.add(header.reason, shard.name, shard.index.key(sample), detail=header.detail)
                 continue
-            for name in ("width", "height", "seconds", "fps"):
-                if (value := getattr(header, name)) is not None:
-                    getattr(facts, name).add(value)
+            for name in _FACTS:
+                if name in header:
+                    getattr(facts, name).add(header[name])
+
+    def _read(
+        self, file: OpenFile, places: Sequence[tuple[int, int]], ending: str
+    ) -> Iterator[Mapping[str, float] | BadSample]:
+        def read(place: tuple[int, int]) -> Mapping[str, float] | BadSample:
+            try:
+                return self._reader.read(file, *place, ending, f"{file.identity}@{place}")
+            except BadSample as error:
+                return error
+
+        return in_order(read, places, _THREADS, 2 * _THREADS)
+
+    def close(self) -> None:
+        """End the processes that read headers."""
+        self._reader.close()
 
     def told(self) -> dict[str, Any]:
         """All of it, in plain values."""
@@ -179,15 +201,3 @@ def _evenly(numbers: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
     if len(numbers) <= count:
         return numbers
     return numbers[np.linspace(0, len(numbers) - 1, count).astype(np.int64)]
-
-
-def _headers(
-    file: OpenFile, places: Sequence[tuple[int, int]], reader: Callable[[Stretch], Header]
-) -> Iterator[Header | ValueError]:
-    def read(place: tuple[int, int]) -> Header | ValueError:
-        try:
-            return reader(Stretch(file, *place))
-        except ValueError as error:
-            return error
-
-    return in_order(read, places, _THREADS, 8 * _THREADS)

@@ -76,8 +76,35 @@ def test_a_picture_without_a_header_is_told(tmp_path, run):
         note = Annotation(id="k", task="vqa", text="what?", media=("jpg",))
         writer.write("k", Record(id="k", annotations=(note,)), {"jpg": b"no picture"})
     result = run("data", "stats", tmp_path)
-    assert "1 x unreadable header, first" in result.stdout
-    assert "a-000000.tar#k: no header of a picture" in result.stdout
+    assert "1 x not an image, first" in result.stdout
+    assert "a-000000.tar#k: begins with b'no picture'" in result.stdout
+
+
+def test_a_clip_is_never_what_makes_ffmpeg_look_elsewhere_and_what_is_cut_is_counted_by_reason(
+    tmp_path, run, clip_file
+):
+    """A playlist and a list of files to join, both of which FFmpeg would follow; and clips that are cut or damaged."""
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip_file(frames=5))
+    whole = clip_file(frames=45, rate=15)
+    clips = {
+        "list": f"ffconcat version 1.0\nfile {other}\n".encode(),
+        "playlist": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10.0,\n{other}\n#EXT-X-ENDLIST\n".encode(),
+        "cut": whole[:-100], "empty": b"", "boxes": b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x08moov", "whole": whole,
+    }  # fmt: skip
+    with ShardWriter(tmp_path / "shards", "a") as writer:
+        for key, data in clips.items():
+            writer.write(key, None, {"mp4": data})
+    result = run("data", "stats", tmp_path / "shards", "--json")
+    found = json.loads(result.stdout)
+    [mp4] = found["media"]
+    assert (result.exit_code, mp4["headers"], mp4["seconds"]["n"], mp4["seconds"]["most"]) == (0, 6, 1, 3)
+    reasons = {row["reason"]: (row["count"], row["first"]["key"]) for row in found["findings"]}
+    for reason, expected in {
+        "not a video": (2, "list"), "truncated video": (1, "cut"), "empty file": (1, "empty"),
+    }.items():  # fmt: skip
+        assert reasons[reason] == expected
+    assert "boxes" in {key for _, key in reasons.values()}
 
 
 def test_the_page_needs_no_other_file_and_shows_what_was_counted(folder, run, tmp_path):

@@ -49,6 +49,31 @@ def named_paths(pattern: str, root: Path) -> list[Path]:
     return [each for path, found in expand_each(pattern, root) for each in ([path] if path.is_dir() else found)]
 
 
+def expand_braces_of_command(command: str, told: str) -> Iterator[str]:
+    """The commands that brace lists make of one. Other braces are the shell's or a program's, and stay: those that are
+    open, behind a `$`, or around what is neither a range nor a list without white space.
+
+    Args:
+        told: names the command in errors, which must not show it.
+
+    Raises:
+        ValueError: a range that runs backwards, or too many commands.
+    """
+    pieces = _BRACES.split(command)
+    kept = [[f"{{{text}}}"] if _is_text(text, pieces[2 * place]) else [] for place, text in enumerate(pieces[1::2])]
+    choices = [(kept[at // 2] or _members(piece)) if at % 2 else [piece] for at, piece in enumerate(pieces)]
+    count = math.prod(map(len, choices))
+    if count > MOST_SHARDS:
+        raise ValueError(f"{told} names {count:,} shards; a pattern may name {MOST_SHARDS:,}")
+    return ("".join(chosen) for chosen in product(*choices))
+
+
+def _is_text(text: str, before: str) -> bool:
+    """Whether braces of a command, with what is in them and before them, make no range and no list."""
+    is_list = "," in text and not any(map(str.isspace, text))
+    return before.endswith("$") or not (is_list or _RANGE.fullmatch(text))
+
+
 def expand_braces(pattern: str) -> Iterator[str]:
     """The texts that brace lists make of a pattern.
 

@@ -6,7 +6,7 @@ import pytest
 
 from multigraft.core.data.open_shards import OpenShards
 from multigraft.core.data.remote import retrying
-from multigraft.core.data.remote.address import Address
+from multigraft.core.data.remote.address import Address, addresses_of, fault_of
 from multigraft.core.data.remote.cache import ShardCache
 from multigraft.core.data.remote.remote_shard import RemoteShards
 from multigraft.core.errors import MultigraftError
@@ -83,3 +83,36 @@ def test_braces_make_several_commands(tar, tmp_path):
     known = OpenShards(RemoteShards(ShardCache(tmp_path / "cache", 1 << 30), allow_pipes=True))
     places = known.named(f"pipe:tail -c +{{1,1}} {tar}", tmp_path)
     assert [shard.index.keys for shard in known.shards(places)] == [["k0", "k1", "k2"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("command", "commands"),
+    [
+        ("cat {a,b}.tar", ["cat a.tar", "cat b.tar"]), ("cat {08..09}", ["cat 08", "cat 09"]),
+        ("awk '{print $1}' x", ["awk '{print $1}' x"]),
+        ("awk '{print $1,$2}' {a,b}", ["awk '{print $1,$2}' a", "awk '{print $1,$2}' b"]),
+        ("cat ${HOME}/${x,,} {} {", ["cat ${HOME}/${x,,} {} {"]),
+    ],
+)  # fmt: skip
+def test_braces_of_a_command_that_are_no_range_or_list_stay(command, commands):
+    assert [each.text for each in addresses_of(f"pipe:{command}")] == [f"pipe:{each}" for each in commands]
+
+
+def test_of_a_command_the_first_word_alone_is_told_also_beside_its_copy(piped, tar, tmp_path, capsys):
+    command = f"cat {shlex.quote(str(tar))} # secret"
+    name = piped(command).name
+    assert name.startswith("pipe:cat ... (")
+    assert name != piped(f"{command} other").name
+    assert all("secret" not in path.read_text() for path in tmp_path.glob("cache/*/facts.json"))
+    assert str(Address("pipe:TOKEN=secret curl x")).startswith("pipe:TOKEN= ... (")
+    for wrong in ("false secret", "echo secret {2..1}"):
+        with pytest.raises(MultigraftError) as error:
+            piped(wrong)
+        assert "secret" not in str(error.value) + capsys.readouterr().err
+    assert "secret" not in fault_of("pipe:curl secret", allow_pipes=False)
+
+
+def test_a_password_is_hidden_whole_and_a_wrong_host_is_told():
+    assert str(Address("https://u:p@ss@host/x@y.tar?key=1")) == "https://host/x@y.tar?..."
+    for wrong in ("http://[bad/x", "http://host:port/x"):
+        assert fault_of(wrong, allow_pipes=False) == f"{wrong} is no address: its host or port cannot be read"

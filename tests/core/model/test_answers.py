@@ -82,10 +82,10 @@ def test_a_target_counts_where_a_task_scores_no_answers(model, samples, batch_of
 
 def test_answers_come_from_a_file_and_stand_in_the_recipe(tmp_path):
     file = tmp_path / "answers.txt"
-    file.write_text("yes\nno\n\ntwo\n")
+    file.write_text("yes\nno\n\ntwo\n\n")
     options = AnswersOptions(kind="answers", labels=f"path:{file}")
-    assert options.labels == ["yes", "no", "two"]
-    assert options.model_dump()["labels"] == ["yes", "no", "two"]
+    assert options.labels == ["yes", "no", "", "two"]
+    assert options.model_dump()["labels"] == ["yes", "no", "", "two"]
     with pytest.raises(ValidationError, match=r"none\.txt cannot be read"):
         AnswersOptions(kind="answers", labels=f"path:{tmp_path / 'none.txt'}")
 

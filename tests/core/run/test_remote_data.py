@@ -84,7 +84,7 @@ def test_features_of_shards_elsewhere_are_stored_and_read(data, folder):
     source, encoder = data.source("vqa", "train"), MeanEncoder()
     inputs = [each for each in data.inputs if each.kind == "image"]
     for _ in range(2):
-        home = encode_features([source], encoder, inputs, DecodeWorkers(), folder / "features")
+        home = encode_features([source], encoder, inputs, DecodeWorkers(), folder / "features").home
     store = FeatureStore(home, feature_fingerprint(encoder, inputs), inputs)
     for number, place in enumerate(source.places()):
         shard, row = source.locate(place)

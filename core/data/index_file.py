@@ -22,7 +22,7 @@ _PREFIX = Struct("<8sI16s")
 _FIRST_READ = 4096
 _LARGEST_HEAD = 64 << 20
 _LARGEST_INDEX, _INDEX_SHARE = 1 << 20, 8
-"""Bytes of an index, at most: so many, and so many for each byte of its shard; no honest one is near."""
+"""Bytes of an index, and for each byte of its shard."""
 _LARGEST_SHARD = (1 << 63) - 1
 """Bytes: what a system can count."""
 _NAMES = ("fields", "tasks", "sources", "types")
@@ -39,6 +39,11 @@ class _Written:
 
 _WRITTEN = TypeAdapter(_Written)
 _PROBLEMS = TypeAdapter(list[Problem], config=ConfigDict(extra="forbid", strict=True))
+
+
+def most_index_bytes(shard_bytes: int) -> int:
+    """Bytes that the index of a shard of so many has, at most; no honest one is near."""
+    return _LARGEST_INDEX + _INDEX_SHARE * shard_bytes
 
 
 def index_bytes(head: Head, tables: Mapping[str, bytes]) -> bytes:
@@ -130,7 +135,7 @@ def _faults(head: Head, extents: Mapping[str, Extent]) -> Iterator[str]:
         yield "a count that is no whole number"
     if not 0 <= head.stamp[0] <= _LARGEST_SHARD:
         yield "a shard of no size that files have"
-    if sum(extent.size for extent in extents.values()) > _LARGEST_INDEX + _INDEX_SHARE * head.stamp[0]:
+    if sum(extent.size for extent in extents.values()) > most_index_bytes(head.stamp[0]):
         yield "more bytes than an index has"
     if set(extents) != {"first", "files", "annotations", "order", "key_ends", "key_text", "problems"}:
         yield "other tables"

@@ -9,6 +9,7 @@ from threading import Lock
 
 from multigraft.core.atomic import written_whole
 from multigraft.core.data.index import ShardIndex, index_path
+from multigraft.core.data.index_file import most_index_bytes
 from multigraft.core.data.indexing import load_index, open_index, stored_index
 from multigraft.core.data.manifest import MANIFEST, Promise, promises_of, sha256_of
 from multigraft.core.data.open_file import OpenFile
@@ -21,8 +22,6 @@ from multigraft.core.data.shard import Shard
 from multigraft.core.errors import MultigraftError
 
 _LARGEST_MANIFEST = 64 << 20
-_LARGEST_INDEX, _INDEX_SHARE = 1 << 20, 8
-"""As in `index_file.py`: more bytes no index has."""
 
 
 class RemoteShard(Shard):
@@ -88,7 +87,7 @@ class RemoteShards:
 
     def _index_there(self, address: Address, entry: Entry, facts: Facts) -> ShardIndex | None:
         """The index beside the shard, now beside its copy's place; None where there is none that fits."""
-        data = small_file(address.index, _LARGEST_INDEX + _INDEX_SHARE * facts.size)
+        data = small_file(address.index, most_index_bytes(facts.size))
         if data is None:
             return None
         path = self._cache.path(entry)

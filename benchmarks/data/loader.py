@@ -82,14 +82,16 @@ def ours(root: Path, threads: int = 1) -> Any:
     )  # fmt: skip
     workers = DecodeWorkers(threads, 1)
     decoder = MediaDecoder(inputs, {"visual": Transform(224, (0.0,) * 3, (1.0,) * 3)}, workers)
-    return Stream(
+    return source, Stream(
         {"captions": source}, sampler, SampleReader(decoder), log, seed=0, batch=BATCH, window=SHARDS, threads=threads
     )
 
 
 def our_bytes(root: Path) -> Iterator[object]:
-    stream = ours(root)
-    source, order, index = stream.source("captions"), stream.order("captions"), 0
+    from multigraft.core.data.order import Order
+
+    (source, _), index = ours(root), 0
+    order = Order(source.counts, 0, source.name, SHARDS)
     while True:
         shard, row = source.locate(order.place(index))
         at = shard.index.annotation(row)
@@ -101,7 +103,7 @@ def our_bytes(root: Path) -> Iterator[object]:
 def our_batches(root: Path, threads: int = 1) -> Iterator[object]:
     from multigraft.core.data.padding import padded
 
-    for batch in ours(root, threads).batches(0, 1 << 30):
+    for batch in ours(root, threads)[1].batches(0, 1 << 30):
         yield padded([sample.media[0].arrays for sample in batch])[0]
 
 

@@ -10,7 +10,7 @@ import os
 import sys
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from typing import Any
 from multigraft import load_recipe
 from multigraft.core.data.index import index_path
 from multigraft.core.data.indexing import load_index
+from multigraft.core.data.order import Order
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.data.stream import Stream
 from multigraft.core.registry.registry import default_registry
@@ -76,11 +77,11 @@ def first_batch(data: RunData, step: int) -> None:
     next(iter(data.stream(Rank()).batches(step, step + 1)))
 
 
-def draw(data: RunData, stream: Stream, start: int) -> None:
+def draw(data: RunData, stream: Stream, orders: Mapping[str, Order], start: int) -> None:
     for step in range(start, start + DRAWS // BATCH):
         for each in stream.composition(step):
             source = data.source(each.task, "train")
-            shard, row = source.locate(stream.order(each.task).place(each.index))
+            shard, row = source.locate(orders[each.task].place(each.index))
             shard.annotation(row)
 
 
@@ -98,8 +99,9 @@ def main() -> None:
         for window in (16, 2000):
             data = opened(root, window)
             stream = data.stream(Rank())
-            draw(data, stream, 0)
-            seconds, _ = processor_time(partial(draw, data, stream, DRAWS // BATCH))
+            orders = {name: Order(each.counts, 0, name, window) for name, each in data.training_sources().items()}
+            draw(data, stream, orders, 0)
+            seconds, _ = processor_time(partial(draw, data, stream, orders, DRAWS // BATCH))
             rows.append((f"a draw from windows of {window} shards", f"{seconds / DRAWS * 1e6:.1f} µs"))
     text = "\n".join(["| what, in processor time | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
     Path(__file__).with_name("opening.md").write_text(text + "\n", encoding="utf-8")

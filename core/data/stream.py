@@ -84,14 +84,6 @@ class Stream:
         """How often each task's annotations were seen before `step`."""
         return {task: count / self._orders[task].size for task, count in self._sampler.consumed(step).items()}
 
-    def source(self, task: str) -> "TaskSource":
-        """A task's annotations."""
-        return self._sources[task]
-
-    def order(self, task: str) -> Order:
-        """The order of a task's annotations."""
-        return self._orders[task]
-
     def composition(self, step: int) -> list[Draw]:
         """The global batch of a step, the same on every rank."""
         if self._buckets:

@@ -1,6 +1,5 @@
 """Whether an input keeps its contract: it can be pickled, and what it cannot read is a bad sample to it."""
 
-import pickle
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -10,6 +9,7 @@ from multigraft.core.interfaces.input import Input
 from multigraft.core.interfaces.video_decoder import FrameTaker, VideoDecoder
 from multigraft.core.options.base import Options
 from multigraft.core.options.video_decoder_options import VideoDecoderOptions
+from multigraft.core.testing.copies import copied
 from multigraft.core.types.clip import Clip
 from multigraft.core.types.log_mel import LogMel
 from multigraft.core.types.preparation import Preparation
@@ -40,14 +40,9 @@ def wrong_input(build: Any, options: Options) -> Iterator[str]:
     for ending in made.extensions:
         if ending != ending.lower().lstrip("."):
             yield f"its ending {ending!r} must be lower case and without the dot"
-    if made.fingerprint() != build(options).fingerprint():
-        yield "its fingerprint differs when it is built again with the same options"
-    try:
-        again = pickle.loads(pickle.dumps(made))
-    except Exception as error:  # of any class that the input holds
-        yield f"it cannot be pickled, and so not be sent to another process: {error}"
-        return
-    if not made.isolated:  # native code that may crash is not called with rubbish in this process
+    again, wrong = copied(made, build(options))
+    yield from wrong
+    if again is not None and not made.isolated:  # native code that may crash is not called with rubbish in this process
         yield from _wrong_refusals(again)
 
 

@@ -1,6 +1,5 @@
 """Whether a video decoder keeps its contract: it can be pickled, and offers the frames of clips at their times."""
 
-import pickle
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from io import BytesIO
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from multigraft.core.interfaces.video_decoder import UPRIGHT, Matrix, VideoDecoder
 from multigraft.core.options.video_decoder_options import VideoDecoderOptions
+from multigraft.core.testing.copies import copied
 from multigraft.core.types.clip import Clip
 
 _CLIPS = (("mov", "mp4", "libx264", "yuv420p"), ("avi", "avi", "mjpeg", "yuvj420p"))
@@ -28,14 +28,9 @@ def wrong_video_decoder(build: Any, options: VideoDecoderOptions) -> Iterator[st
     if not isinstance(made, VideoDecoder):
         yield f"`build` gives {type(made).__name__}, no VideoDecoder"
         return
-    if made.fingerprint() != build(options).fingerprint():
-        yield "its fingerprint differs when it is built again with the same options"
-    try:
-        again = pickle.loads(pickle.dumps(made))
-    except Exception as error:  # of any class that the decoder holds
-        yield f"it cannot be pickled, and so not be sent to another process: {error}"
-        return
-    if find_spec("av") is None:
+    again, wrong = copied(made, build(options))
+    yield from wrong
+    if again is None or find_spec("av") is None:
         return
     again.load()
     for form, muxer, codec, pixels in _CLIPS:

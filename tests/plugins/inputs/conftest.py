@@ -136,3 +136,16 @@ class NumberedClips:
 @pytest.fixture(scope="session")
 def clips():
     return NumberedClips
+
+
+@pytest.fixture(scope="session")
+def sound_alone():
+    """The bytes of an mp4 without pictures."""
+    stream = BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    return stream.getvalue()

@@ -152,6 +152,8 @@ class Web:
         self.marks = {}
         """By file: its ETag, instead of one that goes with its bytes."""
         self.says_length = True
+        self.cut_silently = False
+        """Whether an answer that will be lost half-way does not say how long it should be."""
         web = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -183,9 +185,10 @@ class Web:
         data = path.read_bytes()
         handler.send_response(200)
         handler.send_header("ETag", self.marks.get(name, f'"{sha256(data).hexdigest()[:16]}"'))
-        if self.says_length:
+        lost = body is None and self.cut.get(name)
+        if self.says_length and not (lost and self.cut_silently):
             handler.send_header("Content-Length", str(len(data)))
-        if not self.says_length or (body is None and self.cut.get(name)):
+        if not self.says_length or lost:
             handler.close_connection = True
         handler.end_headers()
         if body is None:

@@ -118,7 +118,10 @@ def test_errors_that_stay_end_with_address_tries_and_reason(served, opened):
         shard.read(0, "bin")
 
 
-def test_a_lost_connection_is_found_by_the_length_and_tried_again(served, opened, capsys):
+@pytest.mark.parametrize("silently", [False, True])
+def test_a_lost_connection_is_found_by_the_length_and_tried_again(served, opened, capsys, silently):
+    (served.folder / "manifest.json").unlink(missing_ok=True)
+    served.cut_silently = silently
     shard = opened()
     served.cut["a-000000.tar"] = 2
     assert shard.read(1, "bin") == b"\1" * SIZE

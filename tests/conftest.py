@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import os
+import signal
 import struct
 import subprocess
 import sys
@@ -51,6 +53,45 @@ ADAPTER = """
 
         return Scaled()
 """
+
+STOPPING = """
+    import os, signal, sys
+    from functools import wraps
+    from pkgutil import resolve_name
+
+    owner, name, times, sent = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    owner = resolve_name(owner)
+    function, calls = getattr(owner, name), []
+
+    @wraps(function)
+    def stopping(*args, **options):
+        done = function(*args, **options)
+        calls.append(name)
+        if len(calls) == times:
+            os.kill(os.getpid(), sent)
+        return done
+
+    setattr(owner, name, stopping)
+    from multigraft.core.cli import main
+    sys.argv[1:] = sys.argv[5:]
+    main()
+"""
+
+
+@pytest.fixture(scope="session")
+def stopped_after():
+    """Run the command in a process that sends itself a signal when one of our functions has returned so many times."""
+
+    def run(owner, name, times, words, sent=signal.SIGKILL):
+        words = [sys.executable, "-c", dedent(STOPPING), owner, name, times, int(sent), *words]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        outcome = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=300, env=environment)
+        if sent == signal.SIGKILL:
+            assert outcome.returncode == -sent, outcome.stderr
+        return outcome
+
+    return run
 
 
 @pytest.fixture(scope="session")

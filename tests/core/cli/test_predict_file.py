@@ -1,11 +1,6 @@
 """`multigraft predict RUN --input --output`: a file of questions, answered in batches, by a call that may be killed."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -68,16 +63,10 @@ def test_a_line_says_what_the_question_alone_gets(straight, run, trained, questi
     assert json.loads(outcome.stdout)["output"] == rows["q1"]["output"]
 
 
-def test_a_killed_call_goes_on_where_it_was(straight, command, trained, questions, tmp_path):
+def test_a_killed_call_goes_on_where_it_was(straight, command, stopped_after, trained, questions, tmp_path):
     output = tmp_path / "answers.jsonl"
     words = ["predict", trained.folder, "--input", questions, "--output", output]
-    process = subprocess.Popen([sys.executable, "-m", "multigraft", *map(str, words)], stderr=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
-    deadline = time.monotonic() + 120
-    while (not output.exists() or not output.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    stopped_after("multigraft.core.evaluation.question_file", "_append", 2, words)
     whole = output.read_bytes()
     kept = whole.count(b"\n")
     assert 0 < kept < 320

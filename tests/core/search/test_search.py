@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from xml.etree import ElementTree
 
 import pytest
@@ -128,20 +125,13 @@ def test_the_whole_backbone_may_be_trained_and_the_recipe_found_trains_its_own_g
     assert found.trunk.prompt[0].layer == report["choices"]["layer"]["chosen"]
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT]], ids=["killed", "stopped"])
-def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(signals, recipe, command, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "stopped"])
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(sent, recipe, command, stopped_after, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert command("search", recipe, "--run", whole).returncode == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "multigraft", "search", str(recipe), "--run", str(stopped)],
-        stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    while not (stopped / "draws.jsonl").is_file() or len((stopped / "draws.jsonl").read_text().splitlines()) < 7:
-        assert process.poll() is None
-        time.sleep(0.02)
-    for each in signals:
-        process.send_signal(each)
-    process.wait(60)
+    words = ["search", recipe, "--run", stopped]
+    stopped_after("multigraft.core.search.draws.DrawsFile", "add", 7, words, sent)
+    assert len(lines(stopped)) == 7
     done = command("search", "--resume", stopped)
     assert done.returncode == 0, done.stderr
     assert lines(stopped) == lines(whole)

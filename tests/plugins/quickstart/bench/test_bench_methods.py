@@ -1,11 +1,7 @@
 """`multigraft bench methods`, with real trainings of a few steps."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -83,20 +79,16 @@ def test_what_is_kept_is_not_trained_again(bench, methods_file, tmp_path):
     assert [": kept, " in line for line in lines] == [True, True, True, False]
 
 
-@pytest.mark.parametrize(("how", "code", "said"), [(signal.SIGKILL, -9, ""), (signal.SIGINT, 130, "goes on")])
-def test_a_benchmark_that_was_stopped_goes_on(bench, words, methods_file, tmp_path, how, code, said):
-    folder, command = tmp_path / "bench", [sys.executable, "-m", "multigraft", *words(methods_file())]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True)
-    while not made_at(folder) and process.poll() is None:
-        time.sleep(0.02)
-    process.send_signal(how)
-    lines = process.communicate()[1]
-    assert process.returncode == code
-    assert said in lines
-    assert "--resume" not in lines
+@pytest.mark.parametrize(("sent", "code", "said"), [(signal.SIGKILL, -9, ""), (signal.SIGINT, 130, "goes on")])
+def test_a_benchmark_that_was_stopped_goes_on(bench, words, methods_file, stopped_after, tmp_path, sent, code, said):
+    """The second training makes its first step when the signal comes."""
+    folder = tmp_path / "bench"
+    outcome = stopped_after("multigraft.core.training.loop.Trainer", "step", 2, words(methods_file()), sent)
+    assert outcome.returncode == code
+    assert said in outcome.stderr
+    assert "--resume" not in outcome.stderr
     before = made_at(folder)
-    assert 0 < len(before) < len(MADE)
+    assert len(before) == 1
     assert bench(methods_file()).exit_code == 0
     after = made_at(folder)
     assert list(after) == MADE

@@ -46,8 +46,9 @@ class SampleReader:
         """The sample at a place, or what is wrong with it. With a seed, drawn targets depend on it, on the epoch and
         on the annotation's id; without one, as in evaluation, nothing is drawn."""
         shard, row = source.locate(place)
-        at, name = shard.index.annotation(row), ""
+        at = shard.index.annotation(row)
         key = shard.index.key(at.sample)
+        name = f"annotations.{at.position}" if at.size else ""  # the index has the record's bad ones in one line
         try:
             annotation = shard.annotation_at(at)
             name = annotation.id

@@ -24,7 +24,8 @@ class TooManyBadSamples(MultigraftError):  # noqa: N818 - the project's name for
 
 @dataclass(frozen=True)
 class Skipped:
-    """A line of `skipped.jsonl`. `key` or `annotation` are empty where the trouble is with all of them."""
+    """A line of `skipped.jsonl`. `key` or `annotation` are empty where the trouble is with all of them; an annotation
+    whose id cannot be read is called by its place, such as `annotations.0`."""
 
     shard: str
     key: str
@@ -35,7 +36,17 @@ class Skipped:
     """How many samples or annotations the line stands for."""
 
 
-Gather = Callable[[Sequence[Skipped]], Sequence[Skipped]]
+@dataclass(frozen=True)
+class Lacking:
+    """A task that gave nothing but bad samples, so that the run cannot go on."""
+
+    task: str
+    bad: tuple[Skipped, ...]
+    """Those drawn in a row."""
+
+
+Found = Skipped | Lacking
+Gather = Callable[[Sequence[Found]], Sequence[Found]]
 """The rows of all processes, from those of this one; called by all at once."""
 
 
@@ -54,6 +65,8 @@ class SkippedLog:
         self._lock = threading.Lock()
         self._listed: dict[tuple[str, str, str, str], Skipped] = {}
         self._noted: list[Skipped] = []
+        self._unlisted: Counter[tuple[str, str]] = Counter()
+        """Those met one by one that a line for the rest of a reason stands for."""
         self.counts: Counter[tuple[str, str]] = Counter()
         """Different bad samples by (shard, reason)."""
         self.drawn = 0
@@ -75,17 +88,23 @@ class SkippedLog:
             problems[reason] += count
         return {"drawn": self.drawn, "bad": self.bad, "problems": dict(sorted(problems.items()))}
 
-    def take(self, good: int, bad: Sequence[Skipped]) -> None:
+    def take(self, good: int, bad: Sequence[Skipped], lacking: Lacking | None = None) -> None:
         """Count samples drawn for training, and list the bad ones; over several processes all call it for each step.
 
         Args:
             good: samples of the global batch.
             bad: those that this process found bad and replaced.
+            lacking: the task of which this process found no good one.
 
         Raises:
-            TooManyBadSamples: a test of the limit was due, and there are too many.
+            TooManyBadSamples: in every process: a test of the limit was due, and there are too many, or a task lacks
+                good ones in some process.
         """
-        everyones = self._gather(bad) if self._gather else bad
+        found: list[Found] = [*bad, *([lacking] if lacking else [])]
+        everyones, lacks = _apart(self._gather(found) if self._gather else found)
+        if lacks:
+            self._add([*everyones, *(each for lacking in lacks for each in lacking.bad)])
+            raise self._refusal(lacks[0])
         before, self.drawn = self.drawn, self.drawn + good + len(everyones)
         self.bad += len(everyones)
         self._add(everyones)
@@ -102,7 +121,7 @@ class SkippedLog:
         """Bring together what the processes have noted; called by all at once."""
         if self._gather:
             noted, self._noted = self._noted, []
-            self._add(self._gather(noted))
+            self._add(_apart(self._gather(noted))[0])
 
     def restore(self, drawn: int, bad: int) -> None:
         """Go on with the counts of a checkpoint."""
@@ -129,10 +148,9 @@ class SkippedLog:
         where = [f"All are in {self._path}."] if self._path else []
         return TooManyBadSamples("\n".join([head, tested, *_lines(self.listed), *where, _ADVICE]))
 
-    def refuse_task(self, task: str, bad: Sequence[Skipped]) -> TooManyBadSamples:
-        """The error for a task that gave nothing but bad samples, which are listed first."""
-        self._add(bad)
-        head = f"task {task!r}: {len(bad)} samples drawn in a row are all bad, so none was left to train on"
+    def _refusal(self, lacking: Lacking) -> TooManyBadSamples:
+        bad = lacking.bad
+        head = f"task {lacking.task!r}: {len(bad)} samples drawn in a row are all bad, so none was left to train on"
         where = [f"All are in {self._path}."] if self._path else []
         return TooManyBadSamples("\n".join([head, *_lines(dict.fromkeys(bad)), *where, "Mend the data."]))
 
@@ -158,11 +176,19 @@ class SkippedLog:
         name = (entry.shard, entry.key, entry.annotation, entry.reason)
         if name in self._listed:
             return False
-        rest = self._listed.get((entry.shard, "", "", entry.reason))
         self._listed[name] = entry
-        if rest is None or rest.count == 1:  # else it stands for this one too
-            self.counts[entry.shard, entry.reason] += entry.count
+        self.counts[entry.shard, entry.reason] += entry.count - self._counted(entry)
         return True
+
+    def _counted(self, entry: Skipped) -> int:
+        """How many of those that a line stands for were counted with the line for the rest of their reason."""
+        at = entry.shard, entry.reason
+        rest = self._listed.get((entry.shard, "", "", entry.reason))
+        if rest is None or rest is entry:
+            return 0
+        known = min(entry.count, rest.count - self._unlisted[at])
+        self._unlisted[at] += known
+        return known
 
     def _add(self, entries: Sequence[Skipped]) -> None:
         with self._lock:
@@ -172,6 +198,11 @@ class SkippedLog:
 
 
 _ADVICE = "Mend the data or raise the limit."
+
+
+def _apart(found: Sequence[Found]) -> tuple[list[Skipped], list[Lacking]]:
+    """Bad samples, and tasks that lack good ones."""
+    return [each for each in found if isinstance(each, Skipped)], [each for each in found if isinstance(each, Lacking)]
 
 
 def _tests_up_to(drawn: int) -> int:

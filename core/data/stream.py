@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from multigraft.core.data.bucketing import Buckets, Pool
 from multigraft.core.data.order import Order
 from multigraft.core.data.prefetch import in_order
+from multigraft.core.data.skipped import Lacking, Skipped
 from multigraft.core.errors import MultigraftError
 from multigraft.core.types.rank import Rank
 from multigraft.core.types.sample import Sample
 
 if TYPE_CHECKING:
     from multigraft.core.data.reader import SampleReader
-    from multigraft.core.data.skipped import Skipped, SkippedLog
+    from multigraft.core.data.skipped import SkippedLog
     from multigraft.core.data.source import TaskSource
     from multigraft.core.interfaces.sampler import Sampler
 
@@ -39,14 +40,14 @@ class Drawn:
 
     step: int
     samples: tuple[Sample, ...]
-    bad: tuple["Skipped", ...]
+    bad: tuple[Skipped, ...]
     """Those that were bad, and were replaced."""
     total: int
     """Samples of the global batch."""
     tasks: tuple[str, ...]
     """Tasks of the global batch."""
-    lacking: str = ""
-    """A task of which all samples drawn are bad, so that the run cannot go on."""
+    lacking: Lacking | None = None
+    """A task of which all samples drawn are bad, so that the run cannot go on; nothing is drawn behind it."""
 
 
 class Stream:
@@ -122,7 +123,8 @@ class Stream:
             tasks = tuple(dict.fromkeys(draw.task for draw in composition))
             for task, sample, found in islice(loaded, len(self._own(step))):
                 if sample is None:
-                    yield Drawn(step, tuple(samples), tuple(found), len(composition), tasks, lacking=task)
+                    lacking = Lacking(task, tuple(found))
+                    yield Drawn(step, tuple(samples), tuple(bad), len(composition), tasks, lacking)
                     return
                 samples.append(replace(sample, place=place))
                 place += self._rank.world
@@ -134,19 +136,17 @@ class Stream:
         the steps made and no others, whatever was read ahead. Over several processes all call it for each step.
 
         Raises:
-            TooManyBadSamples: more are bad than the limit explains, or a task has none but bad ones.
+            TooManyBadSamples: in every process: more are bad than the limit explains, or a task has none but bad ones.
         """
-        if drawn.lacking:
-            raise self._log.refuse_task(drawn.lacking, drawn.bad)
-        self._log.take(drawn.total, drawn.bad)
+        self._log.take(drawn.total, drawn.bad, drawn.lacking)
 
     def _own(self, step: int) -> list[Draw]:
         return self.composition(step)[self._rank.number :: self._rank.world]
 
-    def _load_all(self, draws: Sequence[Draw]) -> list[tuple[str, Sample | None, list["Skipped"]]]:
+    def _load_all(self, draws: Sequence[Draw]) -> list[tuple[str, Sample | None, list[Skipped]]]:
         return list(map(self._load, draws))
 
-    def _load(self, draw: Draw) -> tuple[str, Sample | None, list["Skipped"]]:
+    def _load(self, draw: Draw) -> tuple[str, Sample | None, list[Skipped]]:
         """The task and sample of a place, and the bad ones it replaces; no sample if all that were drawn are bad."""
         source, order = self._sources[draw.task], self._orders[draw.task]
         place = order.place(draw.index)

@@ -40,6 +40,19 @@ def test_a_row_may_stand_for_many():
     assert log.counts == {("a.tar", "no such record"): 7, ("a.tar", "not an image"): 1}
 
 
+@pytest.mark.parametrize("rest", [1, 3])
+def test_a_row_for_the_rest_of_a_reason_stands_for_as_many_as_it_says(tmp_path, rest):
+    log = SkippedLog(tmp_path / "skipped.jsonl", 0.5)
+    log.note(Skipped("a.tar", "k0", "", "missing field"))
+    log.note(Skipped("a.tar", "", "", "missing field", count=rest))
+    for number in range(rest):
+        log.take(1, [Skipped("a.tar", f"k{number + 1}", "", "missing field")] * 2)
+        assert log.counts == {("a.tar", "missing field"): rest + 1}
+    log.take(1, [Skipped("a.tar", "mute", "1", "missing field")])
+    assert log.counts == {("a.tar", "missing field"): rest + 2}
+    assert SkippedLog(tmp_path / "skipped.jsonl", 0.5).counts == log.counts
+
+
 def test_a_line_cut_by_a_crash_is_no_hindrance(tmp_path):
     path = tmp_path / "skipped.jsonl"
     SkippedLog(path, 0.5).take(1, [BAD])

@@ -1,4 +1,6 @@
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -111,6 +113,34 @@ def test_a_task_of_bad_samples_alone_ends_with_the_list_too(pack, open_task, mak
         TooManyBadSamples, match=r"task 'vqa': 50 samples drawn in a row are all bad.*\n.*#k 1 missing field"
     ):
         list(make_stream([open_task("vqa")], batch=1).batches(0, 1))
+
+
+def test_a_task_of_bad_samples_alone_ends_every_process_whichever_drew_it(pack, open_task, make_stream, tmp_path):
+    mute = [("m", [Annotation(id="m/0", task="vqa", text="?"), Annotation(id="m/1", task="vqa")], {})]
+    pack([*mute, *((f"k{n}", [Annotation(id=f"c/{n}", task="caption")], {}) for n in range(3))])
+    together, met = {}, Barrier(2)
+
+    def gather(number, own):
+        together[number] = own
+        met.wait(timeout=60)
+        return [*together[0], *together[1]]
+
+    def end_of(number):
+        path = None if number else tmp_path / "skipped.jsonl"
+        log = SkippedLog(path, 1.0, lambda own: gather(number, own))
+        stream = make_stream([open_task("vqa"), open_task("caption")], batch=2, log=log, rank=number, world=2)
+        with pytest.raises(TooManyBadSamples) as caught:
+            list(stream.batches(0, 1))
+        return str(caught.value), log
+
+    with ThreadPoolExecutor(2) as pool:
+        (told, log), (other, _) = pool.map(end_of, (0, 1))
+    assert told.startswith("task 'caption': 50 samples drawn in a row are all bad")
+    assert {line for line in told.splitlines() if "#" in line} == {line for line in other.splitlines() if "#" in line}
+    assert f"All are in {tmp_path / 'skipped.jsonl'}." in told
+    assert len((tmp_path / "skipped.jsonl").read_text().splitlines()) == len(log.listed) >= 3
+    assert {f"c/{n}" for n in range(3)} <= {entry.annotation for entry in log.listed}
+    assert (log.drawn, log.bad) == (0, 0)
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -73,6 +73,21 @@ def test_the_run_ends_well_and_lists_each(command, recipe_file, folder, tmp_path
     assert all(len(line.keys() - pace) == 6 for line in losses)
 
 
+def test_a_run_that_was_killed_ends_with_the_counts_and_the_list_of_one_that_was_not(
+    train, recipe_file, folder, tmp_path, stopped_after
+):
+    overrides = (*STEPS, f"data.root={folder}", "train.checkpoint_every=3")
+    straight = train(tmp_path / "straight", *overrides)["data"]
+    options = [word for override in overrides for word in ("--set", override)]
+    words = ["train", recipe_file, "--run", tmp_path / "run", *options]
+    stopped_after("multigraft.core.training.loop.Trainer", "step", 5, words)
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["00000003"]
+    assert train(tmp_path / "run", *overrides, resume=True)["data"] == straight
+    assert straight["drawn"] - straight["bad"] == 80
+    assert straight["bad"] > 5
+    assert skipped(tmp_path / "run") == skipped(tmp_path / "straight")
+
+
 def test_over_the_limit_the_run_stops_with_the_list(command, recipe_file, folder, tmp_path):
     overrides = (*STEPS, f"data.root={folder}", "data.bad_limit=0.01")
     options = [word for override in overrides for word in ("--set", override)]

@@ -166,6 +166,7 @@ def register_video_decoders() -> Iterable[Component]:
         {"torchcodec": ("TorchcodecOptions", "torchcodec_frames:build")},
         requires=("av", "torchcodec"),
         extra="multigraft[torchcodec]",
+        trouble="multigraft.plugins.inputs.torchcodec_frames:trouble",
     )
 
 

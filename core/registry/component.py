@@ -19,6 +19,8 @@ class Component:
         version: recorded in checkpoints and reports; raise it when results change.
         requires: importable modules it needs, checked before a run (`("decord",)`).
         extra: the pip requirement that brings them (`"multigraft[video]"`).
+        trouble: `"package.module:callable"`, called without arguments where these modules are installed: why the
+            component cannot be used here all the same, such as a library that the system lacks, or an empty text.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Component:
     version: str = "1"
     requires: tuple[str, ...] = ()
     extra: str = ""
+    trouble: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -214,11 +214,19 @@ def _naming(registration: Registration) -> Iterator[None]:
 
 
 def missing_requirement(component: Component) -> str:
-    """What a component needs and is not installed, with the line that mends it; empty if all is there."""
+    """What a component needs and is not there, with what mends it; empty if it can be used."""
     missing = [name for name in component.requires if not _importable(name)]
-    if not missing:
-        return ""
-    return f"{component.name} needs {', '.join(missing)}: pip install {component.extra or ' '.join(missing)}"
+    if missing:
+        return f"{component.name} needs {', '.join(missing)}: pip install {component.extra or ' '.join(missing)}"
+    trouble = _trouble(component) if component.trouble else ""
+    return f"{component.name} cannot be used here: {trouble}" if trouble else ""
+
+
+def _trouble(component: Component) -> str:
+    try:
+        return str(import_name(component.trouble)())
+    except Exception as error:  # a third party's function may fail in any way
+        return told(error)
 
 
 def _importable(name: str) -> bool:

@@ -14,6 +14,8 @@ from multigraft import Clip, FrameTaker, VideoDecoder, VideoDecoderOptions
 from multigraft.plugins.inputs.container import MATROSKA, MP4
 from multigraft.plugins.inputs.sampling import ROUNDING
 
+_NO_LIBRARIES = "torchcodec finds no libraries of FFmpeg; `apt install ffmpeg` or `conda install ffmpeg` brings them"
+
 
 class TorchcodecDecoder(VideoDecoder):
     """Decodes the frames that are wanted alone. torch is imported in the decoding process, which ends if it crashes."""
@@ -24,7 +26,8 @@ class TorchcodecDecoder(VideoDecoder):
         Raises:
             RuntimeError: FFmpeg's libraries are missing.
         """
-        import torchcodec.decoders  # noqa: F401
+        if why := trouble():
+            raise RuntimeError(why)
 
     def refusal(self, clip: Clip) -> str:
         """It goes to whatever a container marks as a key frame, and pairs frames with times by counting."""
@@ -63,6 +66,15 @@ def _offer(reader: Any, clip: Clip, taker: FrameTaker) -> str:
 def _pixels(frame: Any) -> NDArray[np.uint8]:
     pixels: NDArray[np.uint8] = frame.numpy()
     return pixels
+
+
+def trouble() -> str:
+    """Why torchcodec cannot decode here: it can be installed, and from 0.17 on imported, without FFmpeg's libraries."""
+    try:
+        import torchcodec
+    except (ImportError, OSError, RuntimeError):
+        return _NO_LIBRARIES
+    return "" if getattr(torchcodec, "ffmpeg_major_version", 0) is not None else _NO_LIBRARIES
 
 
 def build(options: VideoDecoderOptions) -> VideoDecoder:

@@ -1,5 +1,7 @@
 """What a name means, and what is built."""
 
+from textwrap import dedent
+
 import pytest
 
 from multigraft.core.errors import ComponentError
@@ -74,6 +76,25 @@ def test_a_missing_requirement_is_told_with_what_mends_it(install, adapter_plugi
     with pytest.raises(ComponentError) as caught:
         registry.build("adapters", AdapterOptions(kind="scaled"))
     assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return 'no such library'", "no such library"),
+        ("return ''", ""),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_no_module_shows_is_asked(install, adapter_plugin, body, told):
+    code = adapter_plugin("needy").replace(':build")', ':build", trouble="needy:trouble")')
+    install("needy", f"{dedent(code)}\ndef trouble():\n    {body}\n")
+    registry = load_registry()
+    expected = told and f"scaled cannot be used here: {told}"
+    assert missing_requirement(registry.find("adapters", "scaled").component) == expected
+    if told:
+        with pytest.raises(ComponentError, match=expected):
+            registry.build("adapters", AdapterOptions(kind="scaled"))
 
 
 def test_a_build_target_that_is_not_there(install, adapter_plugin):

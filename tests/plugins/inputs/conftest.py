@@ -10,7 +10,7 @@ from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import default_registry
 from multigraft.core.types.transform import Transform
 from multigraft.plugins.inputs.options import VideoOptions
-from multigraft.plugins.inputs.torchcodec_frames import TorchcodecDecoder
+from multigraft.plugins.inputs.torchcodec_frames import trouble
 
 BITS = 8
 
@@ -25,23 +25,13 @@ def transform():
     return make
 
 
-@cache
-def torchcodec_trouble():
-    """Why torchcodec cannot be used here; empty where it can."""
-    try:
-        TorchcodecDecoder().load()
-    except (ImportError, OSError, RuntimeError) as error:
-        return str(error).splitlines()[0]
-    return ""
-
-
 @pytest.fixture(scope="session")
 def usable():
     """Skip a test, and say why, where a video decoder cannot be used."""
 
     def check(name):
-        if name == "torchcodec" and torchcodec_trouble():
-            pytest.skip(f"torchcodec cannot be used: {torchcodec_trouble()}")
+        if name == "torchcodec" and (why := trouble()):
+            pytest.skip(why)
 
     return check
 

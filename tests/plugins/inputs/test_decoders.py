@@ -1,6 +1,7 @@
 """Every video decoder gives the frames that the ffmpeg program gives, or says that it is not to be believed."""
 
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from multigraft.plugins.inputs.options import AutoDecoderOptions, VideoOptions
 from multigraft.plugins.inputs.picker import FramePicker
 from multigraft.plugins.inputs.pyav import probe
 from multigraft.plugins.inputs.pyav_frames import PyavDecoder
-from multigraft.plugins.inputs.torchcodec_frames import TorchcodecDecoder
+from multigraft.plugins.inputs.torchcodec_frames import TorchcodecDecoder, trouble
 from multigraft.plugins.inputs.video import VideoInput
 
 DECODERS = {"decord": DecordDecoder, "pyav": PyavDecoder, "torchcodec": TorchcodecDecoder}
@@ -128,8 +129,17 @@ def test_each_runs_in_a_process_that_can_be_ended(clips, transform, built, decod
     assert [clips.number_of(picture) for picture in media.arrays] == [0, 19, 39]
 
 
+def test_torchcodec_without_the_libraries_of_ffmpeg_is_refused(monkeypatch):
+    monkeypatch.setattr("torchcodec.ffmpeg_major_version", None)
+    told = "torchcodec cannot be used here: torchcodec finds no libraries of FFmpeg; `apt install ffmpeg` or "
+    with pytest.raises(ComponentError, match=re.escape(told)):
+        build_input(default_registry(), VideoOptions(kind="video", decoder="torchcodec"))
+    with pytest.raises(RuntimeError, match="no libraries of FFmpeg"):
+        TorchcodecDecoder().load()
+
+
 def test_decoders_with_the_same_frames_have_one_fingerprint(built):
-    ways = ("auto", "decord", "pyav", "torchcodec")
+    ways = ("auto", "decord", "pyav", *(["torchcodec"] if not trouble() else []))
     assert {built(VideoOptions(kind="video", decoder=each)).fingerprint() for each in ways} == {"video/2/uniform/8"}
 
 

@@ -20,7 +20,7 @@ from multigraft.plugins.inputs.image import build
 from multigraft.plugins.inputs.options import ImageOptions
 
 MAX_PIXELS = 1 << 22
-"""What the options of these inputs allow: a picture takes 16 bytes a pixel, and a second for each few megapixels."""
+"""What the options of these inputs allow: up to 16 bytes a pixel, and a second for some tens of megapixels."""
 _SIDE = 16
 _FITS = ("stretch", "crop", "pad", "whole")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

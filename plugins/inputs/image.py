@@ -9,11 +9,13 @@ from PIL import Image, UnidentifiedImageError
 
 from multigraft import BadSample, Input, Media, Preparation, Span, Transform
 from multigraft.plugins.inputs.fitting import fitted_size
-from multigraft.plugins.inputs.flatten import is_sideways, turn_of, upright_rgb
+from multigraft.plugins.inputs.flatten import turn_of, upright_rgb
 from multigraft.plugins.inputs.jpeg import decoded_jpeg, draft_factor
 from multigraft.plugins.inputs.options import ImageOptions
-from multigraft.plugins.inputs.resize import resize
-from multigraft.plugins.inputs.tensor_resize import resize_array
+from multigraft.plugins.inputs.picture_cost import cost_of
+from multigraft.plugins.inputs.raster import Raster, is_sideways, raster_of
+from multigraft.plugins.inputs.resize import resize_raster
+from multigraft.plugins.inputs.tensor_resize import resize_by_torch
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _SCALABLE = ("JPEG", "MPO")
@@ -27,8 +29,8 @@ class ImageInput(Input):
     kind = "image"
     extensions = ("jpg", "jpeg", "png", "webp")
 
-    def __init__(self, max_pixels: int, scaled: bool = False) -> None:
-        self._max_pixels, self._scaled = max_pixels, scaled
+    def __init__(self, max_pixels: int, max_bytes: int, scaled: bool = False) -> None:
+        self._max_pixels, self._max_bytes, self._scaled = max_pixels, max_bytes, scaled
 
     def decode(self, data: bytes, preparation: Preparation, span: Span | None) -> Media:
         """Frames `(1, 3, size, size)`.
@@ -46,9 +48,18 @@ class ImageInput(Input):
     def _frame(self, image: Image.Image, data: bytes, transform: Transform) -> NDArray[np.uint8]:
         """What is only for showing is left to Pillow, so that torch need not be there for it."""
         fitted = _draft(image, transform) if self._scaled and image.format in _SCALABLE else None
-        if transform.fit == "whole":
-            return resize(_decoded(image, data), transform, fitted)
-        return resize_array(_pixels(image, data), transform, fitted)
+        self._check_cost(image, data)
+        raster = _raster(image, data)
+        return (resize_raster if transform.fit == "whole" else resize_by_torch)(raster, transform, fitted)
+
+    def _check_cost(self, image: Image.Image, data: bytes) -> None:
+        cost = cost_of(image, data)
+        if cost > self._max_bytes:
+            kind = f"{image.width} x {image.height} pixels of a {image.format} in mode {image.mode}"
+            raise BadSample(
+                "too large",
+                f"decoding {kind} takes {_megabytes(cost)}, more than `max_bytes` ({_megabytes(self._max_bytes)})",
+            )
 
     def _open(self, data: bytes) -> Image.Image:
         try:
@@ -60,7 +71,9 @@ class ImageInput(Input):
         except Exception as error:
             raise _broken(error, data) from None
         if image.width * image.height > self._max_pixels:
-            raise BadSample("too large", f"{image.width} x {image.height} pixels, more than {self._max_pixels}")
+            raise BadSample(
+                "too large", f"{image.width} x {image.height} pixels, more than `max_pixels` ({self._max_pixels})"
+            )
         if max(image.size) > _LONGEST_SIDE:
             raise BadSample("too large", f"a side of {max(image.size)} pixels, more than {_LONGEST_SIDE}")
         return image
@@ -74,6 +87,8 @@ class ImageInput(Input):
         if not data:
             raise BadSample("empty file")
         with self._open(data) as image:
+            if not self._scaled:  # which makes a JPEG smaller, by what it is resized to
+                self._check_cost(image, data)
             return {"width": image.width, "height": image.height}
 
     def fingerprint(self) -> str:
@@ -91,22 +106,23 @@ def _draft(image: Image.Image, transform: Transform) -> tuple[int, int]:
     return fitted
 
 
-def _pixels(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
-    """Upright RGB `(height, width, 3)`."""
-    pixels = decoded_jpeg(image, data) if image.format == "JPEG" and turn_of(image) is None else None
-    return np.array(_decoded(image, data)) if pixels is None else pixels
-
-
-def _decoded(image: Image.Image, data: bytes) -> Image.Image:
-    """Upright RGB.
+def _raster(image: Image.Image, data: bytes) -> Raster:
+    """The upright picture.
 
     Raises:
         BadSample: `truncated image` or `broken image`.
     """
+    pixels = decoded_jpeg(image, data) if image.format == "JPEG" else None
+    if pixels is not None:
+        return raster_of(pixels, turn_of(image))
     try:
         return upright_rgb(image, data)
     except Exception as error:
         raise _broken(error, data) from None
+
+
+def _megabytes(size: int) -> str:
+    return f"{-(-size // (1 << 20)):,} MB"
 
 
 def _broken(error: Exception, data: bytes) -> BadSample:
@@ -121,4 +137,4 @@ def _is_cut_webp(data: bytes) -> bool:
 
 def build(options: ImageOptions) -> Input:
     """The input."""
-    return ImageInput(options.max_pixels, options.scaled)
+    return ImageInput(options.max_pixels, options.max_bytes, options.scaled)

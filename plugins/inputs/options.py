@@ -13,7 +13,10 @@ class ImageOptions(Options):
     """JPEG, PNG and WebP."""
 
     max_pixels: int = Field(89_478_485, ge=1)
-    """Width times height, at most; checked before decoding."""
+    """Width times height, at most; checked before decoding. Pillow reads twice the default at most."""
+    max_bytes: int = Field(512 << 20, ge=1)
+    """Memory that decoding may take, at most; known before it, from the header. A pixel takes 4 bytes in most pictures,
+    16 in WebP, and up to 12 in JPEGs that are progressive."""
     scaled: bool = False
     """Whether a JPEG of at least twice the size wanted is decoded at a half, a quarter or an eighth of its sides, no
     smaller than wanted: several times faster, to other pixels."""

@@ -6,22 +6,19 @@ colour of 16, and takes some palettes that end in a faint entry for opaque ones;
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
-from itertools import takewhile
 
 import numpy as np
 from PIL import Image, ImageChops
 
+from multigraft.plugins.inputs.raster import Box, stretches
+
+MaskMaker = Callable[[Image.Image, Box], Image.Image]
+"""Makes the mask of a part of a loaded picture, which lies at a box of it."""
 _SIGNATURE = 8
 _LOW_BYTES = "RGB;16L"
 """Takes the second byte of each pair for the high one: read so, a PNG gives its low bytes."""
-
-
-def transparent_value(data: bytes) -> tuple[int, bytes] | None:
-    """Bits of a sample, and the content of the chunk tRNS; None if there is none before the pixels."""
-    header = _header(data)
-    return (header[b"IHDR"][8], header[b"tRNS"]) if b"tRNS" in header else None
 
 
 def check_palette(image: Image.Image, data: bytes) -> None:
@@ -35,24 +32,32 @@ def check_palette(image: Image.Image, data: bytes) -> None:
         raise ValueError(f"it uses colour {highest} of a palette of {colours}")
 
 
-def visible(image: Image.Image, depth: int, value: bytes, data: bytes) -> Image.Image:
-    """A mask of a loaded picture, mode `L`: 255 where it is seen, 0 where its value is the transparent one.
+def mask_maker(image: Image.Image, data: bytes) -> MaskMaker | None:
+    """What makes masks, mode `L`, of boxes of an opened picture: 255 where it is seen, 0 where its value is the
+    transparent one. None where it has no such value.
+
+    Low bytes are decoded first, and only what they say of the mask is kept.
 
     Raises:
         ValueError: the value is cut short.
+        Exception: whatever Pillow raises on a damaged picture.
     """
+    header = _header(data)
+    if b"tRNS" not in header or image.mode in ("LA", "RGBA"):
+        return None
+    depth, value = header[b"IHDR"][8], header[b"tRNS"]
     if image.mode == "P":
-        return image.point(list(value[:256].ljust(256, b"\xff")), "L")
-    keys = [
-        each & ((1 << depth) - 1)
-        for each in struct.unpack(">HHH" if image.mode == "RGB" else ">H", _whole(image, value))
-    ]
+        alphas = list(value[:256].ljust(256, b"\xff"))
+        return lambda part, _: part.point(alphas, "L")
+    form = ">HHH" if image.mode == "RGB" else ">H"
+    keys = [each & ((1 << depth) - 1) for each in struct.unpack(form, _whole(image, value))]
     if image.mode == "I;16":
-        return Image.fromarray(np.where(np.asarray(image) == keys[0], np.uint8(0), np.uint8(255)))
+        return lambda part, _: Image.fromarray(np.where(np.asarray(part) == keys[0], np.uint8(0), np.uint8(255)))
     if depth == 16:
-        return _unlike_colour(image, [key >> 8 for key in keys], _low_bytes(data), [key & 255 for key in keys])
-    grey = image.convert("L") if image.mode == "1" else image
-    return _unlike(grey, [key * (255 // ((1 << depth) - 1)) for key in keys])
+        low, high_keys = _unlike_low(data, [key & 255 for key in keys]), [key >> 8 for key in keys]
+        return lambda part, box: ImageChops.lighter(_unlike(part, high_keys), low.crop(box))
+    levels = [key * (255 // ((1 << depth) - 1)) for key in keys]
+    return lambda part, _: _unlike(part.convert("L") if part.mode == "1" else part, levels)
 
 
 def _whole(image: Image.Image, value: bytes) -> bytes:
@@ -60,10 +65,6 @@ def _whole(image: Image.Image, value: bytes) -> bytes:
     if len(value) < length:
         raise ValueError("its chunk tRNS is truncated")
     return value[:length]
-
-
-def _unlike_colour(high: Image.Image, high_keys: list[int], low: Image.Image, low_keys: list[int]) -> Image.Image:
-    return ImageChops.lighter(_unlike(high, high_keys), _unlike(low, low_keys))
 
 
 def _unlike(image: Image.Image, keys: list[int]) -> Image.Image:
@@ -78,22 +79,26 @@ def _unlike(image: Image.Image, keys: list[int]) -> Image.Image:
     return mask
 
 
-def _low_bytes(data: bytes) -> Image.Image:
-    """The low bytes of a picture of 16 bits a colour, as another picture."""
-    image = Image.open(BytesIO(data), formats=("PNG",))
-    image.tile = [tile._replace(args=_LOW_BYTES) for tile in image.tile]
-    image.load()
-    return image
+def _unlike_low(data: bytes, keys: list[int]) -> Image.Image:
+    """255 where the low byte of any band differs, in a picture of 16 bits a colour."""
+    with Image.open(BytesIO(data), formats=("PNG",)) as low:
+        low.tile = [tile._replace(args=_LOW_BYTES) for tile in low.tile]
+        low.load()
+        mask = Image.new("L", low.size)
+        for top, bottom in stretches(low.height, low.width):
+            box = (0, top, low.width, bottom)
+            mask.paste(_unlike(low.crop(box), keys), box)
+    return mask
 
 
 def _header(data: bytes) -> dict[bytes, bytes]:
     """Chunks before the pixels, by name."""
-    return dict(takewhile(lambda each: each[0] != b"IDAT", _chunks(data)))
+    return dict(_chunks(data))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     start = _SIGNATURE
-    while start + 8 <= len(data):
+    while start + 8 <= len(data) and data[start + 4 : start + 8] != b"IDAT":
         length = int.from_bytes(data[start : start + 4])
         yield data[start + 4 : start + 8], data[start + 8 : start + 8 + length]
         start += 12 + length

@@ -1,5 +1,6 @@
 """Brings a picture to the size an encoder reads, with Pillow alone: for processes that never import torch."""
 
+from collections.abc import Callable
 from math import ceil, floor
 
 import numpy as np
@@ -8,10 +9,29 @@ from PIL import Image
 
 from multigraft import Transform
 from multigraft.plugins.inputs.fitting import fitted_size
+from multigraft.plugins.inputs.raster import Raster, stretches
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 _SUPPORT = {"bicubic": 2.0, "bilinear": 1.0}
 """How far the filters reach, in pixels of the smaller picture."""
+_AT_ONCE = 1 << 20
+"""Pixels that are given to Pillow as one picture, at most."""
+_Place = tuple[float, int, float, int]
+"""Left, top, right and bottom."""
+
+
+def resize_raster(raster: Raster, transform: Transform, fitted: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """`resize` of a decoded picture; a large one is made narrower stretch by stretch."""
+    if raster.width * raster.height <= _AT_ONCE:
+        return resize(Image.fromarray(raster.rgb()), transform, fitted)
+    fitted = fitted or fitted_size(raster.width, raster.height, transform)
+
+    def narrower(box: _Place, width: int) -> Image.Image:
+        return _narrower(raster, box, width, _FILTERS[transform.interpolation])
+
+    if transform.fit == "crop":
+        return _by_colour(_middle(narrower, (raster.width, raster.height), fitted, transform))
+    return resize(narrower((0, 0, raster.width, raster.height), min(fitted[0], raster.width)), transform, fitted)
 
 
 def resize(image: Image.Image, transform: Transform, fitted: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -24,24 +44,44 @@ def resize(image: Image.Image, transform: Transform, fitted: tuple[int, int] | N
         fitted: width and height of the whole picture once it is resized; `fitted_size` of it if left out.
     """
     fitted = fitted or fitted_size(*image.size, transform)
+
+    def narrower(box: _Place, width: int) -> Image.Image:
+        return image.resize((width, box[3] - box[1]), _FILTERS[transform.interpolation], box)
+
     if transform.fit == "crop":
-        resized = _middle(image, fitted, transform)
-    else:
-        resized = _resample(image, fitted, transform)
-        resized = _padded(resized, transform.size) if transform.fit == "pad" else resized
-    return np.ascontiguousarray(np.asarray(resized, np.uint8).transpose(2, 0, 1))
+        return _by_colour(_middle(narrower, image.size, fitted, transform))
+    resized = _resample(image, fitted, transform)
+    return _by_colour(_padded(resized, transform.size) if transform.fit == "pad" else resized)
 
 
-def _middle(image: Image.Image, fitted: tuple[int, int], transform: Transform) -> Image.Image:
-    """The middle square of the picture once it is resized."""
-    size, (wide, high) = transform.size, fitted
-    left, right = _stretch(wide, image.width, size)
-    top, bottom = _stretch(high, image.height, size)
+def _by_colour(image: Image.Image) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.asarray(image, np.uint8).transpose(2, 0, 1))
+
+
+def _narrower(raster: Raster, box: _Place, width: int, method: Image.Resampling) -> Image.Image:
+    """The rows of a box, resized to a width."""
+    left, first, right, last = box
+    rows = Image.new("RGB", (width, last - first))
+    for start, stop in stretches(last - first, raster.width):
+        part = Image.fromarray(raster.rgb((0, first + start, raster.width, first + stop)))
+        rows.paste(part.resize((width, stop - start), method, (left, 0, right, stop - start)), (0, start))
+    return rows
+
+
+def _middle(
+    narrower: Callable[[_Place, int], Image.Image],
+    whole: tuple[int, int],
+    fitted: tuple[int, int],
+    transform: Transform,
+) -> Image.Image:
+    """The middle square of a picture once it is resized, from what makes a box of it narrower."""
+    size = transform.size
+    left, right = _stretch(fitted[0], whole[0], size)
+    top, bottom = _stretch(fitted[1], whole[1], size)
     reach = _SUPPORT[transform.interpolation] * max(1.0, (bottom - top) / size) + 1
-    first, last = max(0, floor(top - reach)), min(image.height, ceil(bottom + reach))
-    method = _FILTERS[transform.interpolation]
-    rows = image.resize((size, last - first), method, (left, first, right, last))
-    return rows.resize((size, size), method, (0, top - first, size, bottom - first))
+    first, last = max(0, floor(top - reach)), min(whole[1], ceil(bottom + reach))
+    rows = narrower((left, first, right, last), size)
+    return rows.resize((size, size), _FILTERS[transform.interpolation], (0, top - first, size, bottom - first))
 
 
 def _stretch(pixels: int, length: int, size: int) -> tuple[float, float]:

@@ -41,7 +41,7 @@ def opened(data):
 
 def by_pillow(data, transform):
     with opened(data) as image:
-        return resize(upright_rgb(image, data), transform).astype(int)
+        return resize(Image.fromarray(upright_rgb(image, data).rgb()), transform).astype(int)
 
 
 def decoded(data, transform, **options):
@@ -80,6 +80,17 @@ def test_the_picture_is_pillows_to_rounding(transform, form, fit):
         difference = np.abs(decoded(data, how) - by_pillow(data, how))
         assert difference.mean() <= 0.05, (width, height, size)
         assert difference.max() <= 2, (width, height, size)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad", "whole"])
+@pytest.mark.parametrize("size", [(700, 500), (500, 700), (60, 900), (900, 60)])
+@pytest.mark.parametrize("orientation", [1, 4, 6])
+def test_pixels_are_the_same_in_stretches(transform, monkeypatch, fit, size, orientation):
+    data, how = turned(scene(*size), orientation), transform(64, fit=fit)
+    whole = decoded(data, how)
+    for module, name in (("raster", "STRETCH"), ("tensor_resize", "STRETCH"), ("resize", "_AT_ONCE")):
+        monkeypatch.setattr(f"multigraft.plugins.inputs.{module}.{name}", 4000)
+    assert np.abs(decoded(data, how) - whole).max() <= (1 if fit == "whole" else 0)
 
 
 @pytest.mark.parametrize("shorter", [64, 80])
@@ -149,11 +160,12 @@ THREADS = """
 import os, sys
 import numpy as np, torch
 from multigraft.core.types.transform import Transform
-from multigraft.plugins.inputs.tensor_resize import resize_array
+from multigraft.plugins.inputs.raster import raster_of
+from multigraft.plugins.inputs.tensor_resize import resize_by_torch
 torch.set_num_threads(4)
 before = len(os.listdir("/proc/self/task"))
 for fit in ("stretch", "crop", "pad"):
-    resize_array(np.zeros((900, 1200, 3), np.uint8), Transform(384, (0,) * 3, (1,) * 3, fit=fit))
+    resize_by_torch(raster_of(np.zeros((900, 1200, 3), np.uint8)), Transform(384, (0,) * 3, (1,) * 3, fit=fit))
 print(torch.backends.cpu.get_cpu_capability(), len(os.listdir("/proc/self/task")) - before)
 """
 

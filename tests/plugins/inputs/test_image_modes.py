@@ -12,8 +12,9 @@ from PIL import Image
 from multigraft.core.errors import BadSample
 from multigraft.plugins.inputs.image import build
 from multigraft.plugins.inputs.options import ImageOptions
+from multigraft.plugins.inputs.raster import raster_of
 from multigraft.plugins.inputs.resize import resize
-from multigraft.plugins.inputs.tensor_resize import resize_array
+from multigraft.plugins.inputs.tensor_resize import resize_by_torch
 
 SIDE = 16
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
@@ -268,7 +269,7 @@ def test_cutting_first_gives_what_resizing_first_gives(transform, fit):
         samples = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
         image, how = Image.fromarray(samples), transform(wanted, fit=fit, interpolation=interpolation)
         expected = naively(image, how).transpose(2, 0, 1).astype(int)
-        for frame, within in ((resize(image, how), 1), (resize_array(samples, how), 2)):
+        for frame, within in ((resize(image, how), 1), (resize_by_torch(raster_of(samples), how), 2)):
             assert np.abs(frame - expected).max() <= within, (size, interpolation, wanted)
 
 

@@ -215,18 +215,30 @@ def _naming(registration: Registration) -> Iterator[None]:
 
 def missing_requirement(component: Component) -> str:
     """What a component needs and is not there, with what mends it; empty if it can be used."""
-    missing = [name for name in component.requires if not _importable(name)]
+    missing = missing_modules(component)
     if missing:
-        return f"{component.name} needs {', '.join(missing)}: pip install {component.extra or ' '.join(missing)}"
-    trouble = _trouble(component) if component.trouble else ""
+        return f"{component.name} needs {', '.join(missing)}: {pip_line(component)}"
+    trouble = trouble_of(component)
     return f"{component.name} cannot be used here: {trouble}" if trouble else ""
 
 
-def _trouble(component: Component) -> str:
+def missing_modules(component: Component) -> list[str]:
+    """Modules that a component needs and that are not installed."""
+    return [name for name in component.requires if not _importable(name)]
+
+
+def trouble_of(component: Component) -> str:
+    """What a component whose modules are installed says itself of why it cannot be used here."""
     try:
-        return str(import_name(component.trouble)())
+        return str(import_name(component.trouble)()) if component.trouble else ""
     except Exception as error:  # a third party's function may fail in any way
         return told(error)
+
+
+def pip_line(component: Component) -> str:
+    """The command that brings what a component needs."""
+    wanted = f"'{component.extra}'" if component.extra else " ".join(component.requires)
+    return f"pip install {wanted}"
 
 
 def _importable(name: str) -> bool:

@@ -142,9 +142,9 @@ def _components(plugin: PluginRecord, registry: Registry) -> Iterator[Finding]:
 def _component(registration: Registration, registry: Registry) -> Iterator[Finding]:
     plugin, title = registration.plugin, f"{noun(registration.kind)} {registration.component.name!r}"
     missing = missing_requirement(registration.component)
-    if missing:
+    if missing and not plugin.built_in:  # whose optional packages are optional
         message, _, fix = missing.partition(": ")
-        yield Finding("warning" if plugin.built_in else "error", plugin.name, f"{title}: {message}", fix)
+        yield Finding("error", plugin.name, f"{title}: {message}", fix)
     try:
         for line in check_component(registration, registry, deep=not plugin.built_in):
             yield Finding("error", plugin.name, f"{title}: {line}", "tell its author")

@@ -66,7 +66,7 @@ def test_show_of_an_unknown_plugin(run):
 
 def test_the_built_ins_are_well(run):
     outcome = run("plugins", "doctor", "--json")
-    assert [finding for finding in json.loads(outcome.stdout) if finding["plugin"] == "multigraft"] == []
+    assert [finding for finding in json.loads(outcome.stdout)["findings"] if finding["plugin"] == "multigraft"] == []
     assert outcome.exit_code == 0
 
 

@@ -71,7 +71,7 @@ def test_a_missing_requirement_is_told_with_what_mends_it(install, adapter_plugi
     code = adapter_plugin("needy").replace(':build")', ':build", requires=("nothing_like_this",), extra="needy[all]")')
     install("needy", code)
     registry = load_registry()
-    told = "scaled needs nothing_like_this: pip install needy[all]"
+    told = "scaled needs nothing_like_this: pip install 'needy[all]'"
     assert missing_requirement(registry.find("adapters", "scaled").component) == told
     with pytest.raises(ComponentError) as caught:
         registry.build("adapters", AdapterOptions(kind="scaled"))

@@ -104,7 +104,7 @@ def test_it_may_be_switched_off(multigraft):
 
 def test_the_doctor_finds_it_well(multigraft):
     outcome = multigraft("plugins", "doctor", "--json")
-    assert [finding for finding in json.loads(outcome.stdout) if finding["plugin"] == "sample"] == []
+    assert [finding for finding in json.loads(outcome.stdout)["findings"] if finding["plugin"] == "sample"] == []
 
 
 def test_a_recipe_of_all_its_components_is_checked_and_trains(multigraft, trained):

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from multigraft.core.registry.component import Component
 from multigraft.core.registry.hookspecs import KINDS
-from multigraft.core.registry.registry import Registry, missing_modules, noun, pip_line
+from multigraft.core.registry.registry import Registry, missing_modules, noun, pip_line, trouble_of
 
 _PROBE = "multigraft.core.testing.module_probe"
 
@@ -52,14 +52,14 @@ def choices(registry: Registry) -> list[Choice]:
 
 
 def _of_component(kind: str, component: Component, troubles: dict[str, str]) -> Choice:
-    missing = missing_modules(component)
+    missing, fix = missing_modules(component), pip_line(component)
     if missing:
         trouble = f"{', '.join(missing)} not installed"
     else:
         trouble = "; ".join(troubles[name] for name in component.requires if troubles[name])
-    return _choice(
-        noun(kind), component.name, _versions(component.requires), trouble, bool(missing), pip_line(component)
-    )
+    if not trouble and (trouble := trouble_of(component)):
+        fix = ""  # which it says itself
+    return _choice(noun(kind), component.name, _versions(component.requires), trouble, bool(missing), fix)
 
 
 def _choice(kind: str, name: str, packages: dict[str, str], trouble: str, missing: bool, fix: str) -> Choice:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-_BESIDE = 32 << 20
-"""Beside all pixels: those of a stretch on their way, and what is held between the steps of resizing."""
+_BESIDE = 64 << 20
+"""Beside all pixels: those of a stretch on their way, what is held between the steps of resizing, and freed memory that the
+allocator keeps."""
 _OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 """Bytes that Pillow holds for a pixel; 4 in other modes."""
 _GREY_JPEG = 3

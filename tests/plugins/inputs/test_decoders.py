@@ -153,5 +153,5 @@ def test_they_travel_to_another_process_without_torch():
 def test_a_decoder_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.delitem(sys.modules, "torchcodec", raising=False)
-    with pytest.raises(ComponentError, match=r"torchcodec needs .*torchcodec: pip install multigraft\[torchcodec\]"):
+    with pytest.raises(ComponentError, match=r"torchcodec needs .*torchcodec: pip install .multigraft\[torchcodec\]"):
         build_input(default_registry(), VideoOptions(kind="video", decoder="torchcodec"))

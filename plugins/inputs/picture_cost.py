@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-_BESIDE = 64 << 20
-"""Beside all pixels: those of a stretch on their way, what is held between the steps of resizing, and freed memory that the
-allocator keeps."""
+_BESIDE = 32 << 20
+"""Beside all pixels: those of a stretch on their way."""
+_OF_LONGER_SIDE = 256
+"""Bytes for each of the longer side: what is held between the steps of resizing, and what the allocator keeps of it."""
 _OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 """Bytes that Pillow holds for a pixel; 4 in other modes."""
 _GREY_JPEG = 3
@@ -36,7 +37,8 @@ def cost_of(image: Image.Image, data: bytes) -> int:
     else:
         pixel = max(pixel, _GREY_JPEG)
     coefficients = 0 if image.format in ("PNG", "WEBP") else _coefficients(data)
-    return pixel * image.width * image.height + coefficients + _BESIDE
+    pixels = pixel * image.width * image.height + _OF_LONGER_SIDE * max(image.size)
+    return pixels + coefficients + _BESIDE
 
 
 def _coefficients(data: bytes) -> int:

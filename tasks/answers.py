@@ -61,7 +61,13 @@ def texts_to_say(annotation: Annotation) -> tuple[str, ...]:
 
 
 def drawn_answer(annotation: Annotation, draw: random.Random | None) -> ScoredAnswer:
-    """An answer drawn in proportion to its score, the best one without `draw`; empty, with score 0, if none scores."""
+    """An answer drawn in proportion to its score, the best one without `draw`; empty, with score 0, if none scores.
+
+    Raises:
+        BadSample: `missing field`, if there is neither an answer nor a reference.
+    """
+    if not annotation.answers and not annotation.references:
+        raise missing("answers", annotation)
     answers = [answer for answer in scored_answers(annotation) if answer.score > 0]
     if not answers:
         return ScoredAnswer(text="", score=0.0)

@@ -29,6 +29,31 @@ _DRAWS = 4
 """How often the target of an annotation is drawn, where a task draws it."""
 
 
+def examples(subject: Subject) -> Iterator[Problem]:
+    """Annotations of every split have what their task makes examples of."""
+    if subject.data is None:
+        return
+    used = (TRAIN, subject.recipe.eval.split, final_split(subject.recipe))
+    for name, options in subject.recipe.tasks.items():
+        for split in options.data:
+            looked_at = excerpt(subject.data.source(name, split))
+            lacking = [told for each in looked_at if (told := _lacks(subject.data.tasks[name], each))]
+            message = f"{len(lacking)} of {len(looked_at)} annotations looked at cannot be used: "
+            if lacking and len(lacking) == len(looked_at) and split in used:
+                yield subject.document.problem(("tasks", name, "data", split), message + lacking[0])
+            elif lacking:
+                subject.notes.append(f"task {name!r}, split {split!r}: {message}{lacking[0]}")
+
+
+def _lacks(task: Task, annotation: Annotation) -> str:
+    """What keeps a task from using an annotation; empty where it can."""
+    try:
+        task.example(annotation, None)
+    except BadSample as error:
+        return str(error)
+    return ""
+
+
 def objectives(subject: Subject) -> Iterator[Problem]:
     """Each objective can learn the targets of its task, and no text of its options is the target of nothing."""
     if subject.data is None:
@@ -154,7 +179,10 @@ def media_apart(subject: Subject) -> Iterator[Problem]:
                 place = ("tasks", name, "data", split)
                 yield subject.document.problem(place, message + lacking[0], "say by `media` where they lie")
             elif lacking:
-                subject.notes.append(f"task {name!r}, split {split!r}: {message}{lacking[0]}")
+                limit = subject.recipe.data.bad_limit
+                ends = f"; a run stops where more than `data.bad_limit: {limit:g}` are bad"
+                more = ends if len(lacking) > limit * len(rows) else ""
+                subject.notes.append(f"task {name!r}, split {split!r}: {message}{lacking[0]}{more}")
 
 
 def _first_missing(shard: Shard, row: int, annotation: Annotation) -> str:

@@ -24,7 +24,7 @@ _DEEP_CHECKS = (
 CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
 _ANNOTATIONS = "multigraft.core.check.annotations"
-_ANNOTATION_CHECKS = ("objectives", "evaluators", "media", "media_apart", "unused_inputs")
+_ANNOTATION_CHECKS = ("examples", "objectives", "evaluators", "media", "media_apart", "unused_inputs")
 _OBJECTIVES = "multigraft.core.check.objectives"
 _OBJECTIVE_CHECKS = ("epochs", "least_rows", "unused_sharing", "unused_teacher")
 DEEP_CHECKS = (

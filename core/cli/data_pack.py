@@ -4,13 +4,16 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from multigraft.core.cli.lazy import registry_of, with_json
 from multigraft.core.errors import MultigraftError, OptionError
+
+if TYPE_CHECKING:
+    from multigraft.core.registry.registry import Registry
 
 
 @click.command(
@@ -62,22 +65,30 @@ def pack(
     A packing that was stopped goes on after its last whole shard when it is called again.
     """
     from multigraft.core.data.packing.packer import pack as packed
-    from multigraft.core.run.packing import misspelt_task, packing_of
+    from multigraft.core.run.packing import packing_of
     from multigraft.core.run.progress_bar import ProgressBar
+    from multigraft.core.run.task_lacks import LookedAt
 
     given = {"kind": kind, "files": list(files), "task": task, **_settings(settings), **_named(columns, media)}
-    if near := misspelt_task(registry_of(context), task):
-        click.echo(f"note: {task!r} is no kind of task, did you mean {near!r}? Else name a recipe's task so", err=True)
+    _note_misspelt(registry_of(context), task)
     try:
         packing = packing_of(registry_of(context), given, prefix, samples_per_shard, bad_limit, reencode)
         with ProgressBar(f"packing {prefix}") as bar:
             entry = packed(packing, out, bar.update)
     except OptionError as error:
         raise MultigraftError(f"{_place(error.location)}: {error}") from error
-    for line in _told(entry, out, prefix):
+    notes = packing.source.told() if isinstance(packing.source, LookedAt) else ()
+    for line in (*(f"note: {each}" for each in notes), *_told(entry, out, prefix)):
         click.echo(line, err=True)
     if as_json:
         click.echo(json.dumps(entry, indent=1))
+
+
+def _note_misspelt(registry: "Registry", task: str) -> None:
+    from multigraft.core.run.packing import misspelt_task
+
+    if near := misspelt_task(registry, task):
+        click.echo(f"note: {task!r} is no kind of task, did you mean {near!r}? Else name a recipe's task so", err=True)
 
 
 def _named(columns: str | None, media: Sequence[str]) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from multigraft.core.data.packing.packer import Packing
 from multigraft.core.data.paths import named_paths
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.input import Input
+from multigraft.core.interfaces.task import Task
 from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.source_building import built_source, source_options
+from multigraft.core.run.task_lacks import LookedAt
 from multigraft.core.suggest import nearest_name
 
 
@@ -36,8 +38,9 @@ def packing_of(
     """
     options = source_options(registry, given)
     source, inputs = built_source(registry, options), usual_inputs(registry)
+    task = usual_task(registry, options.task)
     return Packing(
-        source=source,
+        source=source if task is None else LookedAt(source, task, options.task),
         media=tuple(path for each in options.media for path in _media_paths(each)) or tuple(source.media),
         endings=tuple(dict.fromkeys(ending for each in inputs for ending in each.extensions)),
         options=options.model_dump(mode="json", exclude_unset=True),
@@ -61,6 +64,19 @@ def _media_paths(text: str) -> list[Path]:
     if not found:
         raise MultigraftError(f"media: {text} names no file")
     return found
+
+
+def usual_task(registry: Registry, name: str) -> Task | None:
+    """A kind of task as it is without options; None where a name is none, or options must be given."""
+    if name not in registry.names("tasks"):
+        return None
+    try:
+        model = registry.options("tasks", name)
+        options = model.model_validate({"kind": name, "data": ["none.tar"]}, context={"registry": registry})
+        task = registry.build("tasks", options)
+    except (MultigraftError, ValidationError):
+        return None
+    return task if isinstance(task, Task) else None
 
 
 def misspelt_task(registry: Registry, task: str) -> str:

@@ -85,7 +85,10 @@ def _take(said: Mapping[Any, _OfImage], names: Mapping[Any, str], annotation: Ma
         raise BadSample("bad row", f"it is about image {about!r}, which is not in `images`")
     image = said[about]
     if "caption" in annotation:
-        image.captions.append(text_of(annotation["caption"]).strip())
+        caption = text_of(annotation["caption"]).strip()
+        if not caption:
+            raise BadSample("bad row", "its caption is blank")
+        image.captions.append(caption)
     elif not isinstance(category, _NO_ID) and category in names:
         image.objects[names[category]] = None
     else:

@@ -29,10 +29,18 @@ def test_evaluation_takes_the_best_answer(vqa, annotation):
     assert vqa.example(asked, None) == TextPair("what animal?", "cat", 0.9)
 
 
-@pytest.mark.parametrize("answers", [{}, {"dog": 0.0}])
 @pytest.mark.parametrize("draw", [None, random.Random(0)])
-def test_no_answer_is_an_empty_target_of_weight_zero(vqa, annotation, answers, draw):
-    assert vqa.example(annotation(text="what animal?", answers=answers), draw) == TextPair("what animal?", "", 0.0)
+def test_an_answer_without_a_score_is_an_empty_target_of_weight_zero(vqa, annotation, draw):
+    asked = annotation(text="what animal?", answers={"dog": 0.0})
+    assert vqa.example(asked, draw) == TextPair("what animal?", "", 0.0)
+
+
+@pytest.mark.parametrize("draw", [None, random.Random(0)])
+def test_a_question_whose_answer_nobody_knows_is_asked_and_no_example(vqa, annotation, draw):
+    asked = annotation(text="what animal?", answers={})
+    assert vqa.ask(asked) == TextPair("what animal?", "", 1.0)
+    with pytest.raises(BadSample, match="missing field: answers of annotation a1"):
+        vqa.example(asked, draw)
 
 
 def test_scores_come_from_the_annotators_where_there_are_only_they(vqa, annotation):

@@ -38,8 +38,9 @@ class Vqav2Source(Source):
         Raises:
             MultigraftError: a file has not the published form, or there is no list of answers.
         """
-        takes, annotated, known = self._takes(), self._read.annotated(), self._known()
         said = {subset_of(path) for path in self._read.annotations}
+        self._check_annotated(said)
+        takes, annotated, known = self._takes(), self._read.annotated(), self._known()
         for path, label in zip(self._read.questions, labels(self._read.questions), strict=True):
             subset = subset_of(path)
             for number, values in enumerate(items(path, "questions")):
@@ -52,6 +53,21 @@ class Vqav2Source(Source):
                         yield self._annotation(values, subset, answers or Annotated("", ()), known)
                 except BadSample as error:
                     yield Dropped(f"{label}#questions.{number}", error.reason, error.detail)
+
+    def _check_annotated(self, said: Collection[str]) -> None:
+        """Questions that the set's authors answer are not packed without answers beside others' annotations.
+
+        Raises:
+            MultigraftError: annotations are given, and none of some of these.
+        """
+        asked = dict.fromkeys(subset_of(path) for path in self._read.questions)
+        lacking = [subset for subset in asked if subset in (_TRAINING, _VALIDATION) and subset not in said]
+        if said and lacking:
+            given, bare = ", ".join(sorted(said)), ", ".join(lacking)
+            raise MultigraftError(
+                f"the annotations given are of {given}, so the questions of {bare} would have no answers; give their "
+                "annotations too, or none at all"
+            )
 
     def _annotation(
         self, values: Mapping[str, Any], subset: str, said: Annotated, known: Collection[str]

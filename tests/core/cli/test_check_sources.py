@@ -38,6 +38,16 @@ def test_nothing_is_wrong_and_nothing_is_written(run, recipe):
     assert sorted(recipe.parent.rglob("*")) == before
 
 
+def test_answers_that_no_column_gives(run, recipe):
+    recipe.write_text(RECIPE.replace("answer: answers, ", ""))
+    outcome = run("check", "r.yaml")
+    assert outcome.exit_code == 2
+    assert (
+        "tasks.vqa.data.train: 200 of 200 annotations looked at cannot be used: missing field: answers"
+        in outcome.stderr
+    )
+
+
 def test_files_and_folders_that_are_not_there(run, recipe):
     recipe.write_text(RECIPE.replace("train.jsonl", "trian.jsonl").replace("media: images", "media: [image, '*.tar']"))
     outcome = run("check", "--shape", "r.yaml")

@@ -78,6 +78,17 @@ def test_people_are_told_on_stderr_and_stdout_is_empty(rows, pictures, tmp_path)
     assert "1 samples" in shown.stdout
 
 
+def test_what_rows_lack_for_their_task_is_told(rows, pictures, tmp_path):
+    file = rows({"text": "a", "media": "red.PNG"}, {"text": "b", "answers": "c"}, {"text": " ", "answers": "d"})
+    packed = pack(file, tmp_path / "out", "--media", pictures)
+    notes = [line for line in packed.stderr.splitlines() if line.startswith("note: ")]
+    assert sorted(notes) == [
+        f"note: 1 of 3 rows have no answers, and {TASK!r} can neither be trained nor scored on them, only asked",
+        f"note: 1 of 3 rows have no text, and {TASK!r} has nothing to ask about them",
+        f"note: 2 of 3 rows have no media, and {TASK!r} is about media",
+    ]
+
+
 def test_media_lie_beside_the_table_if_nobody_says_where(rows, pictures):
     (pictures.parent / "questions.csv").write_text("text,media\nwhich?,pictures/blue.png\n")
     packed = pack(pictures.parent / "questions.csv", pictures.parent / "out", "--json")

@@ -5,7 +5,7 @@ import pytest
 
 from multigraft.core.data.index import index_path
 from multigraft.core.data.shard_writer import ShardWriter
-from multigraft.core.types.annotation import Annotation, Record
+from multigraft.core.types.annotation import Annotation, Record, ScoredAnswer
 
 RECIPE = """\
 trunk: {backbone: sapling}
@@ -138,7 +138,7 @@ def test_a_stretch_of_a_clip_beyond_its_end_is_told(tmp_path, told, clip_file):
 def test_annotations_that_a_recipe_s_task_cannot_use_are_told(tmp_path, told):
     with ShardWriter(tmp_path, "a") as writer:
         for key, task, text in (("good", "vqa", "what?"), ("bare", "vqa", ""), ("else", "captions", "what?")):
-            note = Annotation(id=f"{key}-q", task=task, text=text)
+            note = Annotation(id=f"{key}-q", task=task, text=text, answers=(ScoredAnswer(text="red"),))
             writer.write(key, Record(id=key, annotations=(note,)), {})
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     code, found, reasons = told("a-000000.tar", "--recipe", "recipe.yaml")

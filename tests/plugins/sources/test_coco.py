@@ -27,6 +27,13 @@ def test_captions_are_references_and_answers_of_their_picture(source, write):
     assert giraffe.references == ("A giraffe.",)
 
 
+def test_a_blank_caption_is_dropped(source, write):
+    captions = [{"id": 1, "image_id": 25, "caption": " "}, {"id": 2, "image_id": 25, "caption": "A giraffe."}]
+    found = made(source, write, {"images": IMAGES[1:], "annotations": captions})
+    assert Dropped("val2017#annotations.0", "bad row", "its caption is blank") in found
+    assert [each.references for each in found if not isinstance(each, Dropped)] == [("A giraffe.",)]
+
+
 def test_objects_are_answers_each_once(source, write):
     value = {
         "images": IMAGES[:1],

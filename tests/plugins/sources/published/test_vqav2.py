@@ -218,3 +218,10 @@ def test_a_picture_without_a_number_is_held_out_by_nobody(source, files):
     path.write_text(json.dumps(held))
     broken, one = source(path, kind="vqav2", split="dvp-held-out", held_out=1).annotations()
     assert (broken.reason, one.id) == ("bad row", "vqav2#2")
+
+
+def test_questions_beside_the_annotations_of_others_are_refused(source, files):
+    given = files(questions=questions("val2014", VALIDATION), annotations=annotated("train2014", {42000: TEN}))
+    told = "annotations given are of train2014, so the questions of val2014 would have no answers"
+    with pytest.raises(MultigraftError, match=told):
+        list(source(*given, kind="vqav2").annotations())

@@ -42,7 +42,7 @@ def test_answers_that_no_column_gives(run, recipe):
     recipe.write_text(RECIPE.replace("answer: answers, ", ""))
     outcome = run("check", "r.yaml")
     assert outcome.exit_code == 2
-    assert (
+    assert "vqa.data.train: 200 of 200 annotations looked at cannot be used: missing field: answers" in outcome.stderr
         "tasks.vqa.data.train: 200 of 200 annotations looked at cannot be used: missing field: answers"
         in outcome.stderr
     )

@@ -43,15 +43,13 @@ def encode(
     """
     from multigraft.core.check.recipe_check import check_deep, check_shape
     from multigraft.core.run.distributed import join_processes
-    from multigraft.core.run.encode_media import check_encodable, encode_media, engine_of, refuse_remote
+    from multigraft.core.run.encode_media import check_encodable, encode_media, engine_of
     from multigraft.core.run.make_data import make_data
 
     registry = registry_of(context)
     chosen = engine_of(engine, registry) if engine else None
     subject = check_shape(recipe, overrides, registry)
     check_encodable(subject.recipe, splits)
-    if chosen:
-        refuse_remote(subject.recipe, splits)
     processes = join_processes(subject.recipe.device)
     with processes.main_process_first():
         make_data(subject.recipe, subject.registry)

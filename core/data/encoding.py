@@ -178,7 +178,10 @@ class _Making:
             of_shard += more
             progress(done + of_shard, total)
 
-        work = [ShardWork(asked.shard.path, tuple(wanted)) for asked, wanted in lacking]
+        work = [
+            ShardWork(shard.path, tuple(wanted), shard.index.content, shard.address)
+            for shard, wanted in ((asked.shard, wanted) for asked, wanted in lacking)
+        ]
         for number, made in make(self._home, work, advance):
             asked, wanted = lacking[number]
             self._count(made.entry, made.made)

@@ -40,6 +40,11 @@ class Shard:
         """Its path, as in `skipped.jsonl`."""
         return str(self.path)
 
+    @property
+    def address(self) -> str:
+        """Where others can fetch it, secrets and all; empty where it is the file at `path`."""
+        return ""
+
     def read(self, sample: int, field: str, largest: int = LARGEST_RECORD) -> bytes:
         """The bytes of a field, or of a medium that lies apart.
 

@@ -21,7 +21,7 @@ from multigraft.core.data.features import feature_shard, source_of
 from multigraft.core.data.padding import padded
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.shard import Shard, open_shard
-from multigraft.core.errors import BadSample
+from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.interfaces.no_graft import NoGraft
 from multigraft.core.locking import claimed_file
 from multigraft.core.types.media import Media
@@ -86,8 +86,13 @@ class ShardEncoder:
         Args:
             advance: called with how many media more are done.
             shard: the work's, where it is open; opened if left out.
+
+        Raises:
+            MultigraftError: it is another shard by now.
         """
         shard = shard or open_shard(work.shard)
+        if shard.index.content != work.content:
+            raise MultigraftError(f"the shard {shard.name} is another one than when this began; start again")
         path = feature_shard(self._home, shard)
         with claimed_file(path):
             making = FeatureMaking(path, source_of(self._home, shard), self._tell)

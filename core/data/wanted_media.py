@@ -42,6 +42,10 @@ class ShardWork:
 
     shard: Path
     wanted: tuple[Wanted, ...]
+    content: str
+    """The hash of its content, as its index has it: whoever opens it must find the same."""
+    address: str = ""
+    """Where it lies, if not here; `shard` is then the place of a copy."""
 
 
 @dataclass(frozen=True)

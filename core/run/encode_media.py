@@ -7,7 +7,6 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from multigraft.core.data.encoding import StoredFeatures
-from multigraft.core.data.remote.address import Address, is_remote
 from multigraft.core.data.skipped import SkippedLog
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.engine import Engine
@@ -42,23 +41,6 @@ def check_encodable(recipe: Recipe, splits: Collection[str]) -> None:
     for split in splits:
         if split not in (known := splits_of(recipe)):
             raise MultigraftError(f"no task has a split {split!r}; {did_you_mean(split, known)}")
-
-
-def refuse_remote(recipe: Recipe, splits: Collection[str]) -> None:
-    """Refuse to have an engine encode shards that lie elsewhere: its workers open shards by paths that all of them see.
-
-    Raises:
-        MultigraftError: a split that is to be encoded, any if none is named, has such a shard.
-    """
-    for name, task in recipe.tasks.items():
-        for split, entries in task.data.items():
-            remote = [each for each in entries if isinstance(each, str) and is_remote(each)]
-            if remote and (not splits or split in splits):
-                raise MultigraftError(
-                    f"task {name!r}, split {split!r}: {Address(remote[0])} lies elsewhere, and workers of `--engine` "
-                    "read files: fetch the shards to a folder that all workers see and name that, or encode here, "
-                    "without `--engine`"
-                )
 
 
 def engine_of(text: str, registry: Registry) -> Engine:

@@ -55,7 +55,13 @@ class FeatureWorker:
         shards = ShardEncoder(
             Path(self.home), encoder, data.inputs_of(self.modality), data.workers, _tell, form.store if form else "bf16"
         )
-        return lambda work: _MADE.dump_json(shards.encode(_WORK.validate_json(work))).decode()
+
+        def encode(text: str) -> str:
+            work = _WORK.validate_json(text)
+            shard = data.reached(work.address) if work.address else None
+            return _MADE.dump_json(shards.encode(work, shard=shard)).decode()
+
+        return encode
 
     def by(self, engine: Engine) -> MakeShards:
         """Have an engine's workers make feature shards."""

@@ -17,6 +17,7 @@ from multigraft.core.data.media_limit import MediaLimit
 from multigraft.core.data.open_shards import OpenShards, SourceShards
 from multigraft.core.data.problem_lines import problem_lines
 from multigraft.core.data.reader import MediaReader, SampleReader
+from multigraft.core.data.remote.address import Address
 from multigraft.core.data.remote.cache import GIGABYTE, ShardCache, default_folder
 from multigraft.core.data.remote.remote_shard import RemoteShards
 from multigraft.core.data.shard import Shard
@@ -104,6 +105,17 @@ class RunData:
                 with below(split, place):
                     found |= {shard.name: shard for shard in self._shards_of(entry, options)}
         return list(found.values())
+
+    def reached(self, address: str) -> Shard:
+        """The shard at an address.
+
+        Raises:
+            MultigraftError: it cannot be reached, or is not there.
+        """
+        (shard,) = self._opened.shards([Address(address)])
+        if shard is None:
+            raise MultigraftError(f"{Address(address)} is no longer there, or a worker may not have it")
+        return shard
 
     def _shards_of(self, entry: str | SourceOptions, options: TaskOptions) -> Sequence[Shard]:
         if isinstance(entry, str):

@@ -27,7 +27,7 @@ _LARGEST_MANIFEST = 64 << 20
 class RemoteShard(Shard):
     """A shard of which there is a local copy at most. `path` is where that lies when there is one."""
 
-    def __init__(self, source: str, entry: Entry, cache: ShardCache, index: ShardIndex) -> None:
+    def __init__(self, source: Address, entry: Entry, cache: ShardCache, index: ShardIndex) -> None:
         super().__init__(cache.path(entry), index)
         self._source, self._cache = source, cache
         self._entry = replace(entry, time=index.stamp[1])
@@ -35,7 +35,12 @@ class RemoteShard(Shard):
     @property
     def name(self) -> str:
         """Its address."""
-        return self._source
+        return str(self._source)
+
+    @property
+    def address(self) -> str:
+        """As in the recipe."""
+        return self._source.text
 
     def _file(self) -> OpenFile:
         return self._cache.opened(self._entry)
@@ -76,7 +81,7 @@ class RemoteShards:
         key = _key(address.text, str(facts.size), facts.mark)
         entry = Entry(key, address.name, str(address), facts.size, partial(self._fetch, address, facts))
         index = self._index_here(entry) or self._index_there(address, entry, facts)
-        return RemoteShard(str(address), entry, self._cache, index or self._made_index(entry))
+        return RemoteShard(address, entry, self._cache, index or self._made_index(entry))
 
     def _index_here(self, entry: Entry) -> ShardIndex | None:
         try:
@@ -144,7 +149,7 @@ class RemoteShards:
             for each in (path, index_path(path)):
                 each.unlink(missing_ok=True)
             raise MultigraftError(f"{address} gives a tar that is cut: {cut[0]}")
-        return RemoteShard(str(address), entry, self._cache, index)
+        return RemoteShard(address, entry, self._cache, index)
 
 
 def _promises(manifest: Address) -> dict[str, Promise]:

@@ -2,16 +2,11 @@
 
 import json
 import shutil
-from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
 
 from multigraft.core.cli import cli
-from multigraft.core.errors import MultigraftError
-from multigraft.core.recipe.loading import load_recipe
-from multigraft.core.registry.registry import default_registry
-from multigraft.core.run.encode_media import refuse_remote
 
 FEATURES = ("--set", "data.features=true")
 
@@ -91,13 +86,3 @@ def test_what_it_refuses(folder, words, message):
     assert outcome.exit_code == 2
     assert message in outcome.stderr
     assert not (folder / "shards" / "features").exists()
-
-
-@pytest.mark.parametrize(("splits", "refused"), [((), True), (("train",), True), (("validation",), False)])
-def test_an_engine_is_refused_shards_that_lie_elsewhere(tmp_path, splits, refused):
-    data = "{train: ['https://u:secret@host/a.tar'], validation: [b.tar]}"
-    text = f"trunk: {{backbone: sapling}}\ntasks:\n  vqa: {{kind: visual-question-answering, data: {data}}}\n"
-    (tmp_path / "recipe.yaml").write_text(text)
-    recipe = load_recipe(str(tmp_path / "recipe.yaml"), registry=default_registry())
-    with pytest.raises(MultigraftError, match=r"https://host/a\.tar lies elsewhere") if refused else nullcontext():
-        refuse_remote(recipe, splits)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Rows = Iterator[TableRow | BrokenRow]
 _FORMS: dict[str, Callable[[Path, TableOptions], Rows]] = {
-    "csv": lambda path, options: delimited_rows(path, ","),
+    "csv": lambda path, options: delimited_rows(path, options.delimiter or ","),
     "tsv": lambda path, options: delimited_rows(path, "\t"),
     "json": lambda path, options: object_rows(path, options.records),
     "jsonl": lambda path, options: json_line_rows(path),
@@ -24,6 +24,7 @@ _FORMS: dict[str, Callable[[Path, TableOptions], Rows]] = {
 }
 _ARROW = ("parquet", "arrow", "feather")
 _ARROW_BYTES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_PACKED = {".gz": "gzip -d", ".bz2": "bzip2 -d", ".xz": "xz -d", ".zst": "zstd -d", ".zip": "unzip"}
 _FIRST_BYTES = ((b"[", "json"), (b"{", "jsonl"))
 
 
@@ -35,6 +36,8 @@ def text_rows(path: Path, options: TableOptions) -> Rows:
     """
     form = _by_ending(path) or _by_first_bytes(path)
     if form is None:
+        if path.suffix.lower() in _PACKED:
+            raise MultigraftError(f"{path} is compressed; unpack it first, such as by `{_PACKED[path.suffix.lower()]}`")
         told = did_you_mean(path.suffix.removeprefix(".").lower(), (*_FORMS, *_ARROW))
         raise MultigraftError(f"{path}: no form of tables has this ending; {told}")
     return _FORMS[form](path, options)

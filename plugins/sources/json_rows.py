@@ -105,6 +105,7 @@ def _items(path: Path, file: TextIO, piece: int) -> Iterator[Any]:
 def _lists_in(path: Path) -> str:
     """Under which keys of an object lists stand, in words."""
     value = json.loads(path.read_text(encoding="utf-8-sig"))
-    keys = [key for key, below in value.items() if isinstance(below, list)] if isinstance(value, dict) else []
+    lists = {key: below for key, below in value.items() if isinstance(below, list)} if isinstance(value, dict) else {}
+    keys = sorted(lists, key=lambda key: not (lists[key] and isinstance(lists[key][0], dict)))
     found = f"lists stand under {', '.join(keys)}" if keys else "no key holds one"
     return f"say by `records` where they are, such as --set records={keys[0] if keys else 'KEY'}: {found}"

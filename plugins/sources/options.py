@@ -18,6 +18,8 @@ class TableOptions(SourceOptions):
     out, columns that have the name of a field are that field. Columns of one list field add up in this order."""
     records: str = ""
     """Of a JSON file that is no list: the key, with dots for what lies deeper, under which the list of rows stands."""
+    delimiter: str = Field("", max_length=1)
+    """What stands between the cells of a CSV file: a comma if left out."""
     separator: str = ""
     """What stands between items where a text is a list; if left out, a text is one item."""
     media_name: str = Field("{}", pattern=r"^[^{}]*\{(:0[0-9]+)?\}[^{}]*$")

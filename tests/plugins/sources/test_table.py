@@ -155,7 +155,7 @@ def test_a_row_that_cannot_be_used_is_dropped_and_the_others_are_not(source, wri
     assert [each.text for each in made if isinstance(each, Annotation)] == ["a"]
     assert dropped(made) == [
         ("t#1", "bad row", "1 cells, where the first line names 2 columns"),
-        ("t#2", "bad row", "text: Input should be a valid string, unable to parse raw data as a unicode string"),
+        ("t#2", "bad row", "it is not UTF-8"),
         ("t#3", "bad row", "line 5: unexpected end of data"),
     ]
 
@@ -239,3 +239,31 @@ def test_a_list_is_read_in_pieces_as_it_is_read_whole(tmp_path_factory, values, 
     path = tmp_path_factory.getbasetemp() / "pieces.json"
     path.write_text(json.dumps(values, ensure_ascii=False, indent=1).encode("utf-8", "replace").decode())
     assert [row.values for row in json_rows(path, piece=piece)] == json.loads(path.read_text())
+
+
+def test_cells_between_semicolons(source, write):
+    file = write("t.csv", "text;media\na, b;1.jpg\n")
+    with pytest.raises(
+        MultigraftError, match="has no ',' and semicolons: say so by `delimiter`, such as --set 'delimi"
+    ):
+        list(source(file).annotations())
+    [row] = source(file, delimiter=";").annotations()
+    assert (row.text, row.media) == ("a, b", ("1.jpg",))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("t.csv", "text\na\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        ("t.csv.gz", b"\x1f\x8b", "is compressed; unpack it first, such as by `gzip -d`"),
+    ],
+)
+def test_what_is_to_be_made_ready_first(source, write, name, content, told):
+    with pytest.raises(MultigraftError, match=told):
+        list(source(write(name, content)).annotations())
+
+
+def test_the_rows_of_an_object_are_looked_for_among_lists_of_objects(source, write):
+    file = write("t.json", '{"licences": [], "rows": [{"text": "a"}]}')
+    with pytest.raises(MultigraftError, match="such as --set records=rows: lists stand under rows, licences"):
+        list(source(file).annotations())

@@ -2,7 +2,9 @@
 
 A row is `{"id", "image", "conversations": [{"from": "human", "value"}, {"from": "gpt", "value"}, ...]}`, where
 `<image>` in a value marks the picture's place (haotian-liu/LLaVA, docs/Finetune_Custom_Data.md). Rows of text alone
-have no `image`; later sets have several, or a `video`, marked by `<video>`.
+have no `image`; later sets have several, or a `video`, marked by `<video>`. What others made of it is read too:
+`messages` of `{"role", "content"}` with `images` and `videos`, the roles user and assistant, and a system turn in front,
+which is context (hiyouga/LLaMA-Factory, data/README.md).
 """
 
 import re
@@ -18,8 +20,9 @@ from multigraft.plugins.sources.row import BrokenRow
 from multigraft.plugins.sources.values import text_of, texts_of
 
 _MARKS = re.compile(r"\s*<(?:image|video)>\s*")
-_MEDIA = ("image", "video")
-_ROLES = ("human", "gpt")
+_MEDIA = ("image", "images", "video", "videos")
+_FORMS = {"conversations": ("from", "value"), "messages": ("role", "content")}
+_ROLES = {"human": "human", "user": "human", "gpt": "gpt", "assistant": "gpt", "system": "system"}
 
 
 class LlavaSource(Source):
@@ -43,16 +46,21 @@ class LlavaSource(Source):
     def _of_row(self, name: str, row: Mapping[str, Any]) -> Iterator[Annotation | Dropped]:
         try:
             media = [each for key in _MEDIA if row.get(key) is not None for each in texts_of(row[key], "")]
-            made = list(self._pairs(name, _turns(row, len(media)), media))
+            system, turns = _turns(row, len(media))
+            made = list(self._pairs(name, system, turns, media))
         except BadSample as error:
             yield Dropped(name, error.reason, error.detail)
             return
         yield from made
+        if len(turns) % 2:
+            yield Dropped(f"{name}.{len(turns) // 2}", "bad row", "its last turn is a question without an answer")
 
-    def _pairs(self, name: str, turns: Sequence[str], media: Sequence[str]) -> Iterator[Annotation]:
+    def _pairs(
+        self, name: str, system: Sequence[str], turns: Sequence[str], media: Sequence[str]
+    ) -> Iterator[Annotation]:
         for pair in range(len(turns) // 2):
             question, answer = turns[2 * pair : 2 * pair + 2]
-            before = "\n".join(turns[: 2 * pair]) if self._options.history else ""
+            before = "\n".join([*system, *(turns[: 2 * pair] if self._options.history else ())])
             yield annotation_of(
                 self._options,
                 id=f"{name}.{pair}",
@@ -63,23 +71,39 @@ class LlavaSource(Source):
             )
 
 
-def _turns(row: Mapping[str, Any], media: int) -> list[str]:
-    """Texts of the turns, human and gpt by turns, without marks.
+def _turns(row: Mapping[str, Any], media: int) -> tuple[list[str], list[str]]:
+    """Texts without marks: of the system, and of human and gpt by turns.
 
     Raises:
         BadSample: `bad row`: other roles, no pairs, or marks of more media than there are.
     """
-    turns = row.get("conversations")
-    if not isinstance(turns, list) or not turns or not all(isinstance(turn, dict) for turn in turns):
-        raise BadSample("bad row", "no list `conversations` of objects")
-    roles = [turn.get("from") for turn in turns]
-    if len(roles) % 2 or roles != [*_ROLES] * (len(roles) // 2):
-        raise BadSample("bad row", f"turns from {', '.join(map(str, roles[:6]))}, where human and gpt alternate")
-    texts = [text_of(turn.get("value")) for turn in turns]
-    marks = sum(len(_MARKS.findall(text)) for text in texts)
+    said = list(_said(row))
+    roles = [_ROLES.get(role, role) for role, _ in said]
+    first = 1 if roles[:1] == ["system"] else 0
+    spoken = roles[first:]
+    if len(spoken) < 2 or any(role != ("human", "gpt")[place % 2] for place, role in enumerate(spoken)):
+        told = ", ".join(role for role, _ in said[:6])
+        raise BadSample("bad row", f"turns from {told}, where human and gpt alternate")
+    marks = sum(len(_MARKS.findall(text)) for _, text in said)
     if marks > media:
         raise BadSample("bad row", f"{marks} marks <image> or <video>, and {media} media")
-    return [_MARKS.sub(" ", text).strip() for text in texts]
+    texts = [_MARKS.sub(" ", text).strip() for _, text in said]
+    return texts[:first], texts[first:]
+
+
+def _said(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Role and text of each turn.
+
+    Raises:
+        BadSample: `bad row`: no turns.
+    """
+    key = next((each for each in _FORMS if isinstance(row.get(each), list)), "")
+    turns = row[key] if key else []
+    if not turns or not all(isinstance(turn, dict) for turn in turns):
+        raise BadSample("bad row", "no list `conversations` or `messages` of objects")
+    role, text = _FORMS[key]
+    for turn in turns:
+        yield str(turn.get(role)), text_of(turn.get(text))
 
 
 def build(options: LlavaOptions) -> LlavaSource:

@@ -54,15 +54,36 @@ def test_rows_of_text_and_of_videos(source, write):
 @pytest.mark.parametrize(
     ("change", "detail"),
     [
-        ({"conversations": ROW["conversations"][:3]}, "turns from human, gpt, human, where human and gpt alternate"),
+        ({"conversations": ROW["conversations"][:1]}, "turns from human, where human and gpt alternate"),
         ({"conversations": ROW["conversations"][1:3]}, "turns from gpt, human, where human and gpt alternate"),
-        ({"conversations": None}, "no list `conversations` of objects"),
+        ({"conversations": None}, "no list `conversations` or `messages` of objects"),
         ({"image": None}, "2 marks <image> or <video>, and 0 media"),
         ({"image": {"path": "a.jpg"}}, "an object, where a text should be"),
     ],
 )
 def test_a_row_of_another_form_is_dropped(source, write, change, detail):
     assert made(source, write, {**ROW, **change}) == [Dropped("chat#0", "bad row", detail)]
+
+
+def test_a_question_without_an_answer_is_dropped_alone(source, write):
+    row = {**ROW, "image": ["a.jpg", "b.jpg"], "conversations": ROW["conversations"][:3]}
+    first, last = made(source, write, row)
+    assert first.text == "What are the colors of the bus?"
+    assert last == Dropped("chat#0.1", "bad row", "its last turn is a question without an answer")
+
+
+def test_messages_of_user_and_assistant_with_a_system_in_front(source, write):
+    messages = [
+        ("system", "Be brief."),
+        ("user", "<image>What?"),
+        ("assistant", "A bus."),
+        ("user", "Red?"),
+        ("assistant", "Yes."),
+    ]
+    row = {"images": ["a.jpg"], "messages": [{"role": role, "content": text} for role, text in messages]}
+    first, second = made(source, write, row)
+    assert (first.text, first.context, first.media) == ("What?", "Be brief.", ("a.jpg",))
+    assert (second.text, second.context, second.answers) == ("Red?", "Be brief.", (ScoredAnswer(text="Yes."),))
 
 
 def test_json_lines_are_read_too(source, write):

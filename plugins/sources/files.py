@@ -13,6 +13,11 @@ def existing(files: Sequence[str]) -> list[Path]:
     Raises:
         OptionError: one is not, with what is called like it.
     """
+    for place, each in enumerate(files):
+        if "://" in each:
+            raise OptionError(
+                ("files", place), f"`{each.partition('://')[0]}://...` is an address", "fetch the file first"
+            )
     paths = [Path(each) for each in files]
     for place, path in enumerate(paths):
         if not path.exists():

@@ -3,8 +3,8 @@
 A row is `{"id", "image", "conversations": [{"from": "human", "value"}, {"from": "gpt", "value"}, ...]}`, where
 `<image>` in a value marks the picture's place (haotian-liu/LLaVA, docs/Finetune_Custom_Data.md). Rows of text alone
 have no `image`; later sets have several, or a `video`, marked by `<video>`. What others made of it is read too:
-`messages` of `{"role", "content"}` with `images` and `videos`, the roles user and assistant, and a system turn in front,
-which is context (hiyouga/LLaMA-Factory, data/README.md).
+`messages` of `{"role", "content"}` with `images` and `videos`, the roles user and assistant, and a turn of the system
+in front, which is context (hiyouga/LLaMA-Factory, data/README.md).
 """
 
 import re

@@ -48,3 +48,8 @@ def test_an_absolute_path_leaves_the_root(tmp_path):
 def test_wrong_braces(pattern, message):
     with pytest.raises(ValueError, match=message):
         expand(pattern, ROOT)
+
+
+def test_an_address_is_no_path(tmp_path):
+    with pytest.raises(ValueError, match=r"`https://\.\.\.` is an address"):
+        expand("https://user:secret@example.org/a-{0..3}.tar", tmp_path)

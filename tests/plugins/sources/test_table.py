@@ -267,3 +267,8 @@ def test_the_rows_of_an_object_are_looked_for_among_lists_of_objects(source, wri
     file = write("t.json", '{"licences": [], "rows": [{"text": "a"}]}')
     with pytest.raises(MultigraftError, match="such as --set records=rows: lists stand under rows, licences"):
         list(source(file).annotations())
+
+
+def test_a_table_elsewhere_is_refused(source):
+    with pytest.raises(OptionError, match=r"`https://\.\.\.` is an address \(?"):
+        source("https://example.org/t.csv")

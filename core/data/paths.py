@@ -23,8 +23,8 @@ def expand(pattern: str, root: Path) -> list[Path]:
     there, sorted.
 
     Raises:
-        ValueError: braces that are open or empty, a range that runs backwards, more paths than `MOST_SHARDS`, a name that
-            no file can have, or an address.
+        ValueError: braces that are open or empty, a range that runs backwards, more paths than `MOST_SHARDS`, an
+            address, or a name that no file can have.
     """
     return [shard for _, shards in expand_each(pattern, root) for shard in shards]
 
@@ -37,9 +37,7 @@ def expand_each(pattern: str, root: Path) -> list[tuple[Path, list[Path]]]:
     """
     if "://" in pattern:
         scheme = pattern.partition("://")[0]
-        raise ValueError(
-            f"`{scheme}://...` is an address; of what lies elsewhere only shards are read, in a recipe's `data`"
-        )
+        raise ValueError(f"`{scheme}://...` is an address; only the shards that a recipe names may lie elsewhere")
     if "\0" in pattern or any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in _parts(pattern)):
         raise ValueError(f"{pattern[:80]!r}... names a file with a zero byte, or of more than {_LONGEST_NAME} bytes")
     return [(root / text, _shards(root / text)) for text in expand_braces(pattern)]

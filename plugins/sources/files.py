@@ -15,9 +15,8 @@ def existing(files: Sequence[str]) -> list[Path]:
     """
     for place, each in enumerate(files):
         if "://" in each:
-            raise OptionError(
-                ("files", place), f"`{each.partition('://')[0]}://...` is an address", "fetch the file first"
-            )
+            scheme = each.partition("://")[0]
+            raise OptionError(("files", place), f"`{scheme}://...` is an address", "fetch the file first")
     paths = [Path(each) for each in files]
     for place, path in enumerate(paths):
         if not path.exists():

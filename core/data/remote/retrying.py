@@ -1,5 +1,6 @@
 """Tries again what may fail for a while."""
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from multigraft.core.errors import MultigraftError, legible
 TRIES = 3
 _FIRST_PAUSE = 0.5
 """Seconds; each pause is twice the one before."""
+_LOGIN = re.compile(r"//[^/\s]*@")
+"""In an address."""
 Result = TypeVar("Result")
 
 
@@ -40,8 +43,9 @@ def tried(what: str, act: Callable[[], Result]) -> Result:
 
 
 def told(error: BaseException) -> str:
-    """An error in one line; of one that hides another, the other."""
+    """An error in one line, without passwords of addresses; of one that hides another, the other."""
     inner = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
     status = getattr(inner, "status", None)
     text = str(getattr(inner, "message", None) or inner).partition("\n")[0]
+    text = _LOGIN.sub("//", text)
     return legible(f"HTTP {status} {text}".strip() if status else f"{type(inner).__name__}: {text}".rstrip(": "))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.data.remote.address import Address
-from multigraft.core.data.remote.retrying import GoneError, tried
+from multigraft.core.data.remote.retrying import GoneError, told, tried
 
 _PIECE = 1 << 20
 _QUIET_SECONDS = 60
@@ -117,7 +117,8 @@ def _store(address: Address) -> Iterator[tuple[Any, str]]:
         status = getattr(error.__cause__, "status", None)
         if _may_pass(error.__cause__) and status not in _NOT_FOR_US:
             raise
-        raise GoneError(f"{address} is not there, or not for us{f': HTTP {status}' if status else ''}") from None
+        why = f": HTTP {status}" if status else f": {told(error)}" if isinstance(error, PermissionError) else ""
+        raise GoneError(f"{address} is not there, or not for us{why}") from None
 
 
 def _may_pass(cause: BaseException | None) -> bool:

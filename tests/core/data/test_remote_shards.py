@@ -189,6 +189,11 @@ def test_a_signature_in_an_address_is_used_and_not_told(served, cache):
     assert served.fetched("a-000000.tar.index") == 1
 
 
+def test_an_error_is_told_without_the_password_of_an_address():
+    error = OSError('no connection to "http://user:secret@host:1/bucket/a.tar"')
+    assert retrying.told(error) == 'OSError: no connection to "http://host:1/bucket/a.tar"'
+
+
 def test_a_full_cache_loses_what_was_not_used_for_longest(served, tmp_path):
     size = (served.folder / "a-000000.tar").stat().st_size
     shards = [

@@ -98,7 +98,7 @@ def test_a_question_whose_answers_are_all_told():
     assert (drawn.target, drawn.weight) == ("2", 2.0)
     assert (told.target, told.weight) == ("2", 2.0)
     assert {each.text: each.score for each in told.answers} == {"two": 0.9, "three": 0.3, "2": 1.0}
-    nothing = Annotation(id="2", task="vqa", text="what?", weight=2.0)
+    nothing = Annotation(id="2", task="vqa", text="what?", answers=(ScoredAnswer(text="it", score=0.0),), weight=2.0)
     assert VisualQuestionAnswering().example(nothing, None).weight == 0
     assert VisualQuestionAnswering(False).example(nothing, None).weight == 2.0
 

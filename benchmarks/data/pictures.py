@@ -57,7 +57,7 @@ def by_pillow(data):
 
 
 def by_input(scaled):
-    reader = ImageInput(1 << 30, scaled)
+    reader = ImageInput(1 << 30, 1 << 40, scaled)
     return lambda data: reader.decode(data, WANTED, None).arrays[0]
 
 

@@ -10,6 +10,9 @@ from multigraft import SearchStrategyOptions
 class BanditOptions(SearchStrategyOptions):
     """Preferences that move with the rewards of drawn values (Dynamic Visual Prompting, Huang et al. 2023)."""
 
+    draws: int = Field(5, ge=2, le=10_000)
+    """Batches of the search split that are scored for each step of training: two at least, as a reward is held against
+    the mean of all."""
     rate: float = Field(0.005, gt=0, le=1e3)
     """Rate of the preferences, for rewards in percent."""
     training: Literal["uniform", "preferences"] = "uniform"

@@ -19,7 +19,7 @@ from multigraft.core.data.shard import Shard
 from multigraft.core.data.tar_reader import RefusedShardError
 from multigraft.core.errors import BadSample, MultigraftError
 from multigraft.core.types.annotation import Annotation
-from multigraft.plugins.inputs.image import ImageInput
+from multigraft.plugins.inputs.image import build as build_image
 from multigraft.plugins.inputs.options import ImageOptions
 
 
@@ -30,7 +30,7 @@ def _hardly_pause(monkeypatch):
 
 @pytest.fixture
 def decoder(transform, workers):
-    with_pictures = MediaDecoder([ImageInput(ImageOptions(kind="image"))], {"visual": transform}, workers)
+    with_pictures = MediaDecoder([build_image(ImageOptions(kind="image"))], {"visual": transform}, workers)
     yield with_pictures
     with_pictures.close()
 

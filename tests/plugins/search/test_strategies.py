@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from multigraft import OptionError, ScoredDraw
 from multigraft.plugins.search import bandit, round_robin, sweep
@@ -52,7 +53,7 @@ def test_each_choice_finds_its_own(kind):
 
 
 @pytest.mark.parametrize("kind", BUILDS)
-@given(seed=st.integers(0, 99), draws=st.integers(1, 8), sizes=st.lists(st.integers(2, 4), min_size=1, max_size=2))
+@given(seed=st.integers(0, 99), draws=st.integers(2, 8), sizes=st.lists(st.integers(2, 4), min_size=1, max_size=2))
 @settings(max_examples=15, deadline=None)
 def test_all_have_one_budget(kind, seed, draws, sizes):
     steps = 48
@@ -109,3 +110,9 @@ def test_training_draws_may_follow_the_preferences():
     assert trained.count((1,)) > 300
     evenly, _ = search(strategy("bandit", [2], 400, rate=0.5), 400, lambda draw: (60.0 if draw.arms[0] else 40.0,))
     assert 150 < evenly.count((1,)) < 250
+
+
+def test_a_bandit_has_nothing_to_hold_a_single_reward_against():
+    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+        BanditOptions(kind="bandit", draws=1)
+    assert RoundRobinSearchOptions(kind="round-robin", draws=1).draws == 1

@@ -1,6 +1,7 @@
 """Rows of CSV and TSV files, by the standard library's reader. The first line names the columns."""
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def _header(path: Path, reader: "Iterator[list[str]]", delimiter: str) -> list[s
     if other:
         raise MultigraftError(
             f"{path}: its first line has no {delimiter!r} and {_OTHERS[other]}: say so by `delimiter`, such as --set "
-            f"'delimiter={other!r}'"
+            f"'delimiter={json.dumps(other)}'"
         )
     return header
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Rows = Iterator[TableRow | BrokenRow]
 _FORMS: dict[str, Callable[[Path, TableOptions], Rows]] = {
     "csv": lambda path, options: delimited_rows(path, options.delimiter or ","),
-    "tsv": lambda path, options: delimited_rows(path, "\t"),
+    "tsv": lambda path, options: delimited_rows(path, options.delimiter or "\t"),
     "json": lambda path, options: object_rows(path, options.records),
     "jsonl": lambda path, options: json_line_rows(path),
     "ndjson": lambda path, options: json_line_rows(path),

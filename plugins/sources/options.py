@@ -19,7 +19,7 @@ class TableOptions(SourceOptions):
     records: str = ""
     """Of a JSON file that is no list: the key, with dots for what lies deeper, under which the list of rows stands."""
     delimiter: str = Field("", max_length=1)
-    """What stands between the cells of a CSV file: a comma if left out."""
+    """What stands between the cells of a CSV or TSV file; if left out, a comma or a tab."""
     separator: str = ""
     """What stands between items where a text is a list; if left out, a text is one item."""
     media_name: str = Field("{}", pattern=r"^[^{}]*\{(:0[0-9]+)?\}[^{}]*$")

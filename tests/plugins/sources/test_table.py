@@ -2,8 +2,10 @@
 
 import json
 import os
+import shlex
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -247,8 +249,17 @@ def test_cells_between_semicolons(source, write):
         MultigraftError, match="has no ',' and semicolons: say so by `delimiter`, such as --set 'delimi"
     ):
         list(source(file).annotations())
-    [row] = source(file, delimiter=";").annotations()
-    assert (row.text, row.media) == ("a, b", ("1.jpg",))
+    for named in (file, write("u.tsv", file.read_text())):
+        [row] = source(named, delimiter=";").annotations()
+        assert (row.text, row.media) == ("a, b", ("1.jpg",))
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_what_is_advised_about_cells_can_be_typed(source, write, mark):
+    with pytest.raises(MultigraftError) as caught:
+        list(source(write("t.csv", f"text{mark}media\n")).annotations())
+    _, word = shlex.split(str(caught.value).partition("such as ")[2])
+    assert yaml.safe_load(word.partition("=")[2]) == mark
 
 
 @pytest.mark.parametrize(

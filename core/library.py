@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from multigraft.core.check.recipe_check import check_deep, check_shape, check_shape_of
+from multigraft.core.check.recipe_check import check_deep, check_search, check_shape, check_shape_of
 from multigraft.core.check.subject import Subject
 from multigraft.core.evaluation.questions import Question
 from multigraft.core.recipe.recipe import Recipe
@@ -88,7 +88,7 @@ def search_checked(subject: Subject, folder: Path, resume: bool) -> dict[str, An
     with times.spending("make"):
         make_data(subject.recipe, subject.registry)
     with times.spending("check"):
-        check_deep(subject)
+        check_search(check_deep(subject))
     return search_values(subject.recipe, subject.registry, folder, resume, times)
 
 

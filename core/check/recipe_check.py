@@ -17,11 +17,17 @@ _SHAPE_CHECKS = (
     "requirements", "data_files", "weight_files", "saved_start", "references", "given_names", "adapter_names", "splits",
     "stored_features", "command", "loggers", "unused",
 )  # fmt: skip
+_SEARCH = "multigraft.core.check.search_"
+_SEARCH_CHECKS = ("keys:keys", "keys:split", "keys:values")
+_DEEP_SEARCH_CHECKS = ("arms:arms", "arms:split_apart", "arms:cost")
 _DEEP_CHECKS = (
     "deep:trunk", "deep:shards", "deep:adapters", "deep:tasks", "deep:components", "room:limits", "deep:controls",
     "deep:device", "deep:graft", "room:prompt_room", "deep:start",
 )  # fmt: skip
-CHECKS = tuple(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS)
+CHECKS = (
+    *(f"{_SHAPE}:{name}" for name in _SHAPE_CHECKS),
+    *(f"{_SEARCH}{name}" for name in _SEARCH_CHECKS),
+)
 """`module:function`: checks of a recipe's shape, which import nothing heavy."""
 _ANNOTATIONS = "multigraft.core.check.annotations"
 _ANNOTATION_CHECKS = ("examples", "objectives", "evaluators", "media", "media_apart", "unused_inputs")
@@ -35,6 +41,8 @@ DEEP_CHECKS = (
     *(f"{_ANNOTATIONS}:{name}" for name in _ANNOTATION_CHECKS),
 )
 """Checks that build the trunk on the meta device and open shards; made where the shape is well, in this order."""
+SEARCH_CHECKS = tuple(f"{_SEARCH}{name}" for name in _DEEP_SEARCH_CHECKS)
+"""Checks that build what a search chooses among; made where all else is well, as training has no need of them."""
 
 Check = Callable[[Subject], Iterable[Problem]]
 
@@ -73,8 +81,22 @@ def check_deep(subject: Subject) -> Subject:
     return subject
 
 
-def _make(names: Iterable[str], subject: Subject) -> None:
+def check_search(subject: Subject) -> Subject:
+    """The same recipe, which `check_deep` found well, if what its `search` says is well too.
+
+    Raises:
+        RecipeError: with every problem that the checks find.
+    """
+    _make(SEARCH_CHECKS, subject)
+    return subject
+
+
+def problems_found(names: Iterable[str], subject: Subject) -> list[Problem]:
+    """What checks find, given as `module:function`."""
     checks: list[Check] = [import_name(name) for name in names]
-    problems = [problem for check in checks for problem in check(subject)]
-    if problems:
+    return [problem for check in checks for problem in check(subject)]
+
+
+def _make(names: Iterable[str], subject: Subject) -> None:
+    if problems := problems_found(names, subject):
         raise RecipeError(problems)

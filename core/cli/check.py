@@ -36,7 +36,7 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
     Opens its shards, plans its graft without loading weights, and says what would be trained and how much memory that
     takes.
     """
-    from multigraft.core.check.recipe_check import check_deep, check_shape
+    from multigraft.core.check.recipe_check import check_deep, check_search, check_shape
     from multigraft.core.run.kept_sources import nothing_made_of_sources_kept
 
     registry = registry_of(context)
@@ -44,7 +44,7 @@ def check(context: click.Context, recipe: str, overrides: tuple[str, ...], shape
         subject = check_shape(recipe, overrides, registry)
         if not shape:
             with _hinting(recipe), nothing_made_of_sources_kept():
-                check_deep(subject)
+                check_search(check_deep(subject))
     except RecipeError as error:
         if not as_json:
             raise

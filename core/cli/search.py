@@ -68,6 +68,11 @@ def _tell(report: Mapping[str, Any], folder: Path) -> None:
 
     for name, choice in report["choices"].items():
         console(sys.stderr).print(_table(name, choice))
+        if choice["as_good"]:
+            level = json.dumps([choice["chosen"], *choice["as_good"]])[1:-1]
+            click.echo(
+                f"{name}: {level} are not separated; the first was taken. Search longer, or score more", err=True
+            )
     share = f"{report['share']:.1%} of what the training costs, counted in samples through the trunk"
     share += f" ({report['share_by_clock']:.0%} by the clock)"
     click.echo(f"{report['steps']:,} steps, {share}; every draw is in {folder / 'draws.jsonl'}", err=True)
@@ -81,7 +86,7 @@ def _table(name: str, choice: Mapping[str, Any]) -> "Table":
     made = table("value", *numbers, "", title=f"{name}: {', '.join(choice['keys'])}", numbers=numbers)
     columns = (choice[key] for key in ("values", "preferences", "mean_reward", "scored", "trained"))
     for value, preference, reward, scored, trained in zip(*columns, strict=True):
-        mark = "chosen" if value == choice["chosen"] else ""
+        mark = "chosen" if value == choice["chosen"] else "as good" if value in choice["as_good"] else ""
         add_row(made, json.dumps(value), _number(preference, 4), _number(reward, 2), scored, trained, mark)
     return made
 

@@ -53,7 +53,7 @@ def _in_sequence(node: SequenceNode, head: str, rest: Sequence[str], new: Node) 
     count = len(node.value)
     if not head.isdecimal() or int(head) > count:
         known = "it is empty, and 0" if count == 0 else f"its items are 0 to {count - 1}, and {count}"
-        raise SetError(f"{head!r} is no item of this list", f"{known} adds one; or give the whole list: KEY=[...]")
+        raise SetError(f"{head!r} is no item of this list", f"{known} adds one; or give the whole list")
     items = [*node.value, None]
     items[int(head)] = put_in(items[int(head)], rest, new)
     items = [each for each in items if each is not None]

@@ -70,11 +70,11 @@ class RunData:
         self.root = Path(recipe.data.root)
         self.tasks: dict[str, Task] = {n: registry.build("tasks", o) for n, o in recipe.tasks.items()}
         self.inputs: list[Input] = [build_input(registry, options) for options in recipe.inputs]
-        self._limits = {task: MediaLimit.of(self.inputs, most) for task, most in most_images.items()}
         data = recipe.data
         self.workers = DecodeWorkers(data.threads, data.processes, data.deadline)
         self._decoder = MediaDecoder(self.inputs, preparations, self.workers) if preparations else None
-        self.use(self._decoder)
+        self.media: MediaReader | None = self._decoder
+        self.limit(most_images)
         self._sources: dict[tuple[str, str], TaskSource] = {}
         self._kinds: dict[tuple[str, str], list[str]] = {}
         self._opened = OpenShards(_remote(recipe), _maker(registry, self.root, data.bad_limit))
@@ -169,6 +169,11 @@ class RunData:
     def use(self, media: MediaReader | None) -> None:
         """Read media from there from now on."""
         self.media, self.reader = media, SampleReader(media, self._limits)
+
+    def limit(self, most_images: Mapping[str, Mapping[str, int]]) -> None:
+        """Skip samples with more images, or clips of sound, than these from now on; by task and modality."""
+        self._limits = {task: MediaLimit.of(self.inputs, most) for task, most in most_images.items()}
+        self.use(self.media)
 
     def training_sources(self) -> dict[str, TaskSource]:
         """The sources that training draws from."""

@@ -9,11 +9,11 @@ from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.search_strategy import Arms
 from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.model import Model
-from multigraft.core.model.objectives import learning_state
+from multigraft.core.model.side_by_side import Images, apart, fewest_images
 from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.search_arms import filled, for_training, search_section, written
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_start import take_start
-from multigraft.core.search.arm_recipes import filled, for_training
 from multigraft.core.search.shared_tensors import SharedTensors
 from multigraft.core.training.loop import Trainer
 from multigraft.core.training.optimizer import add_trained, make_optimizer
@@ -42,6 +42,7 @@ class ArmRuns:
         self._made: dict[Arms, ArmRun] = {}
         self.tensors = SharedTensors()
         self._optimizer: torch.optim.Optimizer | None = None
+        self._images: Images | None = None
 
     @property
     def made(self) -> Iterator[Arms]:
@@ -52,21 +53,21 @@ class ArmRuns:
         """The run of a draw.
 
         Raises:
-            RecipeError: its values make no recipe.
-            MultigraftError: they make no graft, or one that cannot be searched.
+            MultigraftError: its values make no recipe, or no graft, or one that cannot be searched beside the others.
         """
         if arms not in self._made:
-            self._made[arms] = self._make(arms)
+            try:
+                self._made[arms] = self._make(arms)
+            except MultigraftError as error:
+                told = written(search_section(self._recipe), arms)
+                raise MultigraftError(f"search.choices: with {told}: {error}") from error
         return self._made[arms]
 
     def _make(self, arms: Arms) -> ArmRun:
         own = for_training(self._recipe, filled(self._recipe, self._run.registry, arms), self._steps)
         model = build_model(own, self._run.registry, self._run.trunk)
-        _refuse_other_images(model, self._run.model)
-        self._refuse_another_trunk(model)
+        self._refuse_apart(model)
         allocate(model, self._run.accelerator.device)
-        if learning_state(model):
-            raise MultigraftError("a search has no objectives that keep something between steps, such as a queue")
         run = replace(self._run, recipe=own, model=model)
         take_start(run)
         new = self.tensors.join(model.graft.bank, own)
@@ -76,18 +77,25 @@ class ArmRuns:
             add_trained(self._optimizer, list(new.values()), own.train.optimizer)
         return ArmRun(run, Trainer(run, self._optimizer), StepMaker(run))
 
-    def _refuse_another_trunk(self, model: Model) -> None:
-        """What one arm moved in the trunk would be moved under the others.
+    def _refuse_apart(self, model: Model) -> None:
+        """What the check did not see: a draw whose values come together only late in the search.
 
         Raises:
-            MultigraftError: an arm trains other parts of the trunk in place than another one.
+            MultigraftError: it cannot be trained beside the others, or has no room for images that they were shown.
         """
-        for other in self._made.values():
-            if other.run.model.graft.bank.adopted.keys() != model.graft.bank.adopted.keys():
-                raise MultigraftError(
-                    "some arms train parts of the trunk in place that others do not, and all have one trunk; "
-                    "let all train them (`search.trains: backbone`), or none"
-                )
+        models = [*self._models(), model]
+        if told := apart(model, models[0]):
+            raise MultigraftError(told)
+        if self._images is not None and fewest_images(models) != self._images:
+            raise MultigraftError("its prompts take fewer images than those of the draws before")
+
+    def read_alike(self) -> None:
+        """Read the same samples for all draws that were asked for: skip those that some of them have no room for."""
+        self._images = fewest_images(self._models())
+        self._run.data.limit(self._images)
+
+    def _models(self) -> list[Model]:
+        return [arm.run.model for arm in self._made.values()]
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -101,18 +109,3 @@ class ArmRuns:
             for text, value in self.tensors.trained().items():
                 value.copy_(self.tensors.starts[text])
         self.optimizer.state.clear()
-
-
-def _refuse_other_images(model: Model, first: Model) -> None:
-    """Samples are read once for all arms.
-
-    Raises:
-        MultigraftError: prompts of two arms have room for different numbers of images, so that one would skip what the
-            other sees.
-    """
-    for task in model.objectives:
-        if model.most_images(task) != first.most_images(task):
-            raise MultigraftError(
-                f"task '{task}': prompts of two arms take {model.most_images(task)} and {first.most_images(task)} "
-                "images at most, and all arms must see the same samples; let them take as many"
-            )

@@ -1,16 +1,16 @@
 """What a search leaves: `search.json`, `found.yaml`, and the preferences over time as `preferences.svg`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from multigraft.core.atomic import write_json, write_text
 from multigraft.core.interfaces.search_strategy import Arms, SearchStrategy
 from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.search_arms import filled, scored_tasks, search_section
+from multigraft.core.recipe.search_budget import Budget
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.run.open_run import OpenRun
-from multigraft.core.search.arm_recipes import filled, scored_tasks, search_section
-from multigraft.core.search.budget import Budget
 from multigraft.core.search.draws import read_draws
 from multigraft.core.search.preference_plot import preferences_svg
 from multigraft.core.search.search_data import CUTS
@@ -38,14 +38,18 @@ def write_found(run: OpenRun, recipe: Recipe, strategy: SearchStrategy, budget: 
         "seconds": seconds,
         **{key: run.results[key] for key in CUTS if run.results.get(key)},
     }
-    chosen = [
-        f"# {name}: {', '.join(own['keys'])} = {json.dumps(own['chosen'])}" for name, own in report["choices"].items()
-    ]
+    chosen = [_line(name, own) for name, own in report["choices"].items()]
     text = dump_recipe(filled(recipe, run.registry, best))
     write_text(run.folder / FOUND, "# Found by `multigraft search`:\n" + "\n".join(chosen) + "\n" + text)
     write_json(run.folder / REPORT, report)
     write_text(run.folder / "preferences.svg", preferences_svg(rows, report["choices"]))
     return report
+
+
+def _line(name: str, choice: Mapping[str, Any]) -> str:
+    """What was chosen, as a comment of the recipe found."""
+    level = f", not separated from {json.dumps(choice['as_good'])}" if choice["as_good"] else ""
+    return f"# {name}: {', '.join(choice['keys'])} = {json.dumps(choice['chosen'])}{level}"
 
 
 def _choices(recipe: Recipe, strategy: SearchStrategy, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -58,12 +62,19 @@ def _choices(recipe: Recipe, strategy: SearchStrategy, rows: Sequence[dict[str, 
             "tasks": scored_tasks(recipe, choice),
             "values": choice.values,
             "chosen": choice.values[best[number]],
+            "as_good": _as_good(choice.values, strategy.preferences()[number], best[number]),
             "preferences": list(strategy.preferences()[number]),
             "trained": [sum(row["trained"][number] == arm for row in rows) for arm in arms],
             "scored": [len(_rewards(rows, number, arm)) for arm in arms],
             "mean_reward": [_mean(_rewards(rows, number, arm)) for arm in arms],
         }
     return found
+
+
+def _as_good(values: Sequence[Any], preferences: Sequence[float | None], best: int) -> list[Any]:
+    """Other values that the strategy prefers no less than the one it takes."""
+    level = [number for number, preference in enumerate(preferences) if preference == preferences[best]]
+    return [values[number] for number in level if number != best]
 
 
 def _rewards(rows: Sequence[dict[str, Any]], choice: int, arm: int) -> list[float]:

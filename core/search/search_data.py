@@ -1,14 +1,10 @@
-"""What a search trains and is scored on: batches by number, and a split that is used for nothing else."""
+"""What a search trains and is scored on: streams of some tasks, and batches by their numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
-from multigraft.core.data.source import TaskSource
 from multigraft.core.data.stream import Drawn, Stream
-from multigraft.core.errors import MultigraftError
 from multigraft.core.options.sampler_options import SamplerOptions
-from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.splits import TRAIN, VALIDATION, final_split
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.types.sample import Sample
 
@@ -62,34 +58,3 @@ class NumberedBatches:
                 self._stream.take(self._last)
                 self.counted = number + 1
         return self._last.samples
-
-
-def refuse_used_elsewhere(run: OpenRun, recipe: Recipe, own: str, tasks: Sequence[str]) -> None:
-    """A search must not see what its recipe is measured by later, nor be scored on what it trains on.
-
-    Args:
-        own: the split that it is scored on.
-        tasks: those that are scored.
-
-    Raises:
-        MultigraftError: a task has no such split, or shards of it are those of another split too.
-    """
-    if own in (TRAIN, VALIDATION, "test", recipe.eval.split, final_split(recipe)):
-        raise MultigraftError(f"the split {own!r} is for another use; a search is scored on a split of its own")
-    for name in tasks:
-        if own not in recipe.tasks[name].data:
-            raise MultigraftError(f"task '{name}' has no split {own!r} in `data`, which the search is scored on")
-        held = set(run.data.source(name, own).contents)
-        for place, other in _other_splits(run, recipe, own):
-            if shared := held & set(other.contents):
-                raise MultigraftError(
-                    f"task '{name}': {len(shared)} of the shards of the split {own!r} are in {place} too; "
-                    "a search is scored on a split of its own"
-                )
-
-
-def _other_splits(run: OpenRun, recipe: Recipe, own: str) -> Iterator[tuple[str, TaskSource]]:
-    for name, options in recipe.tasks.items():
-        for split in options.data:
-            if split != own:
-                yield f"the split {split!r} of '{name}'", run.data.source(name, split)

@@ -7,13 +7,13 @@ from multigraft.core.data.stream import Drawn
 from multigraft.core.errors import below
 from multigraft.core.interfaces.search_strategy import ScoredDraw, SearchStrategy
 from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.search_arms import arms_to_try, scored_tasks, search_section
+from multigraft.core.recipe.search_budget import Budget
 from multigraft.core.recipe.splits import TRAIN
 from multigraft.core.run.open_run import OpenRun
-from multigraft.core.search.arm_recipes import arms_to_try, scored_tasks, search_section
-from multigraft.core.search.budget import Budget
 from multigraft.core.search.draws import SearchStep
 from multigraft.core.search.rewards import batches_of, of_choices, rewards
-from multigraft.core.search.search_data import CUTS, NumberedBatches, equal_shares, refuse_used_elsewhere, stream_of
+from multigraft.core.search.search_data import CUTS, NumberedBatches, equal_shares, stream_of
 from multigraft.core.training.cut_counts import CutCounts
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class Searcher:
         choices = self.section.choices.values()
         self._scored_by = [scored_tasks(recipe, choice) for choice in choices]
         scored = [task for task in recipe.tasks if any(task in own for own in self._scored_by)]
-        refuse_used_elsewhere(run, recipe, self.section.split, scored)
+        for values in arms_to_try(self.section):
+            arms.of(values)
+        arms.read_alike()
         self.strategy = self._strategy([len(choice.values) for choice in choices])
         self.training = stream_of(run, TRAIN, list(recipe.tasks), recipe.train.sampler, recipe.train.batch)
         held_out = stream_of(run, self.section.split, scored, equal_shares(run), self.budget.batch)
         self.batches = NumberedBatches(held_out)
-        for values in arms_to_try(self.section):
-            arms.of(values)
 
     def _strategy(self, sizes: Sequence[int]) -> SearchStrategy:
         steps, seed = self.budget.steps, self.recipe.train.seed

@@ -10,15 +10,15 @@ from multigraft.core.atomic import write_text
 from multigraft.core.data.stream import Drawn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.search_arms import arms_to_try, filled, search_section
+from multigraft.core.recipe.search_budget import budget_of
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.registry.registry import Registry
 from multigraft.core.run.distributed import join_processes, only_run
 from multigraft.core.run.run_setup import open_run
 from multigraft.core.run.run_start import keep_start
 from multigraft.core.run.times import Times
-from multigraft.core.search.arm_recipes import arms_to_try, check_arms, filled, refuse_keys, search_section
 from multigraft.core.search.arm_runs import ArmRuns
-from multigraft.core.search.budget import budget_of
 from multigraft.core.search.draws import DrawsFile
 from multigraft.core.search.found import REPORT, write_found
 from multigraft.core.search.saved import load_search, save_search
@@ -32,15 +32,12 @@ def search(
 ) -> dict[str, Any]:
     """Search into a folder, or go on with the very next step of one; returns what `search.json` holds.
 
-    A finished search is left as it is.
+    The recipe was checked. A finished search is left as it is.
 
     Raises:
-        RecipeError: values that make no recipe.
         MultigraftError: the search cannot be made, or the folder holds something already.
     """
     section = search_section(recipe)
-    refuse_keys(section)
-    check_arms(recipe, registry)
     if join_processes(recipe.device).num_processes > 1:
         raise MultigraftError("a search runs in one process; start it without a launcher")
     first = filled(recipe, registry, next(arms_to_try(section)))

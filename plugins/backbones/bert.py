@@ -128,7 +128,8 @@ def _check_fields(options: BertOptions) -> None:
     """The form says what the config would say."""
     for name in ("is_decoder", "add_cross_attention"):
         if name in options.architecture:
-            raise OptionError(("architecture", name), "`form` says whether this BERT decodes", "leave it out")
+            hint = "leave it out, and say `form: decoder` for one that does"
+            raise OptionError(("architecture", name), "`form` says whether this BERT decodes", hint)
 
 
 def _check_tokenizer(tokenizer: Any, words: int, place: str) -> None:

@@ -1,7 +1,7 @@
 """The recipes of a search's arms: the recipe with a value of each choice put in."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -10,16 +10,12 @@ from typing import Any
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.search_strategy import Arms
 from multigraft.core.recipe.loading import validate
-from multigraft.core.recipe.problems import RecipeError
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.recipe_file import RecipeFile
 from multigraft.core.recipe.search_section import Choice, SearchSection
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.registry.registry import Registry
 
-_OF_TRUNK = ("prompt",)
-_OF_GRAFT = ("adapters", "sharing", "train")
-_OF_TASK = ("prompt", "objective")
 _FEW = 32
 """Combinations of which all are made before the first step."""
 
@@ -33,41 +29,6 @@ def search_section(recipe: Recipe) -> SearchSection:
     if recipe.search is None:
         raise MultigraftError("this recipe has no `search` section, which says what there is to choose")
     return recipe.search
-
-
-def refuse_keys(search: SearchSection) -> None:
-    """All arms have one trunk, the same data and the same training, and each choice has keys of its own.
-
-    Raises:
-        MultigraftError: a choice changes these, what another choice sets, or what is not trained in the search.
-    """
-    taken: list[tuple[str, str]] = []
-    for name, choice in search.choices.items():
-        for key in choice.keys:
-            if reason := _refusal(key, search, taken):
-                raise MultigraftError(f"search.choices.{name}: {reason}")
-            taken.append((name, key))
-
-
-def _refusal(key: str, search: SearchSection, taken: Sequence[tuple[str, str]]) -> str:
-    """Why a key cannot be chosen."""
-    if not _may_differ(key.split(".")):
-        known = [f"`graft.{each}`" for each in _OF_GRAFT] + [f"`tasks.NAME.{each}`" for each in _OF_TASK]
-        return f"`{key}` cannot be chosen; a search is about `trunk.prompt`, {', '.join(known)}"
-    if search.trains == "backbone" and key.startswith("graft."):
-        return f"with `trains: backbone` the search has no adapters, and `{key}` would change nothing"
-    if search.reward == "loss" and "objective" in key.split("."):
-        return f"with `reward: loss` values of `{key}` would be held against each other by losses of their own"
-    for name, other in taken:
-        if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
-            return f"`{key}` lies in what the choice '{name}' sets too, `{other}`"
-    return ""
-
-
-def _may_differ(path: list[str]) -> bool:
-    if path[0] == "tasks":
-        return len(path) > 2 and path[2] in _OF_TASK
-    return len(path) > 1 and path[1] in {"trunk": _OF_TRUNK, "graft": _OF_GRAFT}.get(path[0], ())
 
 
 def filled(recipe: Recipe, registry: Registry, arms: Arms) -> Recipe:
@@ -112,22 +73,29 @@ def scored_tasks(recipe: Recipe, choice: Choice) -> list[str]:
     """The tasks whose scores count for a choice."""
     if choice.tasks is not None:
         return list(choice.tasks)
-    paths = [key.split(".") for key in choice.keys]
-    own = list(dict.fromkeys(path[1] for path in paths if path[0] == "tasks"))
-    return own if all(path[0] == "tasks" for path in paths) else list(recipe.tasks)
+    reading = {name for key in choice.keys for name in readers(recipe, key)}
+    return [name for name in recipe.tasks if name in reading]
 
 
-def check_arms(recipe: Recipe, registry: Registry) -> None:
-    """Make the recipe of every value.
+def readers(recipe: Recipe, key: str) -> list[str]:
+    """The tasks for which the value of a key is more than what others learn by it."""
+    path = key.split(".")
+    if path[0] == "tasks":
+        return [path[1]]
+    if path[:2] == ["trunk", "prompt"]:
+        return [name for name in recipe.tasks if not _has_own_prompt(recipe, name)]
+    return list(recipe.tasks)
 
-    Raises:
-        RecipeError: with the problems of those that make none.
-    """
-    problems = []
-    for arms in arms_to_try(search_section(recipe)):
-        try:
-            filled(recipe, registry, arms)
-        except RecipeError as error:
-            problems += [each for each in error.problems if each not in problems]
-    if problems:
-        raise RecipeError(problems)
+
+def _has_own_prompt(recipe: Recipe, task: str) -> bool:
+    """Whether the common prompt joins a task in no draw."""
+    for choice in search_section(recipe).choices.values():
+        if f"tasks.{task}.prompt" in choice.keys:
+            return None not in choice.values
+    return recipe.tasks[task].prompt is not None
+
+
+def written(search: SearchSection, arms: Arms) -> str:
+    """The values of a draw, as people read them: `graft.adapters.0.width: 4, tasks.vqa.prompt.layer: 2`."""
+    taken = zip(search.choices.values(), arms, strict=True)
+    return ", ".join(f"{choice.keys[0]}: {json.dumps(choice.values[arm])}" for choice, arm in taken)

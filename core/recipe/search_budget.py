@@ -7,9 +7,9 @@ costs 1.
 
 from dataclasses import dataclass
 
-from multigraft.core.errors import MultigraftError, OptionError
+from multigraft.core.errors import OptionError
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.search.arm_recipes import search_section
+from multigraft.core.recipe.search_arms import search_section
 
 _FORWARD, _FROZEN, _WHOLE = 1, 2, 3
 
@@ -38,7 +38,7 @@ def budget_of(recipe: Recipe, training: int) -> Budget:
         training: steps of the training that it serves.
 
     Raises:
-        MultigraftError: not one step fits in, or as many as are asked for do not.
+        OptionError: not one step fits in, or as many as are asked for do not.
     """
     search, train = search_section(recipe), recipe.train
     batch = search.batch or max(1, train.batch // 2)
@@ -49,10 +49,11 @@ def budget_of(recipe: Recipe, training: int) -> Budget:
     whole = trained * in_step * training
     most = int(search.share * whole / step)
     if most < 1:
-        raise MultigraftError(
+        raise OptionError(
+            ("search", "share"),
             f"`search.share: {search.share}` of {training:,} steps of training is less than one step of the search, "
-            f"which trains {in_step} samples and scores {search.strategy.draws} times {batch}; "
-            "train longer, or score less"
+            f"which trains {in_step} samples and scores {search.strategy.draws} times {batch}",
+            "train longer, or score less",
         )
     steps = most if search.steps is None else search.steps
     if steps > most:

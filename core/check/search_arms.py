@@ -1,0 +1,134 @@
+"""The checks of a recipe's search that build things: the graft of every value, the split's shards, what it may cost."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from multigraft.core.check.recipe_check import problems_found
+from multigraft.core.check.search_keys import at_value
+from multigraft.core.check.subject import Subject
+from multigraft.core.data.source import TaskSource
+from multigraft.core.errors import OptionError, below
+from multigraft.core.interfaces.search_strategy import Arms
+from multigraft.core.model.build import build_model
+from multigraft.core.model.model import Model
+from multigraft.core.model.side_by_side import apart, fewest_images
+from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.recipe import Recipe
+from multigraft.core.recipe.recipe_file import RecipeFile
+from multigraft.core.recipe.search_arms import arms_to_try, filled, for_training, scored_tasks, search_section
+from multigraft.core.recipe.search_budget import budget_of
+from multigraft.core.recipe.writing import dump_recipe
+from multigraft.core.run.run_data import RunData
+
+_CHECK = "multigraft.core.check."
+_OF_AN_ARM = tuple(_CHECK + name for name in ("deep:adapters", "deep:tasks", "deep:graft", "room:prompt_room"))
+Planned = dict[Arms, tuple[Subject, Model]]
+"""Draws whose recipes are well, with what is trained in a search."""
+
+
+def arms(subject: Subject) -> Iterator[Problem]:
+    """Every value makes a model, all of them over one trunk, and none is without effect."""
+    search = subject.recipe.search
+    if search is None or subject.trunk is None or subject.summary is None:
+        return
+    known = {(each.path, each.message) for each in _of_arm(_over(subject, subject.recipe))}
+    planned: Planned = {}
+    seen: dict[Problem, None] = {}
+    for drawn in arms_to_try(search):
+        own = _over(subject, filled(subject.recipe, subject.registry, drawn))
+        problems = [each for each in _of_arm(own) if (each.path, each.message) not in known]
+        seen |= {at_value(subject, drawn, each): None for each in problems}
+        if not problems:
+            trained = for_training(subject.recipe, own.recipe, 1)
+            planned[drawn] = own, build_model(trained, subject.registry, subject.trunk)
+    yield from seen
+    yield from _apart(subject, planned)
+    yield from _shared_alike(subject, planned)
+    subject.notes += _fewer_images(subject, [model for _, model in planned.values()])
+
+
+def _over(subject: Subject, recipe: Recipe) -> Subject:
+    """A recipe of a draw under examination, over the trunk and the data that are there."""
+    document = RecipeFile(subject.document.path, text=dump_recipe(recipe))
+    return replace(subject, recipe=recipe, document=document, notes=[], says={}, outputs={}, summary=None)
+
+
+def _of_arm(own: Subject) -> list[Problem]:
+    """The problems of what a choice may change."""
+    return problems_found(_OF_AN_ARM, own)
+
+
+def _apart(subject: Subject, planned: Planned) -> Iterator[Problem]:
+    """Draws that cannot be trained beside the first one."""
+    models = {drawn: model for drawn, (_, model) in planned.items()}
+    for drawn, model in models.items():
+        if told := apart(model, next(iter(models.values()))):
+            yield at_value(subject, drawn, subject.document.problem((), told))
+            return
+
+
+def _shared_alike(subject: Subject, planned: Planned) -> Iterator[Problem]:
+    """Rules that share nothing otherwise with one task alone, where only what a hypernetwork makes differs."""
+    search = search_section(subject.recipe)
+    if len(subject.recipe.tasks) > 1:
+        return
+    counts = {drawn: own.summary.parameters.trainable for drawn, (own, _) in planned.items() if own.summary}
+    for number, (name, choice) in enumerate(search.choices.items()):
+        lines = [(arm, _only(number, arm, len(search.choices))) for arm in range(len(choice.values))]
+        trained = [counts[drawn] for _, drawn in lines if drawn in counts]
+        if all("sharing" in key.split(".") for key in choice.keys) and len(set(trained)) < len(trained):
+            message = "the recipe has one task, for which some of these rules are the same"
+            yield subject.document.problem(("search", "choices", name, "values"), message, "leave the choice out")
+
+
+def _only(number: int, arm: int, choices: int) -> Arms:
+    """A value of one choice, with the first of all others."""
+    return tuple(arm if at == number else 0 for at in range(choices))
+
+
+def _fewer_images(subject: Subject, models: Sequence[Model]) -> Iterator[str]:
+    """Notes on samples that are skipped, as some prompts have no room for them and all arms see the same."""
+    for task, fewest in fewest_images(models).items() if models else ():
+        for modality, most in fewest.items():
+            if any(model.most_images(task).get(modality) != most for model in models):
+                skipped = f"samples of task {task!r} with more than {most} {modality} media but videos"
+                yield f"the search skips {skipped}, which some of its prompts have no room for"
+
+
+def split_apart(subject: Subject) -> Iterator[Problem]:
+    """A search must not see what its recipe is measured by later, nor be scored on what it trains on."""
+    search, data = subject.recipe.search, subject.data
+    if search is None or data is None:
+        return
+    for task in {name: None for choice in search.choices.values() for name in scored_tasks(subject.recipe, choice)}:
+        held = set(data.source(task, search.split).contents)
+        for place, other in _other_splits(data, search.split):
+            if shared := held & set(other.contents):
+                message = f"{len(shared)} of its shards are in {place} too"
+                where = ("tasks", task, "data", search.split)
+                yield subject.document.problem(where, message, "a search is scored on a split of its own")
+
+
+def _other_splits(data: RunData, own: str) -> Iterator[tuple[str, TaskSource]]:
+    for name, options in data.recipe.tasks.items():
+        for split in options.data:
+            if split != own:
+                yield f"the split {split!r} of '{name}'", data.source(name, split)
+
+
+def cost(subject: Subject) -> Iterator[Problem]:
+    """One step of the search at least fits into its share, and the strategy can be built for so many."""
+    if subject.recipe.search is None or subject.data is None:
+        return
+    try:
+        budget = budget_of(subject.recipe, subject.data.with_steps().train.steps)
+        _build_strategy(subject, subject.recipe, budget.steps)
+    except OptionError as error:
+        yield subject.problem(error)
+
+
+def _build_strategy(subject: Subject, recipe: Recipe, steps: int) -> None:
+    search = search_section(recipe)
+    sizes = tuple(len(choice.values) for choice in search.choices.values())
+    with below("search", "strategy"):
+        subject.registry.build("search_strategies", search.strategy, sizes=sizes, steps=steps, seed=recipe.train.seed)

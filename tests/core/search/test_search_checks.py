@@ -1,0 +1,118 @@
+"""What `check` says of a recipe's search, before anything is trained: each problem at the value it comes from."""
+
+import pytest
+
+from multigraft import RecipeError
+from multigraft.core.check.recipe_check import check_deep, check_search, check_shape
+
+PROMPT = "{kind: learned, tokens: 2, stack: encoder, place: front, layer: 0}"
+
+DATA = "{train: [train-*.tar], validation: [validation-*.tar], search: [search-*.tar]}"
+ALONE = f"{{first: {{kind: text-denoising, data: {DATA}}}}}"
+
+
+@pytest.fixture
+def checked(recipe, registry):
+    """Check the recipe with some overrides; returns the subject."""
+
+    def check(*overrides):
+        return check_search(check_deep(check_shape(recipe, overrides, registry)))
+
+    return check
+
+
+def choice(keys, values, more=""):
+    return f"search.choices.stack={{keys: {keys}, values: {values}{more}}}"
+
+
+def test_a_good_search_is_well(checked):
+    assert checked().recipe.search
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["search.choices.stack.keys=train.batch"], "search.choices.stack.keys: `train.batch` cannot be chosen"),
+        (["search.choices.stack.keys=tasks.first.data"], "`tasks.first.data` cannot be chosen"),
+        (["search.choices.stack.keys=tasks.first.prefix"], "`tasks.first.prefix` cannot be chosen"),
+        (["search.choices.stack.keys=graft..adapters"], "`graft..adapters` cannot be chosen"),
+        ([choice("tasks.frist.prompt", "[null, 1]")], "no task named 'frist'"),
+        ([choice("graft.adapters.3.width", "[1, 2]")], "search.choices.stack.keys: '3' is no item of this list"),
+        (["search.trains=backbone"], "with `trains: backbone` the search has no adapters, and "),
+        (["search.choices.stack.keys=tasks.first.objective.weight"], "with `reward: loss` values of"),
+        (["search.choices.more={keys: graft.adapters.0.sites, values: [{stack: [encoder]}, {}]}"],
+         "`graft.adapters.0.sites` lies in what the choice 'stack' sets too, `graft.adapters.0.sites.stack`"),
+        (["search.split=validation"], "search.split: the split 'validation' is for another use"),
+        (["tasks.first.data={train: [train-*.tar]}"], "tasks.first.data: no split 'search', which the search is"),
+        (["tasks.first.data.search=[train-*.tar]"],
+         "tasks.first.data.search: 1 of its shards are in the split 'train' of 'first' too"),
+        (["search.share=0.001"], "is less than one step of the search, which trains 8 samples and scores 5 times 4"),
+        (["search.steps=1000"], "search.steps: `search.share: 0.2` allows 35 steps, and not 1,000"),
+        (["search.strategy=sweep", "search.steps=1"], "search.strategy: a sweep over 2 combinations needs as many"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_is_said(overrides, message, checked):
+    with pytest.raises(RecipeError) as caught:
+        checked(*overrides)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        (choice("graft.adapters.0.width", "[4, none]"),
+         'with `graft.adapters.0.width: "none"`, graft.adapters.0.width: expected a whole number'),
+        (choice("graft.adapters.0.sites.stack", "[[encoder], [middle]]"),
+         'with `graft.adapters.0.sites.stack: ["middle"]`, graft.adapters.0.sites.stack.0: no site of'),
+        (choice("trunk.prompt", f"[[], {PROMPT.replace('layer: 0', 'layer: 7')}]"),
+         "the encoder has the layers 0 to 1"),
+        (choice("graft.adapters.0.kind", "[bottleneck, lora]"),
+         'with `graft.adapters.0.kind: "lora"`, options stay that are those of another kind'),
+    ],
+)  # fmt: skip
+def test_a_value_that_makes_no_graft_is_pointed_at(override, problem, checked):
+    with pytest.raises(RecipeError) as caught:
+        checked(override)
+    found = caught.value.problems
+    assert any(problem in each.message for each in found)
+    assert {each.path for each in found} == {"search.choices.stack.values.1"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        ([choice("graft.adapters.0", "[{kind: bottleneck, width: 4}, {kind: bottleneck, width: 4, sites: {}}]")],
+         "makes the same recipe as"),
+        ([choice("graft.sharing", "[single, per-task]"), "graft.adapters.0.sharing=single"],
+         "graft.sharing: no adapter goes by this rule"),
+        ([choice("trunk.prompt.layer", "[0, 1]", ", tasks: [first]"), f"trunk.prompt={PROMPT}",
+          f"tasks.first.prompt={PROMPT}"], "tasks.0: task 'first' does not read `trunk.prompt.layer`"),
+        ([choice("graft.sharing", "[single, per-task]"), f"tasks={ALONE}"], "the recipe has one task, for which"),
+        ([choice("trunk.prompt.layer", "[0, 1]"), f"tasks.first.prompt={PROMPT}", f"tasks.second.prompt={PROMPT}"],
+         "every task has a prompt of its own, and none reads `trunk.prompt.layer`"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_changes_nothing_is_refused(overrides, problem, checked):
+    with pytest.raises(RecipeError) as caught:
+        checked(*overrides)
+    assert problem in str(caught.value)
+
+
+def test_rules_that_differ_for_one_task_may_be_chosen(checked):
+    assert checked(choice("graft.sharing", "[single, hypernetwork]"), f"tasks={ALONE}")
+
+
+def test_training_asks_nothing_of_what_a_search_may_cost(recipe, registry, checked):
+    check_deep(check_shape(recipe, ["train.steps=2"], registry))
+    with pytest.raises(RecipeError, match="is less than one step of the search"):
+        checked("train.steps=2")
+
+
+def test_the_commands_tell_it_before_anything_is_trained(recipe, command, tmp_path):
+    wrong = "search.choices.stack.values=[[encoder], [middle]]"
+    for verb in (["check", recipe], ["search", recipe, "--run", tmp_path / "run"]):
+        done = command(*verb, "--set", wrong)
+        assert done.returncode == 2
+        assert "search.choices.stack.values.1: with `graft.adapters.0.sites.stack: " in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -66,6 +66,8 @@ BERT = {
         "intermediate_size": 24, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
     },
 }  # fmt: skip
+QWEN3 = {**DECODER, "architecture": {**DECODER["architecture"], "model_type": "qwen3", "head_dim": 4}}
+BERT_DECODER = {**BERT, "form": "decoder"}
 TASKS = {
     "vqa": {"kind": "visual-question-answering", "data": ["none.tar"]},
     "statements": {"kind": "two-image-statements", "data": ["none.tar"]},
@@ -172,7 +174,8 @@ def batch_of():
 @pytest.fixture(scope="session")
 def tiny():
     """The tables above, for tests that choose from them."""
-    return SimpleNamespace(T5=T5, BART=BART, BERT=BERT, DECODER=DECODER, GPT2=GPT2, TASKS=TASKS, SHARING=SHARING)
+    trunks = {"T5": T5, "BART": BART, "BERT": BERT, "DECODER": DECODER, "GPT2": GPT2, "QWEN3": QWEN3}
+    return SimpleNamespace(**trunks, BERT_DECODER=BERT_DECODER, TASKS=TASKS, SHARING=SHARING)
 
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220)}

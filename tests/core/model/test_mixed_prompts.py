@@ -83,9 +83,10 @@ def tasks_with(tiny, own):
     return {name: {**options, **({"prompt": own[name]} if name in own else {})} for name, options in tiny.TASKS.items()}
 
 
-def test_tasks_have_prompts_of_their_own_in_one_batch(backbone, tiny, tiny_model, samples, mixed_as_alone):
+@pytest.mark.parametrize("family", ["T5", "BART", "DECODER", "GPT2", "QWEN3", "BERT_DECODER"])
+def test_tasks_have_prompts_of_their_own_in_one_batch(family, tiny, tiny_model, samples, mixed_as_alone):
     """Other generators before other layers, none at all, and the trunk's."""
-    model = tiny_model("per-task", backbone, tasks=tasks_with(tiny, OWN))
+    model = tiny_model("per-task", getattr(tiny, family), tasks=tasks_with(tiny, OWN))
     assert list(model.graft.modules) == ["prompt", "prompt-vqa", "prompt-videos", "prompt-videos-1"]
     mixed_as_alone.trained(model, samples)
     mixed_as_alone.decoded(model, samples)

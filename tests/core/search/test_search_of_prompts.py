@@ -8,7 +8,7 @@ from multigraft import Annotation, Record, ScoredAnswer, ShardWriter, load_recip
 from multigraft.core import library
 from multigraft.core.check.recipe_check import check_deep, check_search, check_shape
 
-PROMPTS = "[{kind: linear, tokens: 4, images: 1}, {kind: pool, tokens: 4}, {kind: linear, tokens: 1, images: 2}]"
+PROMPTS = "[{kind: pool, tokens: 4}, {kind: linear, tokens: 4, images: 1}, {kind: linear, tokens: 1, images: 2}]"
 TWICE = 4
 """Every fourth question is about two pictures."""
 

@@ -12,12 +12,11 @@ from multigraft.core.interfaces.search_strategy import Arms
 from multigraft.core.model.build import build_model
 from multigraft.core.model.model import Model
 from multigraft.core.model.side_by_side import apart, fewest_images
+from multigraft.core.recipe.loading import validate
 from multigraft.core.recipe.problems import Problem
-from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.recipe_file import RecipeFile
-from multigraft.core.recipe.search_arms import arms_to_try, filled, for_training, scored_tasks, search_section
+from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, for_training, scored_tasks, search_section
 from multigraft.core.recipe.search_budget import budget_of
-from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.run.run_data import RunData
 
 _CHECK = "multigraft.core.check."
@@ -31,25 +30,29 @@ def arms(subject: Subject) -> Iterator[Problem]:
     search = subject.recipe.search
     if search is None or subject.trunk is None or subject.summary is None:
         return
-    known = {(each.path, each.message) for each in _of_arm(_over(subject, subject.recipe))}
+    recipes = ArmRecipes(subject.recipe, subject.registry)
+    known = {(each.path, each.message) for each in _of_arm(_over(subject, recipes.base))}
     planned: Planned = {}
     seen: dict[Problem, None] = {}
     for drawn in arms_to_try(search):
-        own = _over(subject, filled(subject.recipe, subject.registry, drawn))
+        own = _over(subject, recipes.written(drawn))
         problems = [each for each in _of_arm(own) if (each.path, each.message) not in known]
         seen |= {at_value(subject, drawn, each): None for each in problems}
-        if not problems:
-            trained = for_training(subject.recipe, own.recipe, 1)
-            planned[drawn] = own, build_model(trained, subject.registry, subject.trunk)
+        if problems:
+            continue
+        try:
+            planned[drawn] = own, build_model(for_training(subject.recipe, own.recipe, 1), own.registry, subject.trunk)
+        except OptionError as error:
+            seen[at_value(subject, drawn, own.problem(error))] = None
     yield from seen
     yield from _apart(subject, planned)
     yield from _shared_alike(subject, planned)
     subject.notes += _fewer_images(subject, [model for _, model in planned.values()])
 
 
-def _over(subject: Subject, recipe: Recipe) -> Subject:
-    """A recipe of a draw under examination, over the trunk and the data that are there."""
-    document = RecipeFile(subject.document.path, text=dump_recipe(recipe))
+def _over(subject: Subject, document: RecipeFile) -> Subject:
+    """The recipe of a draw under examination, over the trunk and the data that are there."""
+    recipe = validate(document, subject.registry)
     return replace(subject, recipe=recipe, document=document, notes=[], says={}, outputs={}, summary=None)
 
 
@@ -122,13 +125,13 @@ def cost(subject: Subject) -> Iterator[Problem]:
         return
     try:
         budget = budget_of(subject.recipe, subject.data.with_steps().train.steps)
-        _build_strategy(subject, subject.recipe, budget.steps)
+        _build_strategy(subject, budget.steps)
     except OptionError as error:
         yield subject.problem(error)
 
 
-def _build_strategy(subject: Subject, recipe: Recipe, steps: int) -> None:
-    search = search_section(recipe)
+def _build_strategy(subject: Subject, steps: int) -> None:
+    search, seed = search_section(subject.recipe), subject.recipe.train.seed
     sizes = tuple(len(choice.values) for choice in search.choices.values())
     with below("search", "strategy"):
-        subject.registry.build("search_strategies", search.strategy, sizes=sizes, steps=steps, seed=recipe.train.seed)
+        subject.registry.build("search_strategies", search.strategy, sizes=sizes, steps=steps, seed=seed)

@@ -7,9 +7,9 @@ from typing import Any
 
 from multigraft.core.check.subject import Subject
 from multigraft.core.interfaces.search_strategy import Arms
-from multigraft.core.recipe.problems import Problem, RecipeError
+from multigraft.core.recipe.problems import COMMAND_LINE, Problem, RecipeError
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.search_arms import arms_to_try, filled, readers, scored_tasks
+from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, readers, scored_tasks
 from multigraft.core.recipe.search_section import SearchSection
 from multigraft.core.recipe.splits import TRAIN, VALIDATION, final_split, scorable
 from multigraft.core.suggest import did_you_mean
@@ -93,9 +93,10 @@ def values(subject: Subject) -> Iterator[Problem]:
         return
     seen: dict[Problem, None] = {}
     made: list[tuple[Arms, Recipe]] = []
+    recipes = ArmRecipes(subject.recipe, subject.registry)
     for arms in arms_to_try(search):
         try:
-            own = filled(subject.recipe, subject.registry, arms)
+            own = recipes.of(arms)
         except RecipeError as error:
             seen |= {at_value(subject, arms, each): None for each in error.problems}
             continue
@@ -122,7 +123,7 @@ def at_value(subject: Subject, arms: Arms, problem: Problem) -> Problem:
     number = _number_of(search, arms, problem.path)
     name, choice = list(search.choices.items())[number]
     place = ("search", "choices", name)
-    if not problem.path and problem.source:
+    if not problem.path and problem.file == COMMAND_LINE:
         return subject.document.problem((*place, "keys"), problem.message, problem.hint)
     message, hint = f"{problem.path}: {problem.message}".removeprefix(": "), problem.hint
     if wider := [key.removesuffix(".kind") for key in choice.keys if key.endswith(".kind")]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,17 @@ class RecipeFile:
     def data(self) -> dict[str, Any]:
         """The plain values."""
         return values(self.root)  # type: ignore[no-any-return]
+
+    def overridden(self, overrides: Sequence[str]) -> "RecipeFile":
+        """The same recipe with overrides.
+
+        Raises:
+            RecipeError: one that cannot be put in.
+        """
+        other = copy(self)
+        other._texts = dict(self._texts)
+        other._override(overrides)
+        return other
 
     def problem(self, location: Location, message: str, hint: str = "", at_key: bool = False) -> Problem:
         """A problem at a place in the recipe; where the place is not written out, at the nearest one above it."""

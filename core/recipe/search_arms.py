@@ -31,19 +31,32 @@ def search_section(recipe: Recipe) -> SearchSection:
     return recipe.search
 
 
-def filled(recipe: Recipe, registry: Registry, arms: Arms) -> Recipe:
-    """The recipe with the values of a draw, and without a search.
+class ArmRecipes:
+    """The recipe with the values of a draw, and without a search, for any draw."""
 
-    Raises:
-        RecipeError: they make no recipe.
-    """
-    overrides = [
-        f"{key}={json.dumps(choice.values[arm])}"
-        for choice, arm in zip(search_section(recipe).choices.values(), arms, strict=True)
-        for key in choice.keys
-    ]
-    text = dump_recipe(recipe.model_copy(update={"search": None}))
-    return validate(RecipeFile(Path("search.choices"), overrides, text), registry)
+    def __init__(self, recipe: Recipe, registry: Registry) -> None:
+        self._choices, self._registry = search_section(recipe).choices.values(), registry
+        bare = recipe.model_copy(update={"search": None})
+        self.base = RecipeFile(Path("search.choices"), text=dump_recipe(bare))
+
+    def written(self, arms: Arms) -> RecipeFile:
+        """As a recipe of its own would be written.
+
+        Raises:
+            RecipeError: a key is in no list of the recipe.
+        """
+        taken = zip(self._choices, arms, strict=True)
+        return self.base.overridden(
+            [f"{key}={json.dumps(choice.values[arm])}" for choice, arm in taken for key in choice.keys]
+        )
+
+    def of(self, arms: Arms) -> Recipe:
+        """As it is loaded.
+
+        Raises:
+            RecipeError: the values make no recipe.
+        """
+        return validate(self.written(arms), self._registry)
 
 
 def for_training(recipe: Recipe, arm: Recipe, steps: int) -> Recipe:

@@ -11,7 +11,7 @@ from multigraft.core.model.build import allocate, build_model
 from multigraft.core.model.model import Model
 from multigraft.core.model.side_by_side import Images, apart, fewest_images
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.search_arms import filled, for_training, search_section, written
+from multigraft.core.recipe.search_arms import ArmRecipes, for_training, search_section, written
 from multigraft.core.run.open_run import OpenRun
 from multigraft.core.run.run_start import take_start
 from multigraft.core.search.shared_tensors import SharedTensors
@@ -39,6 +39,7 @@ class ArmRuns:
 
     def __init__(self, run: OpenRun, recipe: Recipe, steps: int) -> None:
         self._run, self._recipe, self._steps = run, recipe, steps
+        self._recipes = ArmRecipes(recipe, run.registry)
         self._made: dict[Arms, ArmRun] = {}
         self.tensors = SharedTensors()
         self._optimizer: torch.optim.Optimizer | None = None
@@ -64,7 +65,7 @@ class ArmRuns:
         return self._made[arms]
 
     def _make(self, arms: Arms) -> ArmRun:
-        own = for_training(self._recipe, filled(self._recipe, self._run.registry, arms), self._steps)
+        own = for_training(self._recipe, self._recipes.of(arms), self._steps)
         model = build_model(own, self._run.registry, self._run.trunk)
         self._refuse_apart(model)
         allocate(model, self._run.accelerator.device)

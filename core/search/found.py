@@ -7,7 +7,7 @@ from typing import Any
 from multigraft.core.atomic import write_json, write_text
 from multigraft.core.interfaces.search_strategy import Arms, SearchStrategy
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.search_arms import filled, scored_tasks, search_section
+from multigraft.core.recipe.search_arms import ArmRecipes, scored_tasks, search_section
 from multigraft.core.recipe.search_budget import Budget
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.run.open_run import OpenRun
@@ -39,7 +39,7 @@ def write_found(run: OpenRun, recipe: Recipe, strategy: SearchStrategy, budget: 
         **{key: run.results[key] for key in CUTS if run.results.get(key)},
     }
     chosen = [_line(name, own) for name, own in report["choices"].items()]
-    text = dump_recipe(filled(recipe, run.registry, best))
+    text = dump_recipe(ArmRecipes(recipe, run.registry).of(best))
     write_text(run.folder / FOUND, "# Found by `multigraft search`:\n" + "\n".join(chosen) + "\n" + text)
     write_json(run.folder / REPORT, report)
     write_text(run.folder / "preferences.svg", preferences_svg(rows, report["choices"]))

@@ -10,7 +10,7 @@ from multigraft.core.atomic import write_text
 from multigraft.core.data.stream import Drawn
 from multigraft.core.errors import MultigraftError
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.search_arms import arms_to_try, filled, search_section
+from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, search_section
 from multigraft.core.recipe.search_budget import budget_of
 from multigraft.core.recipe.writing import dump_recipe
 from multigraft.core.registry.registry import Registry
@@ -40,7 +40,7 @@ def search(
     section = search_section(recipe)
     if join_processes(recipe.device).num_processes > 1:
         raise MultigraftError("a search runs in one process; start it without a launcher")
-    first = filled(recipe, registry, next(arms_to_try(section)))
+    first = ArmRecipes(recipe, registry).of(next(arms_to_try(section)))
     with only_run(folder, new=not resume), open_run(first, registry, folder, times=times) as run:
         budget = budget_of(recipe, run.data.with_steps().train.steps)
         searcher = Searcher(run, recipe, budget, ArmRuns(run, recipe, budget.steps))

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
+from unicodedata import normalize
 
 import numpy as np
 
 from multigraft.core.data.decode import LARGEST_MEMBER
+from multigraft.core.data.near_media import NearFiles, told_near, with_slashes
 from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.errors import BadSample, MultigraftError, legible
 from multigraft.core.interfaces.source import MediaPlace
@@ -41,6 +43,7 @@ class FolderPlace(MediaPlace):
 
     def __init__(self, folder: Path) -> None:
         self._folder = os.path.realpath(folder)
+        self.near = NearFiles(folder).near
 
     def has(self, name: str) -> bool:
         """Whether there is a file.
@@ -118,15 +121,37 @@ class TarsPlace(MediaPlace):
 
     def _found(self, name: str) -> Iterator[tuple[Shard, int, int]]:
         """Shard, sample and bytes of each file of this name."""
-        key, field = name[: len(name) - len(_field(name)) - 1], _field(name)
+        for shard, sample in self._samples(_key(name)):
+            file = shard.index.file(sample, _field(name))
+            if file is not None:
+                yield shard, sample, file.size
+
+    def near(self, name: str) -> list[str]:
+        """Names that it may be meant to be: of its key with other fields, or with slashes or accents of another kind;
+        the name itself where it is one."""
+        text = with_slashes(name)
+        ways = dict.fromkeys([text, normalize("NFC", text), normalize("NFD", text)])
+        for key in (key for way in ways for key in (_key(way), way)):
+            fields = {field for shard, sample in self._samples(key) for field in shard.index.fields_of(sample)}
+            if fields:
+                same = {field for field in fields if field.lower() == _field(name).lower()}
+                return sorted(f"{key}.{field}" for field in same or fields)
+        return []
+
+    def _samples(self, key: str) -> Iterator[tuple[Shard, int]]:
+        """The samples of this key."""
         first, last = np.searchsorted(self._hashes, np.uint64(_hashed(key)), "left"), len(self._hashes)
         while first < last and self._hashes[first] == _hashed(key):
             shard = open_shard(self._tars[self._numbers[first]])
             sample = shard.index.numbers.get(key)
-            file = None if sample is None else shard.index.file(sample, field)
-            if sample is not None and file is not None:
-                yield shard, sample, file.size
+            if sample is not None:
+                yield shard, sample
             first += 1
+
+
+def _key(name: str) -> str:
+    """What stands in front of the field."""
+    return name[: len(name) - len(_field(name)) - 1] if _field(name) else name
 
 
 def _field(name: str) -> str:
@@ -141,7 +166,7 @@ def _hashed(key: str) -> int:
 class MediaStore(MediaPlace):
     """Looks media up in several places; one that several have is refused."""
 
-    def __init__(self, places: Sequence[MediaPlace], embedded: MediaPlace | None = None) -> None:
+    def __init__(self, places: Sequence[FolderPlace | TarsPlace], embedded: MediaPlace | None = None) -> None:
         self._places, self._embedded = tuple(places), embedded
 
     @classmethod
@@ -190,8 +215,12 @@ class MediaStore(MediaPlace):
     def _place(self, name: str) -> MediaPlace:
         place = self._found(name)
         if place is None:
-            raise BadSample("missing medium", legible(name))
+            raise BadSample("missing medium", legible(name) + self.near(name))
         return place
+
+    def near(self, name: str) -> str:
+        """What to say behind a name that is not there: those that it may be meant to be, if there are any."""
+        return next((told for place in self._places if (told := told_near(name, place.near(name)))), "")
 
     def _found(self, name: str) -> MediaPlace | None:
         for places in ([self._embedded] if self._embedded else [], self._places):

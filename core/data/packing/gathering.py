@@ -39,7 +39,7 @@ class Gathered:
     ) -> None:
         self.groups, self.rows = MediaGroups(folder), 0
         self._endings, self._drop, self._dropped = frozenset(endings), drop, blake2b(digest_size=16)
-        self._check = lru_cache(_REMEMBERED)(store.check) if store else None
+        self._store, self._check = store, lru_cache(_REMEMBERED)(store.check) if store else None
         for found in source.annotations():
             self.rows += 1
             self._take(found)
@@ -63,14 +63,23 @@ class Gathered:
             self._leave_out(Dropped(found.id, error.reason, error.detail))
 
     def _usable(self, annotation: Annotation) -> Annotation:
-        names = tuple(map(media_name, annotation.media))
+        names = tuple(map(self._name, annotation.media))
         if self._check is not None:
             for name in names:
                 if ending(name) not in self._endings:
                     known = ", ".join(sorted(self._endings))
-                    raise BadSample("no input reads it", f"{name}; inputs read {known}")
+                    raise BadSample("no input reads it", f"{name}{self._near(name)}; inputs read {known}")
                 self._check(name)
         return annotation.model_copy(update={"media": names}) if names != annotation.media else annotation
+
+    def _name(self, text: str) -> str:
+        try:
+            return media_name(text)
+        except BadSample as error:
+            raise BadSample(error.reason, error.detail + self._near(text)) from None
+
+    def _near(self, name: str) -> str:
+        return self._store.near(name) if self._store else ""
 
     def _leave_out(self, dropped: Dropped) -> None:
         self._dropped.update(f"{dropped.row}\0{dropped.reason}\n".encode("utf-8", "backslashreplace"))

@@ -116,6 +116,17 @@ def test_media_in_the_cells_of_a_table_are_packed(picture_file, tmp_path):
     assert open_shard(tmp_path / "out" / "train-000000.tar").read(0, "png") == picture_file("red")
 
 
+def test_a_medium_whose_name_is_nearly_right_is_told_with_the_right_one(rows, pictures, tmp_path):
+    names = ("red.png", "pictures/blue.png", "green", "/home/me/pictures/green.png")
+    packed = pack(rows(*({"text": "a", "media": name} for name in names)), tmp_path / "out", "--media", pictures)
+    assert [each.rpartition(": ")[2].partition("; inputs")[0] for each in packed.stderr.splitlines()[1:5]] == [
+        "red.png; there is 'red.PNG'",
+        "pictures/blue.png; there is 'blue.png'",
+        "green; there is 'green.png'",
+        "'/home/me/pictures/green.png' is no relative path that stays within a folder; there is 'green.png'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -1,13 +1,15 @@
 """Which form a file of rows has, by its ending or else by its first bytes."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multigraft import MultigraftError, did_you_mean
 from multigraft.plugins.sources.delimited import delimited_rows
 from multigraft.plugins.sources.embedded import named
-from multigraft.plugins.sources.json_rows import json_line_rows, object_rows
+from multigraft.plugins.sources.json_rows import is_json_lines, json_line_rows, json_rows
+from multigraft.plugins.sources.mapping import is_row
 from multigraft.plugins.sources.options import TableOptions
 from multigraft.plugins.sources.row import BrokenRow, TableRow
 
@@ -18,14 +20,13 @@ Rows = Iterator[TableRow | BrokenRow]
 _FORMS: dict[str, Callable[[Path, TableOptions], Rows]] = {
     "csv": lambda path, options: delimited_rows(path, options.delimiter or ","),
     "tsv": lambda path, options: delimited_rows(path, options.delimiter or "\t"),
-    "json": lambda path, options: object_rows(path, options.records),
+    "json": lambda path, options: json_rows(path, options.records, partial(is_row, options)),
     "jsonl": lambda path, options: json_line_rows(path),
-    "ndjson": lambda path, options: json_line_rows(path),
 }
+_ENDINGS = {"csv": "csv", "tsv": "tsv", "json": "json", "jsonl": "json", "ndjson": "json"}
 _ARROW = ("parquet", "arrow", "feather")
 _ARROW_BYTES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _PACKED = {".gz": "gzip -d", ".bz2": "bzip2 -d", ".xz": "xz -d", ".zst": "zstd -d", ".zip": "unzip"}
-_FIRST_BYTES = ((b"[", "json"), (b"{", "jsonl"))
 
 
 def text_rows(path: Path, options: TableOptions) -> Rows:
@@ -34,13 +35,22 @@ def text_rows(path: Path, options: TableOptions) -> Rows:
     Raises:
         MultigraftError: its form is not known, or it cannot be read.
     """
-    form = _by_ending(path) or _by_first_bytes(path)
+    return _FORMS[text_form(path)](path, options)
+
+
+def text_form(path: Path) -> str:
+    """`csv`, `tsv`, `json` or `jsonl`.
+
+    Raises:
+        MultigraftError: it is none of these.
+    """
+    form = _by_ending(path) or ("json" if _begins_json(path) else None)
     if form is None:
         if path.suffix.lower() in _PACKED:
             raise MultigraftError(f"{path} is compressed; unpack it first, such as by `{_PACKED[path.suffix.lower()]}`")
-        told = did_you_mean(path.suffix.removeprefix(".").lower(), (*_FORMS, *_ARROW))
+        told = did_you_mean(path.suffix.removeprefix(".").lower(), (*_ENDINGS, *_ARROW))
         raise MultigraftError(f"{path}: no form of tables has this ending; {told}")
-    return _FORMS[form](path, options)
+    return "jsonl" if form == "json" and is_json_lines(path) else form
 
 
 def has_header(path: Path) -> bool:
@@ -82,11 +92,9 @@ def holds_arrow(path: Path) -> bool:
 
 
 def _by_ending(path: Path) -> str | None:
-    ending = path.suffix.removeprefix(".").lower()
-    return ending if ending in _FORMS else None
+    return _ENDINGS.get(path.suffix.removeprefix(".").lower())
 
 
-def _by_first_bytes(path: Path) -> str | None:
+def _begins_json(path: Path) -> bool:
     with path.open("rb") as file:
-        head = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    return next((form for magic, form in _FIRST_BYTES if head.startswith(magic)), None)
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"[", b"{"))

@@ -36,7 +36,7 @@ class LlavaSource(Source):
     def annotations(self) -> Iterator[Annotation | Dropped]:
         """Annotations with the ids `FILE#ROW.PAIR`: the `id` of a row may be there several times."""
         for path, label in zip(self.files, labels(self.files), strict=True):
-            for row in object_rows(path):
+            for row in object_rows(path, lambda value: any(key in value for key in _FORMS)):
                 name = f"{label}#{row.number}"
                 if isinstance(row, BrokenRow):
                     yield Dropped(name, "bad row", row.detail)

@@ -5,6 +5,7 @@ from typing import Any
 
 from multigraft import Annotation, OptionError, did_you_mean
 from multigraft.plugins.sources.annotating import annotation_of
+from multigraft.plugins.sources.json_rows import has_no_lists
 from multigraft.plugins.sources.options import FIELDS, TableOptions
 from multigraft.plugins.sources.values import MISSING, answers_of, at, number_of, numbers_of, text_of, texts_of
 
@@ -90,6 +91,15 @@ class ColumnMap:
             hint = f"say what they are by `map`, such as {known[0]}=text; fields: {', '.join(FIELDS)}"
             raise OptionError(("map",), f"no column has the name of a field: {', '.join(known)}", hint)
         return ((field, [field]) for field in FIELDS)
+
+
+def is_row(options: TableOptions, value: Mapping[str, Any]) -> bool:
+    """Whether an object that is all of a JSON file is a row: it has columns, or nothing but values, and no list of
+    objects besides."""
+    columns = {each for column in options.map or FIELDS for each in (column, column.partition(".")[0])}
+    others = {name: held for name, held in value.items() if name not in columns}
+    plain = not any(isinstance(held, list | dict) for held in others.values())
+    return plain or (has_no_lists(others) and len(others) < len(value))
 
 
 def called(form: str, value: str) -> str:

@@ -1,14 +1,14 @@
 """`table`: a row is an annotation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from multigraft import Annotation, BadSample, Dropped, Source
+from multigraft import Annotation, BadSample, Dropped, OptionError, Source
 from multigraft.plugins.sources.embedded import EmbeddedMedia
 from multigraft.plugins.sources.files import existing, labels
-from multigraft.plugins.sources.forms import arrow_rows, has_header, holds_arrow, open_arrow_file, text_rows
+from multigraft.plugins.sources.forms import arrow_rows, has_header, holds_arrow, open_arrow_file, text_form, text_rows
 from multigraft.plugins.sources.hugging_face import data_files
 from multigraft.plugins.sources.mapping import ColumnMap
 from multigraft.plugins.sources.options import TableOptions
@@ -34,8 +34,26 @@ class TableSource(Source):
         )
         self.media = (given[0] if given[0].is_dir() else given[0].parent,)
         self._arrow = {number: file for number, file in enumerate(self.files) if holds_arrow(file)}
+        self._refuse_unused([path.is_dir() for path in given])
         self._opened = lru_cache(_OPEN)(open_arrow_file)
         self.embedded = EmbeddedMedia(self._open) if self._arrow else None
+
+    def _refuse_unused(self, folders: Sequence[bool]) -> None:
+        """Refuse an option that no file has a use for.
+
+        Raises:
+            OptionError: there is one.
+            MultigraftError: the form of a file is not known.
+        """
+        forms = {text_form(file) for number, file in enumerate(self.files) if number not in self._arrow}
+        uses = {
+            "delimiter": (bool(forms & {"csv", "tsv"}), "no file is CSV or TSV"),
+            "records": ("json" in forms, "no file is JSON, other than JSON lines"),
+            "split": (any(folders), "no folder of a data set is given"),
+        }
+        for name, (used, why) in uses.items():
+            if getattr(self._options, name) and not used:
+                raise OptionError((name,), f"it is not used: {why}", "leave it out")
 
     def _open(self, number: int) -> "ArrowFile | None":
         return self._opened(self._arrow[number]) if number in self._arrow else None

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.source import Dropped
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
 
@@ -90,3 +91,12 @@ def test_json_lines_are_read_too(source, write):
     row = {**ROW, "conversations": ROW["conversations"][:2]}
     [one] = source(write("chat.jsonl", json.dumps(row)), kind="llava").annotations()
     assert one.media == ("coco/000000033471.jpg",)
+
+
+def test_a_conversation_alone_is_a_row_and_other_objects_are_told_without_options_of_tables(source, write):
+    row = {**ROW, "image": ["a.jpg", "b.jpg"]}
+    first, _ = source(write("one.json", json.dumps(row)), kind="llava").annotations()
+    assert first.text == "What are the colors of the bus?"
+    with pytest.raises(MultigraftError) as error:
+        list(source(write("t.json", json.dumps({"rows": [ROW]})), kind="llava").annotations())
+    assert str(error.value).endswith("t.json: it is no list of rows, nor JSON lines: lists stand under rows")

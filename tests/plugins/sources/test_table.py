@@ -280,6 +280,65 @@ def test_the_rows_of_an_object_are_looked_for_among_lists_of_objects(source, wri
         list(source(file).annotations())
 
 
+ROW = json.dumps(ROWS[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "count"),
+    [
+        ("one.json", ROW, 1),
+        ("indented.json", json.dumps(ROWS[0], indent=2), 1),
+        ("blank.json", f"\n\n{ROW}\n{ROW}\n", 2),
+        ("marked.json", f"\ufeff{ROW}\n{ROW}\n", 2),
+        ("broken.json", f"{{broken\n{ROW}\n{ROW}\n", 2),
+        ("list.jsonl", f"[{ROW},\n{ROW}]", 2),
+        ("indented.jsonl", json.dumps([ROWS[0]] * 3, indent=2), 3),
+        ("indented", json.dumps(ROWS[0], indent=2), 1),
+    ],
+)
+def test_json_and_json_lines_are_told_apart_by_what_is_in_them(source, write, name, content, count):
+    made = source(write(name, content), map=MAP).annotations()
+    assert [each.text for each in made if isinstance(each, Annotation)] == ["which colour?"] * count
+
+
+def test_an_object_alone_is_a_row_where_it_has_columns_and_no_rows(source, write):
+    answers = {"text": "t", "answers": [{"text": "a", "score": 0.5}], "by": {"name": "x"}}
+    [made] = source(write("a.json", json.dumps(answers))).annotations()
+    assert made.answers == (ScoredAnswer(text="a", score=0.5),)
+    with pytest.raises(OptionError, match="no column has the name of a field: q, a"):
+        list(source(write("b.json", '{"q": "which?", "a": "red"}')).annotations())
+    for other in ('{"source": "web", "rows": [{"text": "t"}]}', '{"info": {}, "data": {"rows": []}}'):
+        with pytest.raises(MultigraftError, match="it is no list of rows; say by `records`"):
+            list(source(write("c.json", other)).annotations())
+
+
+@pytest.mark.parametrize("content", [f"[{ROW}]\n[{ROW}]\n", json.dumps(ROWS[0], indent=2) * 2])
+def test_values_one_behind_the_other_are_not_read_in_part(source, write, content):
+    path = write("my t.json", content)
+    with pytest.raises(MultigraftError, match=f"Extra data.*`jq -c . '{path}' > '{path}l'`"):
+        list(source(path, map=MAP).annotations())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "option", "why"),
+    [
+        ("t.jsonl", ROW, {"delimiter": ";"}, "no file is CSV or TSV"),
+        ("t.csv", "question\na\n", {"records": "rows"}, "no file is JSON, other than JSON lines"),
+        ("t.json", f"{ROW}\n{ROW}", {"records": "rows"}, "no file is JSON, other than JSON lines"),
+        ("t.csv", "question\na\n", {"split": "train"}, "no folder of a data set is given"),
+    ],
+)
+def test_an_option_that_no_file_has_a_use_for_is_refused(source, write, name, content, option, why):
+    with pytest.raises(OptionError) as error:
+        source(write(name, content), map=MAP, **option)
+    assert (str(error.value), error.value.location) == (f"it is not used: {why}; leave it out", tuple(option))
+
+
+def test_an_option_that_one_of_several_files_has_a_use_for_is_taken(source, write):
+    files = [write("a.csv", "text;media\na;1.jpg\n"), write("b.jsonl", '{"text": "b"}')]
+    assert [each.text for each in source(*files, delimiter=";").annotations()] == ["a", "b"]
+
+
 def test_a_table_elsewhere_is_refused(source):
     with pytest.raises(OptionError, match=r"`https://\.\.\.` is an address; fetch the file first"):
         source("https://example.org/t.csv")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from multigraft import MultigraftError
 from multigraft.plugins.sources.row import BrokenRow, TableRow
+from multigraft.plugins.sources.row_lines import RowLines
 
 _LARGEST_CELL = 16 << 20
 _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -24,21 +25,20 @@ def delimited_rows(path: Path, delimiter: str) -> Iterator[TableRow | BrokenRow]
             raise MultigraftError(f"{path} is UTF-16; save it as UTF-8")
     csv.field_size_limit(_LARGEST_CELL)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        header = _header(path, reader, delimiter)
+        lines = RowLines(file)
+        rows = _cells(lines, delimiter)
+        header = _header(path, next(rows, []), delimiter)
         number = 0
-        for cells in _cells(reader):
+        for cells in rows:
             if cells == []:
                 continue
-            yield _row(number, header, cells)
+            yield _row(number, header, cells, lines)
             number += 1
 
 
-def _header(path: Path, reader: "Iterator[list[str]]", delimiter: str) -> list[str]:
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise MultigraftError(f"{path}: its first line does not name columns: {error}") from None
+def _header(path: Path, header: list[str] | str, delimiter: str) -> list[str]:
+    if isinstance(header, str):
+        raise MultigraftError(f"{path}: its first line does not name columns: {header}")
     repeated = [name for name in header if header.count(name) > 1]
     if not header or repeated:
         what = f"names {repeated[0]!r} twice" if repeated else "is empty"
@@ -52,24 +52,36 @@ def _header(path: Path, reader: "Iterator[list[str]]", delimiter: str) -> list[s
     return header
 
 
-def _cells(reader: "Iterator[list[str]]") -> Iterator[list[str] | str]:
+def _cells(lines: RowLines, delimiter: str) -> Iterator[list[str] | str]:
     """The cells of each row, or what the reader says of it."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
+        lines.begin_row()
         try:
             yield next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield f"line {getattr(reader, 'line_num', 0)}: {error}"
+            yield _told(str(error), lines, delimiter)
 
 
-def _row(number: int, header: list[str], cells: list[str] | str) -> TableRow | BrokenRow:
+def _told(error: str, lines: RowLines, delimiter: str) -> str:
+    """What is wrong with a row, and in which line; where a cell in quotes has several, in which it begins."""
+    opened = lines.quote_line(delimiter)
+    if error == "unexpected end of data":
+        rest = f"; all up to line {lines.last} is one row" if opened < lines.last else ""
+        return f"line {opened}: a quote opens here and is never closed{rest}"
+    return f"line {lines.last}: {error}" + (f"; the quote opens in line {opened}" if opened < lines.last else "")
+
+
+def _row(number: int, header: list[str], cells: list[str] | str, lines: RowLines) -> TableRow | BrokenRow:
     if isinstance(cells, str):
         return BrokenRow(number, cells)
     if not _is_utf_8(cells):
-        return BrokenRow(number, "it is not UTF-8")
+        return BrokenRow(number, f"line {lines.first}: it is not UTF-8")
     if len(cells) != len(header):
-        return BrokenRow(number, f"{len(cells)} cells, where the first line names {len(header)} columns")
+        several = f"lines {lines.first} to {lines.last}" if lines.first < lines.last else f"line {lines.last}"
+        return BrokenRow(number, f"{several}: {len(cells)} cells, where the first line names {len(header)} columns")
     return TableRow(number, {name: cell or None for name, cell in zip(header, cells, strict=True)})
 
 

@@ -135,7 +135,7 @@ def test_bad_rows_are_listed_and_counted(tables, data_of):
     assert told == [(csv, "10", "bad row"), (csv, "11", "bad medium name")]
     assert data.problem_lines(["validation"]) == [
         f"rows that cannot be used: 1 x bad row, 1 x bad medium name; the first: {csv}#10 "
-        "4 cells, where the first line names 3 columns"
+        "line 12: 4 cells, where the first line names 3 columns"
     ]
     (folder,) = made_in(tables.folder)
     lines = [json.loads(line) for line in (folder / "dropped.jsonl").read_text().splitlines()]
@@ -159,7 +159,7 @@ def test_more_bad_rows_than_the_limit_are_refused(tables, data_of):
     assert caught.value.location == (0,)
     assert str(caught.value) == (
         "1 of 11 rows of validation.csv cannot be used, more than the share `data.bad_limit: 0.01` allows\n"
-        "  validation#10: bad row: 2 cells, where the first line names 3 columns"
+        "  validation#10: bad row: line 12: 2 cells, where the first line names 3 columns"
     )
     (tables.folder / "validation.csv").write_text("question,answer,image\nwhat?,red,../1.png\n")
     with pytest.raises(OptionError, match=r"validation.csv has no row that can be used, of 1\n"):

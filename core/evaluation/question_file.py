@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from multigraft.core.errors import MultigraftError
 from multigraft.core.evaluation.questions import Question
 from multigraft.core.options.base import Section
+from multigraft.core.options.words import told_of
 
 if TYPE_CHECKING:
     from multigraft.core.evaluation.predictor import Predictor, Prepared
@@ -113,13 +114,14 @@ class QuestionFile:
 
 def _parsed(line: str) -> QuestionLine:
     try:
-        return QuestionLine.model_validate(json.loads(line))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise MultigraftError(f"{place}: {first['msg']}" if place else "it is no mapping of keys") from None
+        given = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise MultigraftError(f"it is no JSON: {error}") from None
+    try:
+        return QuestionLine.model_validate(given)
+    except ValidationError as error:
+        told = told_of(error, given) if isinstance(given, dict) else "it is no mapping of keys"
+        raise MultigraftError(told) from None
 
 
 def _answered(output: Path) -> Iterator[str]:

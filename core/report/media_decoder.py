@@ -9,6 +9,7 @@ from multigraft.core.data.decode import DecodeWorkers, MediaDecoder
 from multigraft.core.errors import MultigraftError
 from multigraft.core.interfaces.input import Input
 from multigraft.core.options.component_field import component_name
+from multigraft.core.options.words import told_of
 from multigraft.core.recipe.recipe import DataSection, Recipe
 from multigraft.core.registry.inputs import build_input
 from multigraft.core.registry.registry import Registry
@@ -40,7 +41,9 @@ def inputs_of(wanted: Sequence[Any], registry: Registry) -> tuple[list[Input], l
         try:
             inputs.append(_input(each, registry))
         except (MultigraftError, ValidationError) as error:
-            problems.append(f"The recipe's input {component_name(each) or each} cannot be used here: {_short(error)}")
+            problems.append(
+                f"The recipe's input {component_name(each) or each} cannot be used here: {_short(error, each)}"
+            )
     return inputs, problems
 
 
@@ -65,7 +68,5 @@ def _workers(recipe: Mapping[str, Any]) -> DecodeWorkers:
     return DecodeWorkers(deadline=deadline)
 
 
-def _short(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-    return str(error)
+def _short(error: Exception, written: Any) -> str:
+    return told_of(error, written) if isinstance(error, ValidationError) else str(error)

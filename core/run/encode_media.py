@@ -13,6 +13,7 @@ from multigraft.core.interfaces.engine import Engine
 from multigraft.core.model.trunk import build_encoders
 from multigraft.core.options.base import Options
 from multigraft.core.options.component_field import Registered
+from multigraft.core.options.words import told_of
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.splits import splits_of
 from multigraft.core.registry.registry import Registry
@@ -50,13 +51,13 @@ def engine_of(text: str, registry: Registry) -> Engine:
         MultigraftError: no plugin has it, its options are wrong, or what it needs is not installed.
     """
     try:
-        options = _ENGINE.validate_python(yaml.safe_load(text), context={"registry": registry})
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        place = ".".join(map(str, wrong["loc"]))
-        raise MultigraftError(f"--engine {text}: {place and f'{place}: '}{wrong['msg']}") from None
+        given = yaml.safe_load(text)
     except yaml.YAMLError:
         raise MultigraftError(f"--engine {text}: not YAML") from None
+    try:
+        options = _ENGINE.validate_python(given, context={"registry": registry})
+    except ValidationError as error:
+        raise MultigraftError(f"--engine {text}: {told_of(error, given)}") from None
     engine: Engine = registry.build("engines", options)
     return engine
 

@@ -20,6 +20,7 @@ from multigraft.core.options.sampler_options import SamplerOptions
 from multigraft.core.options.search_options import SearchStrategyOptions
 from multigraft.core.options.source_options import SourceOptions
 from multigraft.core.options.video_decoder_options import VideoDecoderOptions
+from multigraft.core.options.words import details_of, words_of
 from multigraft.core.registry.component import import_name
 from multigraft.core.registry.registry import Registration, Registry, missing_requirement
 
@@ -116,9 +117,10 @@ def _wrong_defaults(model: type[Options], registration: Registration, registry: 
     try:
         model.model_validate({"kind": registration.full_name}, context={"registry": registry})
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in details_of(error, {}):
             if detail["type"] != "missing" and detail["input"] is not None:
-                yield f"the default of its option {'.'.join(map(str, detail['loc']))!r} is refused: {detail['msg']}"
+                place = ".".join(map(str, detail["loc"]))
+                yield f"the default of its option {place!r} is refused: {words_of(detail)[0]}"
 
 
 def _wrong_build(registration: Registration) -> Iterator[str]:

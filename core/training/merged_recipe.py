@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from multigraft.core.errors import MultigraftError
 from multigraft.core.graft.select import covering
+from multigraft.core.options.words import told_of
 from multigraft.core.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -86,8 +87,7 @@ def merged_recipe(
     try:
         return Recipe.model_validate(written, context={"registry": registry})
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise MultigraftError(f"the merged graft would have no valid recipe: {'; '.join(lines)}") from None
+        raise MultigraftError(f"the merged graft would have no valid recipe: {told_of(error, written)}") from None
 
 
 def _refuse_other_settings(sources: Sequence["Opened"]) -> None:

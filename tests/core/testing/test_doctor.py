@@ -59,8 +59,7 @@ def test_requirements_build_targets_and_options(install, adapter_plugin, finding
     messages = [message for _, message in findings_of("poor")]
     assert messages == [
         "adapter 'scaled': its option 'width' has no docstring under it",
-        "adapter 'scaled': the default of its option 'width' is refused: "
-        "Input should be a valid integer, unable to parse string as an integer",
+        "adapter 'scaled': the default of its option 'width' is refused: expected a whole number, got 'wide'",
         "adapter 'scaled': its build target poor:build cannot be imported: ImportError: poor has no 'build'",
     ]
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,8 @@ def pack(
     from multigraft.core.run.progress_bar import ProgressBar
     from multigraft.core.run.task_lacks import LookedAt
 
-    given = {"kind": kind, "files": list(files), "task": task, **_settings(settings), **_named(columns, media)}
+    others = _settings(settings)
+    given = {"kind": kind, "files": list(files), "task": task, **others, **_named(columns, media, others)}
     _note_misspelt(registry_of(context), task)
     try:
         packing = packing_of(registry_of(context), given, prefix, samples_per_shard, bad_limit, reencode)
@@ -91,20 +92,34 @@ def _note_misspelt(registry: "Registry", task: str) -> None:
         click.echo(f"note: {task!r} is no kind of task, did you mean {near!r}? Else name a recipe's task so", err=True)
 
 
-def _named(columns: str | None, media: Sequence[str]) -> dict[str, Any]:
-    """Options that have an option of the command line of their own, as far as they are given."""
+def _named(columns: str | None, media: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that have an option of the command line of their own, as far as they are given.
+
+    Raises:
+        MultigraftError: one is given by `--set` too.
+    """
     given: dict[str, Any] = {} if columns is None else {"map": _columns(columns)}
-    return given | {"media": list(media)} if media else given
+    given |= {"media": list(media)} if media else {}
+    for key in settings:
+        if key in ("kind", "files", "task") or key in given:
+            raise MultigraftError(f"--set {key}: give it by {_place((key,))} alone")
+    return given
 
 
 def _columns(text: str) -> dict[str, list[str]]:
-    """`a=text,b=answers,b=references` by column."""
+    """`a=text,b=answers,b=references` by column; what has no `=` belongs to the name of the next column."""
     found: dict[str, list[str]] = {}
-    for pair in text.split(","):
-        column, equals, field = pair.rpartition("=")
-        if not equals or not column.strip():
-            raise MultigraftError(f"--map {text}: {pair!r} has not the form COLUMN=FIELD")
-        found.setdefault(column.strip(), []).append(field.strip())
+    parts: list[str] = []
+    for part in text.split(","):
+        parts.append(part)
+        if "=" in part:
+            column, _, field = ",".join(parts).rpartition("=")
+            if not column.strip():
+                break
+            found.setdefault(column.strip(), []).append(field.strip())
+            parts.clear()
+    if parts:
+        raise MultigraftError(f"--map {text}: {','.join(parts)!r} has not the form COLUMN=FIELD")
     return found
 
 

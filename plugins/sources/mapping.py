@@ -60,7 +60,9 @@ class ColumnMap:
             OptionError: there is one.
         """
         for column in self._awaited:
-            raise OptionError(("map", column), f"there is no column {column!r}", did_you_mean(column, self._known))
+            each = "each of them needs =FIELD; " if not set(column.split(",")).isdisjoint(self._known) else ""
+            hint = each + did_you_mean(column, self._known)
+            raise OptionError(("map", column), f"there is no column {column!r}", hint)
 
     def _value(self, field: str, held: Sequence[Any]) -> Any:
         """What a field gets of the columns that hold something."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
 
-from multigraft import Annotation, SourceOptions, did_you_mean
+from multigraft import Annotation, SourceOptions, did_you_mean, nearest_name
 
 FIELDS = tuple(Annotation.model_fields)
 """What a column may be."""
@@ -42,11 +42,25 @@ class TableOptions(SourceOptions):
     @field_validator("map")
     @classmethod
     def _known(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        _refuse_reversed(value)
         for column, fields in value.items():
             for field in fields:
                 if field not in FIELDS:
                     raise ValueError(f"column {column!r} cannot be {field!r}; {did_you_mean(field, FIELDS)}")
         return value
+
+
+def _refuse_reversed(given: dict[str, list[str]]) -> None:
+    """Refuse a map from fields to columns.
+
+    Raises:
+        ValueError: it is one, with the right form.
+    """
+    pairs = [(field, column) for field, columns in given.items() for column in columns]
+    if set(given) <= set(FIELDS) and any(not nearest_name(column, FIELDS) for _, column in pairs):
+        words = ",".join(f"{column}={field}" for field, column in pairs)
+        keys = ", ".join(f"{column}: {field}" for field, column in pairs)
+        raise ValueError(f"it is the wrong way round: columns come before fields: {words} or, in a recipe, {{{keys}}}")
 
 
 class LlavaOptions(SourceOptions):

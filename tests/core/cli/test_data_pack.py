@@ -135,16 +135,37 @@ def test_a_medium_whose_name_is_nearly_right_is_told_with_the_right_one(rows, pi
         (["--map", "tetx=text"], "--map tetx: there is no column 'tetx'; did you mean 'text'?"),
         (["--map", "text=txt"], "--map: column 'text' cannot be 'txt'; did you mean 'text'?"),
         (["--map", "text"], "--map text: 'text' has not the form COLUMN=FIELD"),
+        (["--map", "=text"], "--map =text: '=text' has not the form COLUMN=FIELD"),
+        (["--map", "text,media=media"],
+         "--map text,media: there is no column 'text,media'; each of them needs =FIELD; did you mean 'media'?"),
+        (["--map", "text=question,answers=answer,media=file"],
+         "--map: it is the wrong way round: columns come before fields: question=text,answer=answers,file=media or, in "
+         "a recipe, {question: text, answer: answers, file: media}"),
+        (["--map", "text=text", "--set", "map={text: text}"], "--set map: give it by --map alone"),
+        (["--set", "task=other"], "--set task: give it by --task alone"),
+        (["--set", "delimiter=3"],
+         "--set delimiter: expected text, got 3; What stands between the cells of a CSV or TSV file"),
+        (["--set", "media_name=[a]"], "--set media_name: expected text, got a list; How a medium is called"),
+        (["--set", "map={1: text}"], "--map 1: expected text, got 1"),
+        (["--kind", "llava", "--set", "history=maybe"], "--set history: expected true or false, got 'maybe'"),
         (["--set", "split"], "--set split: an option has the form KEY=VALUE"),
         (["--media", "pictuers"], "media: pictuers is not there"),
         (["--media", "{a"], "media: '{a' has a brace without its partner"),
         (["--prefix", "a.b"], "prefix 'a.b': use up to 60 letters"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_told_with_the_nearest_name(rows, pictures, tmp_path, words, told):
     packed = pack(rows({"text": "a", "media": "pictures/red.PNG"}), tmp_path / "out", *words)
     assert isinstance(packed.exception, MultigraftError | SystemExit)
     assert told in f"{packed.exception}{packed.stderr}"
+
+
+def test_columns_may_have_commas_in_their_names(pictures, tmp_path):
+    (tmp_path / "t.csv").write_text('"what, then",file,"a,b"\nwhich?,pictures/blue.png,red\n')
+    packed = pack(tmp_path / "t.csv", tmp_path / "out", "--map", "what, then=text,file=media,a,b=answers")
+    assert packed.exit_code == 0, packed.stderr
+    [made] = annotations(tmp_path / "out" / "train-000000.tar")
+    assert (made.text, made.answers[0].text) == ("which?", "red")
 
 
 def test_a_task_that_is_nearly_a_kind_is_noted(rows, pictures, tmp_path):

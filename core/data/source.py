@@ -188,6 +188,8 @@ def _opened(
     """The shards of a split, and what its sources dropped."""
     if split not in options.data:
         raise MultigraftError(f"task {name!r} has no split {split!r}; its `data` has {', '.join(options.data)}")
+    if not options.data[split]:
+        raise MultigraftError(f"task {name!r}, split {split!r}: the list is empty; name shards, or a source")
     paths: list[ShardPlace] = []
     shards: list[Shard | None] = []
     dropped: list[Skipped] = []

@@ -1,9 +1,12 @@
 """Options that plugins extend: one base class for each kind of component that a recipe configures."""
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, field_serializer, field_validator
+from pydantic_core import PydanticCustomError
 
 from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered, RegisteredByKey, SourceOrText
@@ -190,6 +193,9 @@ class TaskOptions(Options):
     @classmethod
     def _plain_list_is_train(cls, value: Any) -> Any:
         splits = {"train": value} if isinstance(value, list) else value
+        for place, given in {(): splits, **{(key,): each for key, each in _items(splits)}}.items():
+            if isinstance(given, str):
+                raise _bare_text(given, place)
         return {k: [v] if isinstance(v, dict) else v for k, v in splits.items()} if isinstance(splits, dict) else splits
 
     @field_serializer("data", mode="wrap")
@@ -202,6 +208,18 @@ class TaskOptions(Options):
     def _keep_values_of_the_same_kind(cls, value: Any) -> Any:
         own, given = cls.model_fields["evaluator"].default, {"kind": value} if isinstance(value, str) else value
         return {**own, **given} if isinstance(given, dict) and given.get("kind") == own["kind"] else value
+
+
+def _items(value: Any) -> list[tuple[Any, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _bare_text(text: str, below: tuple[str, ...]) -> PydanticCustomError:
+    """What to say of a text where a list of patterns or a source should be."""
+    written = text if re.fullmatch(r"\w[\w./-]*", text) else json.dumps(text)
+    hint = f"write [{written}] for shards, {{table: {written}}} for a table, with `media` and `map` as they are needed"
+    message = f"expected a list, or a source, got {text!r}"
+    return PydanticCustomError("bare_data", "{message}", {"message": message, "hint": hint, "below": below})
 
 
 class WeightSource(Section):

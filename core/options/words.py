@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from multigraft.core.suggest import did_you_mean
 
-COMPONENT_ERRORS = ("component_unknown", "component_kind_missing")
 _LONGEST_VALUE = 50
 _WANTED = {
     "bool": "true or false",
@@ -43,7 +42,7 @@ def details_of(error: ValidationError, data: Any) -> list[Mapping[str, Any]]:
 def words_of(detail: Mapping[str, Any]) -> tuple[str, str]:
     """Message and hint; pydantic's own words for what is rare."""
     kind, value = detail["type"], _shown(detail["input"])
-    if kind in COMPONENT_ERRORS:
+    if "hint" in detail.get("ctx", {}):
         return detail["msg"], detail["ctx"]["hint"]
     if kind == "missing":
         return f"missing key {detail['loc'][-1]!r}", ""

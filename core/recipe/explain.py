@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from multigraft.core.options.base import Section
-from multigraft.core.options.words import COMPONENT_ERRORS, details_of, help_of, words_of
+from multigraft.core.options.words import details_of, help_of, words_of
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe_file import RecipeFile
 from multigraft.core.recipe.schema_walk import Expected, expected_at
@@ -14,6 +14,8 @@ from multigraft.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from multigraft.core.registry.registry import Registry
+
+_COMPONENT_ERRORS = ("component_unknown", "component_kind_missing")
 
 
 def problems_of(
@@ -35,7 +37,7 @@ def _problem(
         known = [name for model in models for name in model.model_fields]
         return document.problem(location, f"unknown key {key!r}", did_you_mean(key, known), at_key=True)
     message, hint = words_of(detail)
-    if detail["type"] in COMPONENT_ERRORS:
+    if detail["type"] in _COMPONENT_ERRORS:
         if isinstance(detail["input"], dict) and "kind" in detail["input"]:
             location.append("kind")
         return document.problem(location, message, hint)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tarfile import is_tarfile
 
 from multigraft.core.data.manifest import missing_data
 from multigraft.core.data.paths import expand_each, named_paths
@@ -99,8 +100,19 @@ def _missing(pattern: str, root: Path, allow_pipes: bool) -> str:
     for path, shards in named:
         if not shards:
             return f"no file {path}" if "*" in path.name else f"no *.tar in the folder {path}"
+    strange = next((path for _, shards in named for path in shards if path.is_file() and not _may_be_tar(path)), None)
+    if strange:
+        return (
+            f"{strange} is no tar; a table is written {{table: {pattern}}}, with `media` and `map` as they are needed"
+        )
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
     return f"no file {absent[0]}{more}" if absent else ""
+
+
+def _may_be_tar(path: Path) -> bool:
+    """Whether a file that is named as a shard is one, by its ending or by what is in it; a broken tar has its own
+    errors."""
+    return path.suffix.lower() == ".tar" or is_tarfile(path)
 
 
 def _hint(recipe: Recipe, otherwise: str) -> str:

@@ -1,6 +1,7 @@
 """`multigraft check` on recipes that name tables and media."""
 
 import json
+import tarfile
 
 import pytest
 
@@ -63,6 +64,25 @@ r.yaml:9:50: tasks.vqa.data.train.media.1: no file *.tar
                                                      ^ relative paths start at data.root, which is '.'
 """
     )
+
+
+def test_a_table_among_patterns_of_shards(run, recipe):
+    outcome = run("check", "--shape", "r.yaml", "--set", "tasks.vqa.data.train=[train.jsonl]")
+    assert outcome.exit_code == 2
+    assert "tasks.vqa.data.train.0: train.jsonl is no tar; a table is written {table: train.jsonl}, " in outcome.stderr
+
+
+def test_a_tar_may_be_called_otherwise(run, recipe, tmp_path):
+    with tarfile.open(tmp_path / "shard", "w") as tar:
+        tar.add(tmp_path / "images" / "0.png", "0.png")
+    outcome = run("check", "--shape", "r.yaml", "--set", "tasks.vqa.data.train=[shard]")
+    assert outcome.exit_code == 0, outcome.stderr
+
+
+def test_an_empty_list_of_data(run, recipe):
+    outcome = run("check", "r.yaml", "--set", "tasks.vqa.data.train=[]")
+    assert outcome.exit_code == 2
+    assert "task 'vqa', split 'train': the list is empty; name shards, or a source" in outcome.stderr
 
 
 def test_a_column_that_is_not_there(run, recipe):

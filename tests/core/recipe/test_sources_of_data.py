@@ -89,6 +89,15 @@ def test_wrong_values_are_named_at_their_place(problem):
     )  # fmt: skip
 
 
+def test_a_text_alone_is_told_with_the_forms_of_shards_and_of_tables(problem):
+    forms = "write [a.csv] for shards, {table: a.csv} for a table, with `media` and `map` as they are needed"
+    told = "expected a list, or a source, got 'a.csv'"
+    assert problem("{train: a.csv}") == (9, f"tasks.vqa.data.train: {told}", forms)
+    assert problem("{train: [b.tar], test: a.csv}")[1] == f"tasks.vqa.data.test: {told}"
+    assert problem("a.csv") == (1, f"tasks.vqa.data: {told}", forms)
+    assert problem("{train: '*.csv'}")[2].startswith('write ["*.csv"] for shards, {table: "*.csv"} for a table')
+
+
 def test_keys_of_a_source_can_be_set(registry):
     document = RecipeFile(Path("r.yaml"), ("tasks.vqa.data.train.media=here",), f"{HEAD}{{train: {{table: a.csv}}}}\n")
     (source,) = validate(document, registry).tasks["vqa"].data["train"]

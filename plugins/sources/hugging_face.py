@@ -15,6 +15,9 @@ from multigraft import MultigraftError, OptionError, did_you_mean
 
 _PARQUET = re.compile(r"(\w[\w.]*?)-[0-9]{5}-of-[0-9]{5}(-[0-9a-f]+)?\.parquet")
 
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+
 
 def data_files(folder: Path, split: str) -> list[Path]:
     """The Parquet or Arrow files of a split, in order.
@@ -30,13 +33,30 @@ def data_files(folder: Path, split: str) -> list[Path]:
         return _saved(folder)
     found = sorted(folder.rglob("*.parquet"))
     if not found:
-        raise MultigraftError(f"{folder} holds neither state.json, as `save_to_disk` writes it, nor *.parquet")
+        told = told_of_metadata(folder) or _told_of_tables(folder)
+        raise MultigraftError(f"{folder} holds neither state.json, as `save_to_disk` writes it, nor *.parquet{told}")
     if len({path.parent for path in found}) > 1:
         folders = ", ".join(sorted({str(path.parent.relative_to(folder)) for path in found}))
         raise MultigraftError(f"{folder} holds *.parquet in several folders: give one of {folders}")
     splits = [match[1] if (match := _PARQUET.fullmatch(path.name)) else "" for path in found]
     chosen = _chosen(split, {each for each in splits if each}) if split or all(splits) else ""
     return [path for path, each in zip(found, splits, strict=True) if not chosen or each == chosen]
+
+
+def told_of_metadata(folder: Path) -> str:
+    """What to say of a folder of pictures with a table about them, as `imagefolder` of Hugging Face's datasets reads
+    it, or of one that has such folders; empty if it is none."""
+    found = sorted(path for where in ("", "*/") for name in _METADATA for path in folder.glob(where + name))
+    if not found:
+        return ""
+    more = f", or another of {len(found)}" if len(found) > 1 else ""
+    columns = "--map file_name=media,COLUMN=FIELD"
+    return f"; it has pictures with metadata: give {found[0]}{more}, with `map`, such as {columns}"
+
+
+def _told_of_tables(folder: Path) -> str:
+    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in _TABLES)
+    return f"; give the tables in it, such as {tables[0]}" if tables else ""
 
 
 def _saved(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from multigraft import Annotation, BadSample, Dropped, OptionError, Source, did_you_mean
 from multigraft.plugins.sources.annotating import annotation_of, answer_of
 from multigraft.plugins.sources.files import existing
+from multigraft.plugins.sources.hugging_face import told_of_metadata
 from multigraft.plugins.sources.options import ImagesOptions
 
 
@@ -23,6 +24,8 @@ class ImagesSource(Source):
         self._folder = folder
         self.media = (folder,)
         classes = [each.name for each in folder.iterdir() if each.is_dir()]
+        if (told := told_of_metadata(folder)) and not any(_is_class(folder / each) for each in classes):
+            raise OptionError(("files",), f"{folder} has no folders of classes{told}", "which --kind table reads")
         for name in options.names:
             if name not in classes:
                 raise OptionError(("names", name), f"there is no folder {name!r}", did_you_mean(name, classes))
@@ -48,6 +51,10 @@ class ImagesSource(Source):
             )
         except BadSample as error:
             return Dropped(ascii(name), error.reason, error.detail)
+
+
+def _is_class(folder: Path) -> bool:
+    return not told_of_metadata(folder)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -14,6 +14,9 @@ _LISTS = ("choices", "references", "answers", "media", "span")
 _NAMES = ("id", "task")
 """Of which an empty one is none."""
 
+_FILE_NAME = "file_name"
+"""What a medium is called in the metadata of Hugging Face's folders of pictures."""
+
 
 class ColumnMap:
     """Makes annotations of rows.
@@ -92,6 +95,9 @@ class ColumnMap:
         if known and not set(FIELDS) & set(known):
             hint = f"say what they are by `map`, such as {known[0]}=text; fields: {', '.join(FIELDS)}"
             raise OptionError(("map",), f"no column has the name of a field: {', '.join(known)}", hint)
+        if _FILE_NAME in known and "media" not in known:
+            hint = f"say what columns are by `map`, such as {_FILE_NAME}=media"
+            raise OptionError(("map",), f"column {_FILE_NAME!r} is no field, and no column is 'media'", hint)
         return ((field, [field]) for field in FIELDS)
 
 

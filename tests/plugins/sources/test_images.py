@@ -51,3 +51,21 @@ def test_it_is_one_folder(source, folder):
     for files in ([folder, folder], [folder / "README.txt"]):
         with pytest.raises(OptionError, match="give one folder"):
             source(*files, kind="images")
+
+
+@pytest.mark.parametrize("below", ["", "train/"])
+def test_pictures_with_metadata_are_no_classes(source, write, tmp_path, below):
+    write(f"set/{below}a.jpg", "x")
+    table = write(f"set/{below}metadata.csv", "file_name,text\na.jpg,what?\n")
+    with pytest.raises(OptionError) as error:
+        source(tmp_path / "set", kind="images")
+    assert str(error.value) == (
+        f"{tmp_path}/set has no folders of classes; it has pictures with metadata: give {table}, with `map`, such as "
+        "--map file_name=media,COLUMN=FIELD; which --kind table reads"
+    )
+
+
+def test_classes_beside_metadata_are_read(source, write, folder):
+    write("pictures/metadata.csv", "file_name\ncat/b.jpg\n")
+    found = list(source(folder, kind="images").annotations())
+    assert [one.id for one in found if not isinstance(one, Dropped)] == ["cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpg"]

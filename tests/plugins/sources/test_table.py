@@ -362,6 +362,27 @@ def test_an_option_that_one_of_several_files_has_a_use_for_is_taken(source, writ
     assert [each.text for each in source(*files, delimiter=";").annotations()] == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", ["metadata.csv", "train/metadata.jsonl"])
+def test_a_folder_of_pictures_with_metadata_is_told_with_its_table(source, write, tmp_path, name):
+    table = write(f"set/{name}", "file_name,text\na.jpg,what?\n")
+    with pytest.raises(MultigraftError, match=f"it has pictures with metadata: give {table}, with `map`"):
+        source(tmp_path / "set")
+
+
+def test_a_folder_of_tables_is_told_with_one_of_them(source, write, tmp_path):
+    table = write("set/train.csv", "text\na\n")
+    with pytest.raises(MultigraftError, match=rf"nor \*.parquet; give the tables in it, such as {table}"):
+        source(tmp_path / "set")
+
+
+def test_names_of_pictures_in_metadata_are_not_left_out(source, write):
+    table = write("set/metadata.csv", "file_name,text\na.jpg,what?\n")
+    with pytest.raises(OptionError, match=r"'file_name' is no field.*by `map`, such as file_name=media"):
+        list(source(table).annotations())
+    [made] = source(table, map={"file_name": "media", "text": "text"}).annotations()
+    assert made.media == ("a.jpg",)
+
+
 def test_a_table_elsewhere_is_refused(source):
     with pytest.raises(OptionError, match=r"`https://\.\.\.` is an address; fetch the file first"):
         source("https://example.org/t.csv")

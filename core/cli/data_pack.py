@@ -153,4 +153,6 @@ def _told(entry: dict[str, Any], out: Path, prefix: str) -> Iterator[str]:
     if dropped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
         yield f"dropped {sum(dropped.values()):,} rows: {reasons}; each is in {out / f'{prefix}-dropped.jsonl'}"
+    if duplicates := counts.get("duplicates"):
+        yield f"{duplicates:,} rows are packed that are like an earlier one in all but their id"
     yield f"next: multigraft data inspect {shlex.quote(str(out))}"

@@ -31,7 +31,9 @@ class MediaGroups:
 
     def __init__(self, folder: Path) -> None:
         self._spool = Spool(folder)
-        self._ids, self._media = array("Q"), array("Q")
+        self._ids, self._media, self._contents = array("Q"), array("Q"), array("Q")
+        self.duplicates = 0
+        """Annotations that are like an earlier one in all but their id; known once adding is closed."""
         self._digest = blake2b(digest_size=16)
 
     def add(self, annotation: Annotation) -> None:
@@ -46,15 +48,16 @@ class MediaGroups:
         self._spool.add(text)
         self._digest.update(b"%d:" % len(text) + text)
         self._ids.append(_hashed(annotation.id))
+        self._contents.append(_hashed(annotation.model_dump_json(exclude_defaults=True, exclude={"id"})))
         self._media.append(_hashed("\0".join(sorted(set(annotation.media)))))
 
     def close_adding(self) -> list[str]:
         """Sort what was added into groups, without annotations whose id was there before: the ids of these."""
         self._spool.flush()
         repeated = self._repeated()
-        self._order, media = _by_first(
-            np.array(self._media, np.uint64), np.delete(np.arange(len(self._media)), repeated)
-        )
+        kept = np.delete(np.arange(len(self._media)), repeated)
+        self.duplicates = len(kept) - len(np.unique(np.array(self._contents, np.uint64)[kept]))
+        self._order, media = _by_first(np.array(self._media, np.uint64), kept)
         self._starts = np.array([*self._group_starts(media), len(self._order)], np.int64)
         return [self._annotation(number).id for number in repeated]
 

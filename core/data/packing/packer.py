@@ -151,7 +151,7 @@ class _Packer:
         self._pack_groups(gathered, progress)
         if strange := self._shards_but(progress.shards):
             raise MultigraftError(f"{strange[0]} is there and is none of this packing; delete it and pack again")
-        entry = {"made_by": "multigraft data pack", "of": dict(begun), "counts": self._counts(gathered.rows),
+        entry = {"made_by": "multigraft data pack", "of": dict(begun), "counts": self._counts(gathered),
                  "shards": list(progress.shards)}  # fmt: skip
         add_packed(self._folder, prefix, entry)
         progress.remove()
@@ -199,9 +199,14 @@ class _Packer:
         self._new += dropped
         self._log.check(rows)
 
-    def _counts(self, rows: int) -> dict[str, Any]:
-        dropped = dict(sorted(self._log.counts.items()))
-        return {"rows": rows, "annotations": self._done.annotations, "samples": self._done.samples, "dropped": dropped}
+    def _counts(self, gathered: Gathered) -> dict[str, Any]:
+        return {
+            "rows": gathered.rows,
+            "annotations": self._done.annotations,
+            "samples": self._done.samples,
+            "duplicates": gathered.groups.duplicates,
+            "dropped": dict(sorted(self._log.counts.items())),
+        }
 
 
 def _facts_of(path: Path) -> dict[str, Any]:

@@ -56,7 +56,9 @@ def test_json_lines_and_a_folder_of_pictures_become_a_shard(rows, pictures, tmp_
     out = tmp_path / "shards"
     packed = pack(file, out, "--media", pictures, "--map", "question=text,answer=answers,file=media", "--json")
     assert packed.exit_code == 0, packed.stderr
-    assert json.loads(packed.stdout)["counts"] == {"rows": 3, "annotations": 3, "samples": 2, "dropped": {}}
+    assert json.loads(packed.stdout)["counts"] == {
+        "rows": 3, "annotations": 3, "samples": 2, "duplicates": 0, "dropped": {},
+    }  # fmt: skip
     red, warm, green = annotations(out / "train-000000.tar")
     assert (red.id, red.task, red.text, red.media) == ("questions#0", TASK, "which colour?", ("png",))
     assert (warm.id, warm.answers[0].score, warm.media) == ("questions#2", 0.7, ("png",))
@@ -76,6 +78,19 @@ def test_people_are_told_on_stderr_and_stdout_is_empty(rows, pictures, tmp_path)
     ]
     shown = CliRunner().invoke(cli, ["data", "inspect", str(tmp_path / "my shards")])
     assert "1 samples" in shown.stdout
+
+
+def test_rows_that_are_there_twice_are_counted_and_packed(rows, pictures, tmp_path):
+    red = {"text": "which?", "answers": "red", "media": "red.PNG"}
+    file = rows(red, {**red, "answers": "rot"}, red, {**red, "id": "own"}, {**red, "id": "own"})
+    words = (file, tmp_path / "out", "--media", pictures, "--bad-limit", "0.2")
+    told = "2 rows are packed that are like an earlier one in all but their id"
+    assert pack(*words).stderr.splitlines()[-4:-1] == [
+        f"{tmp_path}/out: 4 of 5 rows packed, as 1 samples in 1 shards train-*.tar",
+        f"dropped 1 rows: 1 repeated id; each is in {tmp_path}/out/train-dropped.jsonl",
+        told,
+    ]
+    assert told in pack(*words).stderr, "what is packed already is told again"
 
 
 def test_what_rows_lack_for_their_task_is_told(rows, pictures, tmp_path):

@@ -96,7 +96,9 @@ def test_what_was_dropped_while_shards_were_written_stays_dropped(packed, note, 
         packed(found, samples_per_shard=1, bad_limit=0.1, report=lose_one_and_stop)
     medium("19.jpg")
     entry = packed(found, samples_per_shard=1, bad_limit=0.1)
-    assert entry["counts"] == {"rows": 22, "annotations": 21, "samples": 21, "dropped": {"missing medium": 1}}
+    assert entry["counts"] == {
+        "rows": 22, "annotations": 21, "samples": 21, "duplicates": 0, "dropped": {"missing medium": 1},
+    }  # fmt: skip
     assert [each["row"] for each in lines(folder / "shards" / "train-dropped.jsonl")] == ["q19"]
 
 

@@ -37,6 +37,15 @@ def test_groups_are_what_a_dictionary_would_make_of_them(tmp_path_factory, rows)
     assert repeated == later
 
 
+def test_annotations_that_differ_by_their_id_alone_are_duplicates(tmp_path):
+    groups = MediaGroups(tmp_path)
+    for name, text in (("a", "x"), ("b", "x"), ("b", "x"), ("c", "y"), ("d", "x")):
+        groups.add(Annotation(id=name, task="t", text=text, media=("a.jpg",)))
+    assert groups.close_adding() == ["b"]
+    assert groups.duplicates == 2
+    groups.close()
+
+
 def test_groups_do_not_grow_beyond_what_a_record_may_have(tmp_path):
     found, _ = grouped(tmp_path, [Annotation(id=str(number), task="t", context="x" * 60_000) for number in range(20)])
     assert [len(group) for group in found] == [8, 8, 4]

@@ -39,7 +39,7 @@ def test_media_are_stored_once_with_all_that_is_asked_about_them(packed, note, m
 def test_a_record_has_at_most_a_thousand_annotations(packed, note, folder):
     entry = packed([note(number) for number in range(2500)])
     assert [len(ids) for _, _, ids in samples(folder)] == [1000, 1000, 500]
-    assert entry["counts"] == {"rows": 2500, "annotations": 2500, "samples": 3, "dropped": {}}
+    assert entry["counts"] == {"rows": 2500, "annotations": 2500, "samples": 3, "duplicates": 0, "dropped": {}}
 
 
 def test_a_record_of_long_annotations_is_one_that_can_be_read(packed, note, folder):
@@ -67,7 +67,7 @@ def test_what_cannot_be_used_is_dropped_counted_and_listed(packed, note, medium,
     ]  # fmt: skip
     entry = packed(found, bad_limit=1.0)
     assert entry["counts"] == {
-        "rows": 10, "annotations": 1, "samples": 1,
+        "rows": 10, "annotations": 1, "samples": 1, "duplicates": 0,
         "dropped": {
             "bad medium name": 1, "bad row": 1, "empty file": 1, "missing medium": 3, "no input reads it": 1,
             "repeated id": 1, "too large": 1,

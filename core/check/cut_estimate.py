@@ -1,6 +1,7 @@
 """How many of a task's texts its limits would cut, guessed from a few annotations drawn evenly."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from multigraft.core.data.cutting import CUT_KINDS
 from multigraft.core.data.excerpt import excerpt
@@ -13,9 +14,9 @@ from multigraft.core.run.run_data import RunData
 from multigraft.core.types.sample import TextPair
 
 
-def estimate_cuts(data: RunData, backbone: Backbone) -> dict[str, dict[str, int]]:
+def estimate_cuts(data: RunData, writing: Mapping[str, Backbone]) -> dict[str, dict[str, int]]:
     """`{TASK: {"n": looked at, "any": cut, "context": ..., "choices": ..., "question": ..., "target": ...}}`."""
-    return {name: _of_task(data.source(name, TRAIN), backbone) for name in data.recipe.tasks}
+    return {name: _of_task(data.source(name, TRAIN), writing[name]) for name in data.recipe.tasks}
 
 
 def _of_task(source: TaskSource, backbone: Backbone) -> dict[str, int]:

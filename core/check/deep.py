@@ -12,7 +12,7 @@ from multigraft.core.graft.attach import Method
 from multigraft.core.graft.starting import would_start
 from multigraft.core.interfaces.encoder import Encoder
 from multigraft.core.interfaces.sharing import Sharing
-from multigraft.core.model.build import build_evaluator
+from multigraft.core.model.build import build_evaluator, writing
 from multigraft.core.model.devices import check_device
 from multigraft.core.model.methods import build_method, method_errors
 from multigraft.core.model.objectives import build_objectives
@@ -65,6 +65,9 @@ def trunk(subject: Subject) -> Iterator[Problem]:
     if backbone and not tries.problems:
         with tries.at("trunk"):
             subject.trunk = Trunk.of(backbone, encoders)
+        for name in subject.recipe.tasks:
+            with tries.at():
+                subject.writing[name] = writing(backbone, subject.recipe, name)
     yield from tries.problems
 
 

@@ -25,7 +25,7 @@ def limits(subject: Subject) -> Iterator[Problem]:
             if most is not None and value > most:
                 message = f"{value} tokens, and the backbone has positions for {most}"
                 yield subject.document.problem(("tasks", name, *key), message, f"{most} at most")
-        prefix = int(backbone.tokenize([task.prefix])[1].sum())
+        prefix = int(subject.writing.get(name, backbone).tokenize([task.prefix])[1].sum())
         if prefix > task.text_limit:
             message = (
                 f"{task.text_limit} tokens, and the prefix, which is never cut, has {prefix} with the special ones"

@@ -10,6 +10,7 @@ from multigraft.core.registry.registry import Registry
 
 if TYPE_CHECKING:
     from multigraft.core.errors import OptionError
+    from multigraft.core.interfaces.backbone import Backbone
     from multigraft.core.model.summary import ModelSummary
     from multigraft.core.model.trunk import Trunk
     from multigraft.core.run.run_data import RunData
@@ -27,6 +28,8 @@ class Subject:
     """What is worth saying and no problem."""
     trunk: "Trunk | None" = None
     """On the meta device, once a deep check has built it."""
+    writing: "dict[str, Backbone]" = field(default_factory=dict)
+    """Its backbone with the form of texts that a task has, by task."""
     data: "RunData | None" = None
     """Its shards, once a deep check has opened them; none where they will be made."""
     says: dict[str, str] = field(default_factory=dict)

@@ -87,7 +87,7 @@ def _facts(subject: "Subject") -> dict[str, Any]:
     if subject.summary:
         facts |= {"parameters": subject.summary.parameters.to_json(), "memory": subject.summary.memory}
     if subject.trunk and subject.data:
-        facts["cut"] = estimate_cuts(subject.data, subject.trunk.backbone)
+        facts["cut"] = estimate_cuts(subject.data, subject.writing)
     return facts
 
 

@@ -39,6 +39,8 @@ class RowMaker:
     prepare: Mapping[str, Sequence[Prepare]] = field(default_factory=dict)
     """What the objectives of each task do to a row; drawn by (seed, epoch, annotation id)."""
     seed: int = 0
+    writing: Mapping[str, "Backbone"] = field(default_factory=dict)
+    """The backbone with the form of texts that a task has, by task; as it is for those left out."""
 
     def rows(self, samples: Sequence["Sample"]) -> list[Row]:
         """A row for each sample, in their order.
@@ -56,8 +58,9 @@ class RowMaker:
 
     def _of_task(self, task: str, samples: Sequence["Sample"]) -> list[Row]:
         limits, examples = self.limits[task], [sample.example for sample in samples]
-        ids, mask, cut = tokenize_inputs(self.backbone, examples, limits.text)
-        targets, cut_targets = tokenize_targets(self.backbone, [each.target for each in examples], limits.target)
+        backbone = self.writing.get(task, self.backbone)
+        ids, mask, cut = tokenize_inputs(backbone, examples, limits.text)
+        targets, cut_targets = tokenize_targets(backbone, [each.target for each in examples], limits.target)
         texts, wanted = _trimmed(ids, mask), _trimmed(targets, targets >= 0)
         return [
             Row(sample, {TEXT: TextRow(text), TARGET: TextRow(target, labels=target)}, lost | other)

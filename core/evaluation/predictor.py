@@ -202,8 +202,7 @@ class Predictor:
             for segment, outputs in run_together(models, batch, training=False).items():
                 asked = numbers[segment.start : segment.stop]
                 found += read(self._grafts[segment.graft], rows_of(batch, segment), outputs, asked)
-        backbone = self._first.model.backbone
-        cut = lost_texts(backbone, batch, lambda segment: models[segment.graft].evaluators[segment.task])
+        cut = lost_texts(batch, lambda segment: models[segment.graft])
         made = dict(zip(numbers, zip(found, cut, strict=True), strict=True))
         return [made[number] for number in range(len(questions))]
 

@@ -11,8 +11,7 @@ import torch
 from multigraft.core.data.collate import collate
 from multigraft.core.data.tokens import tokenize_targets
 from multigraft.core.errors import MultigraftError
-from multigraft.core.interfaces.backbone import Backbone
-from multigraft.core.interfaces.evaluator import Evaluator, Said, SaidRow
+from multigraft.core.interfaces.evaluator import Said, SaidRow
 from multigraft.core.interfaces.metric import Metric
 from multigraft.core.model.rows import row_maker
 from multigraft.core.model.task_objective import ObjectiveLoss
@@ -165,16 +164,18 @@ def answered(
     was cut; all samples are of one task. With `loss`, their loss is added there."""
     name = samples[0].task
     batch = collate(row_maker(model, {name: options}).rows(samples), [name]).to(device)
-    return _said(model, batch, loss), lost_texts(model.backbone, batch, lambda segment: model.evaluators[segment.task])
+    return _said(model, batch, loss), lost_texts(batch, lambda segment: model)
 
 
-def lost_texts(backbone: Backbone, batch: Batch, evaluator: Callable[[Segment], Evaluator]) -> list[set[str]]:
+def lost_texts(batch: Batch, model_of: "Callable[[Segment], Model]") -> list[set[str]]:
     """For each row of a batch, what of its input or of its `candidates` was cut."""
     cut = [set(each) - {"target"} for each in batch.cut]
-    if (most := backbone.longest.output) is None:
-        return cut
     for segment in batch.segments:
-        given = [evaluator(segment).candidates(sample.example) for sample in batch.samples[segment.rows]]
+        model, task = model_of(segment), segment.task
+        backbone = model.writing(task)
+        if (most := backbone.longest.output) is None:
+            continue
+        given = [model.evaluators[task].candidates(sample.example) for sample in batch.samples[segment.rows]]
         shortened = {texts for texts in set(given) if texts and any(tokenize_targets(backbone, texts, most)[1])}
         for row, texts in zip(segment.numbers, given, strict=True):
             cut[row] |= {"candidates"} if texts in shortened else set()

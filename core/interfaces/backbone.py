@@ -11,7 +11,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from multigraft.core.errors import MultigraftError
+from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.interfaces.interceptor import Interceptor
 from multigraft.core.interfaces.stack import NarrowStack, Stack
 from multigraft.core.types.arranged import Arranged
@@ -93,6 +93,15 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def detokenize(self, ids: Tensor) -> list[str]:
         """Ids `(texts, tokens)` to texts, special tokens left out."""
+
+    def with_texts(self, form: str) -> "Backbone":
+        """This backbone for the texts of a task that says `texts: form`: the same modules, and other special tokens in
+        front of texts and behind texts and targets, which may end with another `end`.
+
+        Raises:
+            OptionError: it has no such form, at `texts`; a backbone that says nothing has one form alone.
+        """
+        raise OptionError(("texts",), "this backbone puts the same tokens around all texts", "leave it out")
 
     @abstractmethod
     def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:

@@ -57,8 +57,28 @@ def build_model(recipe: Recipe, registry: Registry, trunk: Trunk, tasks: Sequenc
         raise OptionError(
             ("graft",), "this recipe trains nothing: give `graft.adapters`, `graft.train` or a trunk with a prompt"
         )
-    precision, checkpointing = recipe.train.precision, recipe.train.checkpointing
-    return Model(trunk.backbone, trunk.encoders, graft, objectives, evaluators, prompts, precision, checkpointing)
+    return Model(
+        trunk.backbone,
+        trunk.encoders,
+        graft,
+        objectives,
+        evaluators,
+        prompts,
+        recipe.train.precision,
+        recipe.train.checkpointing,
+        {name: writing(trunk.backbone, recipe, name) for name in objectives},
+    )
+
+
+def writing(backbone: Backbone, recipe: Recipe, task: str) -> Backbone:
+    """A backbone with the form of texts that a task has.
+
+    Raises:
+        OptionError: it has no such form.
+    """
+    form = recipe.tasks[task].texts
+    with below("tasks", task):
+        return backbone if form is None else backbone.with_texts(form)
 
 
 def _needs(objectives: Sequence[TaskObjective], evaluator: Evaluator) -> set[Need]:

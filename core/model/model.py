@@ -43,6 +43,7 @@ class Model:
         prompts: what joins the backbone's tokens, and where.
         precision: what passes are computed in, in training and in scoring alike.
         checkpointing: whether layers are computed again in the backward pass instead of keeping what is between.
+        written: the backbone with the form of texts that a task has, by task; as it is for those left out.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class Model:
         prompts: Sequence[PlacedPrompt] = (),
         precision: Literal["fp32", "bf16"] = "fp32",
         checkpointing: bool = False,
+        written: Mapping[str, Backbone] = MappingProxyType({}),
     ) -> None:
         self.backbone, self.encoders, self.graft = backbone, dict(encoders), graft
         self.objectives, self.evaluators, self.precision = dict(objectives), dict(evaluators), precision
+        self._written = dict(written)
         self.trunk = TrunkParts(backbone, self.encoders, tuple(prompts), checkpointing)
         for encoder in encoders.values():
             encoder.checkpointing = checkpointing
@@ -70,8 +73,19 @@ class Model:
         graft, checkpointing = Graft(self.graft.tasks, bank), self.trunk.checkpointing
         objectives = {task: [each.without_modules() for each in own] for task, own in self.objectives.items()}
         return Model(
-            self.backbone, self.encoders, graft, objectives, self.evaluators, (), self.precision, checkpointing
+            self.backbone,
+            self.encoders,
+            graft,
+            objectives,
+            self.evaluators,
+            precision=self.precision,
+            checkpointing=checkpointing,
+            written=self._written,
         )
+
+    def writing(self, task: str) -> Backbone:
+        """The backbone with the form of texts that a task has."""
+        return self._written.get(task, self.backbone)
 
     @property
     def prompts(self) -> Sequence[PlacedPrompt]:
@@ -192,7 +206,7 @@ class Model:
         shared: SharedFeatures = MappingProxyType({}),
     ) -> SegmentOutputs:
         features, first = shared.get((segment.task, own.name), ({}, 0))
-        equipment = Equipment(self.graft.bank, own.modules, own.state, features, first)
+        equipment = Equipment(self.graft.bank, self.writing(segment.task), own.modules, own.state, features, first)
         return SegmentOutputs(passes, segment, equipment)
 
     def passes(
@@ -219,7 +233,7 @@ class Model:
 def evaluator_outputs(model: Model, passes: BatchPasses, segment: Segment) -> SegmentOutputs:
     """What may be asked of a segment, with the modules of all objectives of its task."""
     modules = {name: module for own in model.objectives[segment.task] for name, module in own.modules.items()}
-    return SegmentOutputs(passes, segment, Equipment(model.graft.bank, modules))
+    return SegmentOutputs(passes, segment, Equipment(model.graft.bank, model.writing(segment.task), modules))
 
 
 def task_rows(batch: Batch) -> dict[str, TaskBatch]:

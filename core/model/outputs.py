@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from multigraft.core.types.tokens import Tokens
 if TYPE_CHECKING:
     from multigraft.core.graft.attachment import GraftModule
     from multigraft.core.graft.bank import Bank
+    from multigraft.core.interfaces.backbone import Backbone
     from multigraft.core.interfaces.interceptor import Interceptor
     from multigraft.core.model.batch_passes import BatchPasses
     from multigraft.core.model.prompt_rows import RowTokens
@@ -35,6 +36,8 @@ class Equipment:
     """What an objective has of its own."""
 
     bank: "Bank"
+    writing: "Backbone"
+    """With the form of texts that its task has."""
     modules: Mapping[str, "GraftModule[nn.Module]"] = field(default_factory=dict)
     state: Mapping[str, Tensor] = field(default_factory=dict)
     gathered: Mapping[str, Tensor] = field(default_factory=dict)
@@ -133,7 +136,7 @@ class SegmentOutputs:
     def generate(self, decoding: "Decoding") -> list[str]:
         """Greedy or beam output of each row."""
         search = decode.greedy if decoding.beams == 1 else decode.beam
-        return self._backbone.detokenize(search(self._beginning, self._intercept, decoding))
+        return self._own.writing.detokenize(search(self._beginning, self._intercept, decoding))
 
     def score(self, candidates: Sequence[Sequence[str]]) -> Tensor:
         """Log-probability of each row's candidates, `(rows, most candidates)`, -inf where a row has fewer."""
@@ -190,7 +193,8 @@ class SegmentOutputs:
             raise MultigraftError("a loss that decodes cannot be used with `train.shard`")
         passes, rows = self._passes("beginning")
         begin = passes.beginning
-        return begin.narrow(torch.arange(rows.start, rows.stop, device=begin.hidden.device))
+        own = begin.narrow(torch.arange(rows.start, rows.stop, device=begin.hidden.device))
+        return replace(own, backbone=self._own.writing)
 
 
 class PairOutputs:

@@ -19,4 +19,4 @@ def row_maker(model: "Model", tasks: "Mapping[str, TaskOptions]", seed: int = 0)
         for name, task in tasks.items()
     }
     prepare = {task: [each.objective.prepare for each in own] for task, own in model.objectives.items()}
-    return RowMaker(model.backbone, limits, prepare, seed)
+    return RowMaker(model.backbone, limits, prepare, seed, {task: model.writing(task) for task in tasks})

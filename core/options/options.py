@@ -164,6 +164,9 @@ class TaskOptions(Options):
     prompt: list[Annotated[PromptOptions, Registered("prompt_generators")]] | None = None
     """Prompt generators of this task in place of those of the trunk, one or a list, which may be empty. What several
     tasks say alike is one generator."""
+    texts: str | None = None
+    """What stands around this task's texts and targets, where the backbone has several forms: `chat` of a `decoder`. As
+    the backbone's own `texts` says if left out."""
     text_limit: int = Field(40, ge=1)
     """Longest input text in tokens, the prefix included."""
     target_limit: int = Field(20, ge=1)

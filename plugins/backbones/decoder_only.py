@@ -1,5 +1,6 @@
 """What decoder-only models have in common: one stack reads the text and, right behind it, the target."""
 
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from multigraft import IGNORED
+from multigraft import IGNORED, OptionError
 from multigraft.plugins.backbones import loading
-from multigraft.plugins.backbones.decoder_texts import TextForm
+from multigraft.plugins.backbones.decoder_texts import FORMS, TextForm
 from multigraft.plugins.backbones.text import TextCodec
 from multigraft.plugins.backbones.transformers_backbone import TransformersBackbone
 from multigraft.stacks import Arranged, Entrance, Longest, Stack, StackInput, Tokens, joined
@@ -47,7 +48,17 @@ class DecoderOnly(TransformersBackbone):
         config = model.config
         text, target = (loading.deferred(partial(_codec, form, config, tokenizer, of)) for of in ("text", "target"))
         super().__init__(model, config.model_type, [stack], text, target)
+        self._tokenizer = tokenizer
         self.width, self.longest = config.hidden_size, Longest(most, most, most)
+
+    def with_texts(self, form: str) -> "DecoderOnly":
+        """With `plain`, `ended` or `chat` texts."""
+        if form not in FORMS:
+            raise OptionError(("texts",), f"no form of texts named {form!r}", f"known: {', '.join(FORMS)}")
+        other = copy(self)
+        other.text, other.target = FORMS[form](self.config, self._tokenizer)
+        vars(other).pop("end", None)
+        return other
 
     def arrange(self, text_ids: Tensor, text_mask: Tensor, target_ids: Tensor | None) -> Arranged:
         """A row's real text tokens and, right behind them, its targets without their last token."""

@@ -166,7 +166,8 @@ def batch_of():
     def make(model, samples, tasks=tuple(TASKS)):
         limits = dict.fromkeys(tasks, TextLimits(60, 60))
         prepare = {task: [each.objective.prepare for each in own] for task, own in model.objectives.items()}
-        return collate(RowMaker(model.backbone, limits, prepare).rows(samples), list(tasks))
+        writing = {task: model.writing(task) for task in tasks}
+        return collate(RowMaker(model.backbone, limits, prepare, writing=writing).rows(samples), list(tasks))
 
     return make
 

@@ -17,21 +17,21 @@ Result = TypeVar("Result")
 
 
 class GoneError(MultigraftError):
-    """There is nothing at an address, or nobody may have it; asking again would not help."""
+    """There is nothing at an address, or nobody may have it."""
 
 
 def tried(what: str, act: Callable[[], Result]) -> Result:
-    """What `act` gives, after up to three tries; each that fails is said on stderr.
+    """What `act` gives, after up to three tries; each that fails is said on stderr. A MultigraftError is what asking
+    again would not help, and ends it at once.
 
     Raises:
-        GoneError: what `act` raised.
-        MultigraftError: all tries failed; with the reason of the last one.
+        MultigraftError: what `act` raised; or all tries failed, with the reason of the last one.
     """
     pause, reason = _FIRST_PAUSE, ""
     for number in range(1, TRIES + 1):
         try:
             return act()
-        except GoneError:
+        except MultigraftError:
             raise
         except Exception as error:  # of any network, store and driver
             reason = told(error)

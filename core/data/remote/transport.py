@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from multigraft.core.data.remote.address import Address
+from multigraft.core.data.remote.lasting import lacks_credentials, status_of, stays
 from multigraft.core.data.remote.retrying import GoneError, told, tried
+from multigraft.core.errors import MultigraftError
 
 _PIECE = 1 << 20
 _QUIET_SECONDS = 60
@@ -17,7 +19,6 @@ _MARKS = (
     "created",
 )  # fmt: skip
 """What stores say of a file that changes with it, the best first."""
-_NOT_FOR_US = (401, 403, 404, 410)
 
 
 @dataclass(frozen=True)
@@ -108,22 +109,24 @@ def _pieces(address: Address, size: int) -> Iterator[bytes]:
 
 @contextmanager
 def _store(address: Address) -> Iterator[tuple[Any, str]]:
-    """The file system of an address, and the path in it; what is not there is a GoneError."""
+    """The file system of an address, and the path in it; what waiting cannot mend is a MultigraftError."""
     import fsspec
 
     try:
         yield fsspec.core.url_to_fs(address.text, **(_web_options() if address.is_web else {}))
-    except (FileNotFoundError, PermissionError) as error:
-        status = getattr(error.__cause__, "status", None)
-        if _may_pass(error.__cause__) and status not in _NOT_FOR_US:
+    except MultigraftError:
+        raise
+    except Exception as error:
+        if lacks_credentials(error):
+            raise MultigraftError(
+                f"{address} is asked for without credentials: {told(error)}; set them for this process as its store "
+                "takes them, in environment variables or files (docs/remote_shards.md)"
+            ) from None
+        if not stays(error):
             raise
-        why = f": HTTP {status}" if status else f": {told(error)}" if isinstance(error, PermissionError) else ""
+        status = status_of(error)
+        why = f": HTTP {status}" if status else "" if isinstance(error, FileNotFoundError) else f": {told(error)}"
         raise GoneError(f"{address} is not there, or not for us{why}") from None
-
-
-def _may_pass(cause: BaseException | None) -> bool:
-    """Whether a file was not found because of a network: fsspec says so of every error of a web server."""
-    return isinstance(cause, OSError | TimeoutError) or type(cause).__module__.startswith("aiohttp")
 
 
 def _web_options() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from multigraft.core.data.index import index_path
 from multigraft.core.data.open_file import OpenFile
@@ -116,6 +118,63 @@ def test_errors_that_stay_end_with_address_tries_and_reason(served, opened):
         MultigraftError, match=r"fetching http://.*/a-000000\.tar failed 3 times; the last time: HTTP 502"
     ):
         shard.read(0, "bin")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_what_no_waiting_mends_is_asked_for_once(served, opened, capsys, status):
+    shard = opened()
+    capsys.readouterr()
+    served.refused["a-000000.tar"] = [status] * 9
+    with pytest.raises(MultigraftError, match=rf"a-000000\.tar is not there, or not for us(: HTTP {status})?$"):
+        shard.read(0, "bin")
+    assert opened() is None
+    assert "try 2" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", [408, 429])
+def test_a_server_that_asks_for_patience_gets_it(served, opened, capsys, status):
+    served.refused["a-000000.tar"] = [status] * 2  # a HEAD and a GET
+    assert opened().index.keys == ["k0", "k1"]
+    assert f"HTTP {status}" in capsys.readouterr().err
+
+
+class NoCredentialsError(Exception):
+    """As botocore's, which is not installed everywhere."""
+
+
+class OfGoogleError(Exception):
+    """With a status as gcsfs tells it."""
+
+    code = 401
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (
+            NoCredentialsError("Unable to locate credentials"),
+            r"credentials: NoCredentialsError: Unable .*; set",
+        ),
+        (OSError("Forbidden: bucket/a.tar"), r"not for us: OSError: Forbidden: bucket/a\.tar"),
+        (OfGoogleError("Invalid Credentials, 401"), "not for us: HTTP 401"),
+    ],
+)
+def test_a_store_that_refuses_us_is_asked_once(cache, capsys, monkeypatch, raised, told):
+    asked = []
+
+    def info(self, path, **options):
+        asked.append(path)
+        raise raised
+
+    monkeypatch.setattr(MemoryFileSystem, "info", info)
+    try:
+        outcome = RemoteShards(cache).open(Address("memory://bucket/a.tar"))
+        said = capsys.readouterr().err
+    except MultigraftError as error:
+        outcome, said = None, str(error)
+    assert outcome is None
+    assert re.search(told, said)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("silently", [False, True])

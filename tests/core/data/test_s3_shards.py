@@ -120,8 +120,9 @@ def test_wrong_credentials_are_told_and_no_credentials_end_the_run(served, opene
     assert "hidden" not in told
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(MultigraftError, match="NoCredentialsError: Unable to locate credentials"):
+    with pytest.raises(MultigraftError, match=r"NoCredentialsError: Unable to locate credentials.*; set them"):
         opened()
+    assert "try 2" not in capsys.readouterr().err
 
 
 def test_a_server_that_goes_away_is_told_with_the_address(served, opened, capsys, tmp_path):

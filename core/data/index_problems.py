@@ -1,16 +1,17 @@
 """The problems of an index: each kind is listed so often, the rest is counted."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from multigraft.core.data.index import Problem
 from multigraft.core.data.record_check import CheckedRecord
-from multigraft.core.data.records import RECORD_FIELD
+from multigraft.core.data.records import OF_CAPTION_TARS, RECORD_FIELD
 from multigraft.core.errors import legible
 
 MOST_LISTED = 100
 """Problems of a reason that a shard lists one by one."""
 _SHOWN = 4
+_CAPTION_FIELD = "txt"
 _OF_WINDOWS = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -57,13 +58,15 @@ class Problems:
         first, count = self._left_out.get(why, (name, 0))
         self._left_out[why] = (first, count + 1)
 
-    def without_record(self, key: str, files: Iterable[str]) -> None:
+    def without_record(self, key: str, files: Collection[str]) -> None:
         """A sample without `KEY.json`."""
         records = _dotted_records(files)
         if records:
             self._dotted(key, records)
         else:
-            self.add(Problem(key, "no question", f"{_listing(files)} and no {RECORD_FIELD}: KEY.json is missing"))
+            hint = f"; {OF_CAPTION_TARS}" if _CAPTION_FIELD in files else ""
+            detail = f"{_listing(files)} and no {RECORD_FIELD}: KEY.json is missing{hint}"
+            self.add(Problem(key, "no question", detail))
 
     def of_record(self, key: str, files: Iterable[str], record: CheckedRecord) -> None:
         """A record without annotations, with bad ones, without its media, or with files that none of it names.

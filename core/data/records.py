@@ -15,6 +15,13 @@ MOST_VALUES = 300_000
 """Values in a `KEY.json`, at most: they take far more memory than their text."""
 MOST_ANNOTATIONS = 10_000
 """Annotations of a record that are used."""
+OF_CAPTION_TARS = (
+    "tars of captions, as img2dataset and video2dataset make them, are named `{image-text-shards: TAR}` in a recipe, "
+    "or packed by `data pack --kind image-text-shards`"
+)
+"""What to say where a shard looks like one of these."""
+_OF_CAPTION_TARS = ("caption", "url", "status")
+"""Keys of the records in them."""
 _STRING = re.compile(rb'"(?:[^"\\]+|\\.?)*+"?', re.DOTALL)
 """A text of JSON, or all that follows one that has no end; it never goes back."""
 _SOME_STRINGS = re.compile(rb'(?:[^"]*+' + _STRING.pattern + rb"){1,4096}+", re.DOTALL)
@@ -43,9 +50,11 @@ def annotated(record: Any) -> dict[str, Any]:
     Raises:
         BadSample: `bad annotation`.
     """
-    if not isinstance(record, dict) or not isinstance(record.get("annotations"), list):
-        raise BadSample("bad annotation", "KEY.json has no list `annotations`")
-    return record
+    if isinstance(record, dict) and isinstance(record.get("annotations"), list):
+        return record
+    alike = isinstance(record, dict) and "annotations" not in record and any(key in record for key in _OF_CAPTION_TARS)
+    hint = f"; {OF_CAPTION_TARS}" if alike else ""
+    raise BadSample("bad annotation", f"KEY.json has no list `annotations`{hint}")
 
 
 def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

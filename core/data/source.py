@@ -175,6 +175,9 @@ def _nothing_for(
     features = sum(shard.index.head.holds_features for shard in shards)
     more = ", ..." if len(held) > _SHOWN else ""
     hint = f"; {features} of them hold stored features, which are no data of a task" if features else ""
+    first = next(((shard, problem) for shard in shards for problem in shard.index.problems), None)
+    if first and not held:
+        hint += f"; the first problem: {first[0].name}#{first[1].key} {first[1].reason}: {first[1].detail}"
     return MultigraftError(
         f"task {name!r}, split {split!r}: no annotation in its {len(shards)} shards is for the task {asked}{sources}; "
         f"they hold annotations for {legible(', '.join(sorted(held)[:_SHOWN])) or 'no task at all'}{more}{hint}; "

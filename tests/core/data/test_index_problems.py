@@ -31,6 +31,25 @@ def test_keys_with_dots_are_named_beside_good_samples(problems, record):
     assert problems(*members) == [("b", "dotted key", 1), ("d", "dotted key", 1), ("img_0", "dotted key", 2)]
 
 
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([("a.jpg", b""), ("a.json", b'{"caption": "a dog", "url": "u", "status": "success"}')], "bad annotation"),
+        ([("a.jpg", b""), ("a.txt", b"a dog")], "no question"),
+    ],
+)
+def test_tars_of_captions_are_told_the_source_that_reads_them(tmp_path, make_tar, members, reason):
+    (problem,) = make_index(make_tar(tmp_path / "x.tar", *members)).problems
+    assert problem.reason == reason
+    assert "`{image-text-shards: TAR}`" in problem.detail
+
+
+def test_other_samples_without_annotations_are_told_no_source(tmp_path, make_tar):
+    found = make_index(make_tar(tmp_path / "x.tar", ("a.png", b""), ("b.json", b'{"id": "b"}'))).problems
+    assert len(found) == 2
+    assert not any("image-text-shards" in problem.detail for problem in found)
+
+
 def test_a_dotted_record_in_a_sample_that_has_one(problems, record):
     assert problems(*good(record, "k"), *good(record, "k.v2")) == [("k", "dotted key", 1)]
 

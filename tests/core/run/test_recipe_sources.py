@@ -268,3 +268,6 @@ def test_tars_of_img2dataset_are_read_as_they_are(tables, data_of):
     assert [each.media for each in annotations(source)] == [("000000000.png",), ("000000001.png",)]
     (shard,) = source.opened
     assert shard.read(0, "000000001.png") == (tables.folder / "images" / "2.png").read_bytes()
+    way = r"the first problem: \S*00000\.tar#000000000 bad annotation: .*`\{image-text-shards: TAR\}`"
+    with pytest.raises(MultigraftError, match=way):
+        data_of(tables.recipe, "tasks.vqa.data.train=['*.tar']").source("vqa", "train")

@@ -25,15 +25,15 @@ _STATES = ("there", "made", "refused", "unstored")
 @click.pass_context
 def index(context: click.Context, files: tuple[str, ...], workers: int, force: bool, as_json: bool) -> None:
     """Make the index of each shard, SHARD.tar.index beside it, so that no run has to; exit code 1 if there is a file
-    that is no shard, or an index that cannot be stored.
+    that is no shard, an index that cannot be stored, or a FILE that is not there.
 
     FILE is a file, a folder, or a pattern such as `train-{000..007}.tar`.
     """
-    from multigraft.core.cli.data_paths import files_of
+    from multigraft.core.cli.data_paths import good_files_of
     from multigraft.core.data.upkeep.indexing_many import index_many
     from multigraft.core.run.progress_bar import ProgressBar
 
-    paths, found = files_of(files), []
+    (paths, all_there), found = good_files_of(files), []
     with ProgressBar("indexing shards") as bar:
         for each in index_many(paths, workers, force):
             found.append(each)
@@ -46,7 +46,7 @@ def index(context: click.Context, files: tuple[str, ...], workers: int, force: b
         click.echo(json.dumps({**states, "shards": list(map(asdict, found))}, indent=1, ensure_ascii=False))
     else:
         click.echo(_line(found, counts))
-    if counts["refused"] or counts["unstored"]:
+    if counts["refused"] or counts["unstored"] or not all_there:
         context.exit(1)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from multigraft.core.cli.console import add_row, console, table
-from multigraft.core.cli.data_paths import files_of
+from multigraft.core.cli.data_paths import good_files_of
+from multigraft.core.cli.data_problems import tell_problems
 
 _SHOWN = 20
 
@@ -21,19 +22,31 @@ _SHOWN = 20
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def inspect(paths: tuple[str, ...], as_json: bool) -> None:
+@click.pass_context
+def inspect(context: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
     """Show what is in shards, webdataset tars: fields and their sizes, annotations by task, source and type, the first
     records, and what cannot be used. Of another file it says what it is. Nothing is unpacked or decoded.
 
     PATH is a file, a folder, or a pattern such as `train-{000..007}.tar`; several are shown one by one and together.
+    Exit code 1 if one is not there. What cannot be used is counted on stderr, and makes the exit code of `data verify`
+    1.
     """
     from multigraft.core.data.shard_summary import summarize, total
 
-    found = total([summarize(path) for path in files_of(paths)])
+    files, all_there = good_files_of(paths)
+    found = total([summarize(path) for path in files])
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         _print(found)
+    tell_problems([(each["reason"], each["count"], _place_and_detail(each)) for each in found["problems"]])
+    if not all_there:
+        context.exit(1)
+
+
+def _place_and_detail(problem: dict[str, Any]) -> str:
+    """Where a problem is, and which."""
+    return " ".join(filter(None, [f"{problem['shard']}#{problem['key']}".rstrip("#"), problem["detail"]]))
 
 
 def _print(found: dict[str, Any]) -> None:

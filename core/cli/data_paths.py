@@ -1,7 +1,9 @@
 """The files that arguments of `multigraft data ...` name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import click
 
 from multigraft.core.data.paths import files_named
 from multigraft.core.errors import MultigraftError
@@ -13,22 +15,53 @@ def files_of(arguments: Sequence[str]) -> list[Path]:
     """The files of all arguments, each once: files, folders of tars, and patterns such as `train-{000..007}.tar`.
 
     Raises:
-        MultigraftError: some are not there, or an argument names none.
+        MultigraftError: some are not there, or an argument names none; with all of these.
     """
+    files, faults = _named(arguments)
+    if faults:
+        raise MultigraftError("\n".join(_some(faults)))
+    return files
+
+
+def good_files_of(arguments: Sequence[str]) -> tuple[list[Path], bool]:
+    """The files of all arguments that are there, and whether all are; what is not is said on stderr.
+
+    Raises:
+        MultigraftError: none is there.
+    """
+    files, faults = _named(arguments)
+    if not files:
+        raise MultigraftError("\n".join(_some(faults)))
+    for line in _some(faults):
+        click.echo(line, err=True)
+    return files, not faults
+
+
+def _named(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Files that are there, and what is wrong with the others and with arguments that name none."""
     files: dict[Path, None] = {}
+    faults: list[str] = []
     for argument in arguments:
         try:
             named = files_named(argument)
         except ValueError as error:
-            raise MultigraftError(str(error)) from None
+            faults.append(str(error))
+            continue
         if not named:
-            raise MultigraftError(f"{argument} {_emptiness(Path(argument))}")
-        files.update(dict.fromkeys(named))
-    missing = [path for path in files if not path.exists() and not path.is_symlink()]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise MultigraftError(f"cannot read the shard {missing[0]}{more}: No such file or directory")
-    return list(files)
+            faults.append(f"{argument} {_emptiness(Path(argument))}")
+        for path in named:
+            if path.exists() or path.is_symlink():
+                files[path] = None
+            else:
+                faults.append(f"cannot read the shard {path}: No such file or directory")
+    return list(files), list(dict.fromkeys(faults))
+
+
+def _some(faults: Sequence[str]) -> Iterator[str]:
+    """As many lines as one can read."""
+    yield from faults[:_SHOWN]
+    if len(faults) > _SHOWN:
+        yield f"and {len(faults) - _SHOWN:,} more that are not there"
 
 
 def _emptiness(path: Path) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multigraft.core.cli.console import add_row, console, table
-from multigraft.core.cli.data_paths import files_of
-from multigraft.core.cli.data_verify import finding_line
+from multigraft.core.cli.data_paths import good_files_of
+from multigraft.core.cli.data_problems import tell_problems
+from multigraft.core.cli.data_verify import finding_line, place_of
 from multigraft.core.cli.lazy import registry_of, with_json
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from multigraft.core.registry.registry import Registry
 
 _ANSWERS = 3
+_COUNTS = ("annotations", "samples", "without_answers", "distinct_answers")
 
 
 @click.command(epilog="Example: multigraft data stats shards --page stats.html")
@@ -32,16 +34,19 @@ _ANSWERS = 3
 @click.pass_context
 def stats(context: click.Context, files: tuple[str, ...], page: Path | None, headers: int, as_json: bool) -> None:
     """Count what shards hold: by task and source annotations, answers, choices and lengths in words; by ending sizes of
-    media, and widths, heights, seconds and frame rates from their headers. Nothing is decoded."""
-    from multigraft.core.data.shard import open_shard
+    media, and widths, heights, seconds and frame rates from their headers. Nothing is decoded.
+
+    Exit code 1 if one of FILES is not there or is no shard. What in shards cannot be used is counted, on stderr and on
+    the page too, and makes the exit code of `data verify` 1.
+    """
     from multigraft.core.data.upkeep.statistics import Statistics
     from multigraft.core.run.progress_bar import ProgressBar
 
-    paths = files_of(files)
+    paths, whole = good_files_of(files)
     statistics = Statistics(_inputs(registry_of(context)), headers)
     with closing(statistics), ProgressBar("counting shards") as bar:
         for done, path in enumerate(paths, 1):
-            statistics.add(open_shard(path))
+            whole &= statistics.add_file(path)
             bar.update(done, len(paths))
     told = statistics.told()
     if page:
@@ -50,6 +55,9 @@ def stats(context: click.Context, files: tuple[str, ...], page: Path | None, hea
         write_data_page(statistics, ", ".join(files), page)
         click.echo(f"{page} is written", err=True)
     _print(told, as_json)
+    tell_problems([(row["reason"], row["count"], place_of(row)) for row in told["findings"]])
+    if not whole:
+        context.exit(1)
 
 
 def _inputs(registry: "Registry") -> "list[Input]":
@@ -75,12 +83,12 @@ def _print(told: Mapping[str, Any], as_json: bool) -> None:
 
 
 def _tasks(told: Mapping[str, Any]) -> Any:
-    numbers = ("annotations", "samples", "different answers")
+    numbers = ("annotations", "samples", "without answers", "different answers")
     columns = ("task", "source", *numbers, "words of a question", "of an answer", "most frequent answers")
     made = table(*columns, title="Annotations, and words: least, median, most", numbers=numbers)
     for row in told["tasks"]:
         answers = ", ".join(f"{text} ({count:,})" for text, count in row["most_frequent_answers"][:_ANSWERS])
-        counts = [f"{row[name]:,}" for name in ("annotations", "samples", "distinct_answers")]
+        counts = [f"{row[name]:,}" for name in _COUNTS]
         add_row(
             made, row["task"], row["source"], *counts, _span(row["question_words"]), _span(row["answer_words"]), answers
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from multigraft.core.cli.data_paths import files_of
+from multigraft.core.cli.data_paths import good_files_of
 from multigraft.core.cli.lazy import registry_of, with_json
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def verify(context: click.Context, files: tuple[str, ...], recipe: str | None, d
 
     registry = registry_of(context)
     read = None if recipe is None else load_recipe(recipe, registry=registry)
-    paths = files_of(files)
+    paths, all_there = good_files_of(files)
     decoder = _decoder(read, registry) if decode else None
     verifier = Verifier(decoder, list(_needs(read, registry)) if read else [], read.data.threads if read else 2)
     try:
@@ -44,8 +44,8 @@ def verify(context: click.Context, files: tuple[str, ...], recipe: str | None, d
     finally:
         if decoder:
             decoder.close()
-    _tell(verifier, named, as_json)
-    if verifier.findings:
+    _tell(verifier, named, all_there, as_json)
+    if verifier.findings or not all_there:
         context.exit(1)
 
 
@@ -90,7 +90,7 @@ def _look(paths: Sequence[Path], verifier: "Verifier") -> None:
             bar.update(done, len(paths))
 
 
-def _tell(verifier: "Verifier", named: int, as_json: bool) -> None:
+def _tell(verifier: "Verifier", named: int, all_there: bool, as_json: bool) -> None:
     looked, findings = verifier.looked, verifier.findings
     if as_json:
         facts = {"named_by_manifests": named, **asdict(looked), "findings": findings.rows()}
@@ -100,20 +100,21 @@ def _tell(verifier: "Verifier", named: int, as_json: bool) -> None:
     for line in _lines(verifier, named):
         click.echo(line)
     for row in findings.rows():
-        first = row["first"]
-        where = "#".join(filter(None, [first["file"], first["key"]])) + (
-            first["annotation"] and f" {first['annotation']}"
-        )
-        click.echo(f"{row['count']:,} x {row['reason']}, first {where}: {first['detail']}")
-    if not findings:
+        click.echo(finding_line(row))
+    if not findings and all_there:
         click.echo("nothing wrong was found")
 
 
 def finding_line(row: Mapping[str, Any]) -> str:
     """A reason, how often it was met, and where first."""
+    return f"{row['count']:,} x {row['reason']}, first {place_of(row)}"
+
+
+def place_of(row: Mapping[str, Any]) -> str:
+    """Where a reason was met first, and what was said."""
     first = row["first"]
     where = " ".join(filter(None, ["#".join(filter(None, [first["file"], first["key"]])), first["annotation"]]))
-    return f"{row['count']:,} x {row['reason']}, first {where}: {first['detail']}"
+    return f"{where}: {first['detail']}"
 
 
 def _lines(verifier: "Verifier", named: int) -> Iterator[str]:

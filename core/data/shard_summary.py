@@ -13,18 +13,14 @@ from multigraft.core.data.index import ShardIndex
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.shard import Shard
 from multigraft.core.data.tar_reader import RefusedShardError
-from multigraft.core.errors import BadSample, legible
+from multigraft.core.errors import BadSample, MultigraftError, legible
 
 _SHOWN = 3
 _HEAD = 512
 
 
 def summarize(path: Path) -> dict[str, Any]:
-    """What a file is; samples, fields, annotations, first records and problems of a shard.
-
-    Raises:
-        MultigraftError: it cannot be read.
-    """
+    """What a file is; samples, fields, annotations, first records and problems of a shard."""
     if what := _no_file(path):
         return _refused(path, what, f"{path}: it is {what}, not a file", 0)
     try:
@@ -32,6 +28,8 @@ def summarize(path: Path) -> dict[str, Any]:
     except RefusedShardError as error:
         data = OpenFile(path)
         return _refused(path, describe(data.read(0, _HEAD))[0] or "not a shard", str(error), data.size)
+    except MultigraftError as error:
+        return _refused(path, "a file that cannot be read", str(error), 0)
     index = shard.index
     return {
         "shard": legible(str(path)),

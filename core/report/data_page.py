@@ -82,8 +82,9 @@ def _says(facts: object, name: str) -> bool:
 def _task(task: str, source: str, facts: AnnotationFacts, mark: Mark) -> Group:
     distinct = len(facts.answers)
     more = " at least" if facts.other_answers else ""
+    lacking = f"{facts.without_answers:,} without answers; " if facts.without_answers else ""
     told = (
-        f"{facts.annotations:,} annotations of {facts.samples:,} samples; "
+        f"{facts.annotations:,} annotations of {facts.samples:,} samples; {lacking}"
         f"{facts.answers.total() + facts.other_answers:,} answers, {distinct:,} different{more}"
     )
     types = {name or "(no type)": count for name, count in facts.types.items()}
@@ -95,14 +96,15 @@ def _task(task: str, source: str, facts: AnnotationFacts, mark: Mark) -> Group:
 
 
 def _most(answers: Mapping[str, int], count: int = 12) -> list[Bar]:
-    """The most frequent answers, in short, and all the others as one."""
+    """The most frequent answers."""
     ordered = sorted(answers.items(), key=lambda item: (-item[1], item[0]))
     most = max((number for _, number in ordered), default=0) or 1
     return [Bar(_short(text), number, round(100 * number / most, 1)) for text, number in ordered[:count]]
 
 
-def _short(text: str, longest: int = 60) -> str:
-    return text if len(text) <= longest else f"{text[:longest].rstrip()}…"
+def _short(text: str, longest: int = 300) -> str:
+    """All that a reader takes in, and how much more there is."""
+    return text if len(text) <= longest else f"{text[:longest].rstrip()}… ({len(text):,} characters)"
 
 
 def _ending(ending: str, facts: MediaFacts) -> Group:

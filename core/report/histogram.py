@@ -45,14 +45,17 @@ def histogram(title: str, values: NDArray[np.float64]) -> Histogram | None:
     if not len(values):
         return None
     low, high = float(values.min()), _highest(values)
-    edges = _edges(low, high, bool((values == np.floor(values)).all()), len(values))
+    whole = bool((values == np.floor(values)).all())
+    edges = _edges(low, high, whole, len(values))
     counts = np.histogram(values, edges)[0].tolist()
     beyond = int((values > edges[-1]).sum())
     upright = round_ticks([0.0, float(max(counts))])
     across = _Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
     down = _Axis(0.0, upright[-1], HEIGHT - BOTTOM, TOP)
     blocks = tuple(_block(edges[n : n + 2], count, across, down) for n, count in enumerate(counts) if count)
-    marks = [each for each in round_ticks([low, high]) if edges[0] <= each <= edges[-1]]
+    marks = [
+        each for each in round_ticks([low, high]) if edges[0] <= each <= edges[-1] and (each.is_integer() or not whole)
+    ]
     told = f"{beyond:,} are larger, up to {_number(float(values.max()))}" if beyond else ""
     return Histogram(
         title,

@@ -6,26 +6,40 @@ from pathlib import Path
 
 from multigraft import OptionError, nearest_name
 
+_SHOWN = 20
+
 
 def existing(files: Sequence[str]) -> list[Path]:
     """The paths of files and folders that are there.
 
     Raises:
-        OptionError: one is not, with what is called like it.
+        OptionError: some are not, with what is called like the first.
     """
     for place, each in enumerate(files):
         if "://" in each:
             scheme = each.partition("://")[0]
             raise OptionError(("files", place), f"`{scheme}://...` is an address", "fetch the file first")
     paths = [Path(each) for each in files]
+    missing = [place for place, path in enumerate(paths) if not path.exists()]
+    if missing:
+        first, *others = (paths[place] for place in missing)
+        near = nearest_name(first.name, _names_beside(first))
+        told = f"{first} is not there{_others(others)}"
+        raise OptionError(("files", missing[0]), told, f"did you mean {near!r}?" if near else "")
     for place, path in enumerate(paths):
-        if not path.exists():
-            beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-            near = nearest_name(path.name, beside)
-            raise OptionError(("files", place), f"{path} is not there", f"did you mean {near!r}?" if near else "")
         if not (path.is_file() or path.is_dir()):
             raise OptionError(("files", place), f"{path} is a pipe, a socket or a device", "it is read several times")
     return paths
+
+
+def _names_beside(path: Path) -> list[str]:
+    return [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+
+
+def _others(paths: Sequence[Path]) -> str:
+    """What is said of further files that are not there."""
+    more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
+    return f", nor {', '.join(map(str, paths[:_SHOWN]))}{more}" if paths else ""
 
 
 def existing_files(files: Sequence[str]) -> list[Path]:

@@ -65,16 +65,28 @@ def open_all(paths: Sequence[Path]) -> list[Shard]:
     """The shards at some paths.
 
     Raises:
-        MultigraftError: one is no shard, or holds stored features, which belong to the content of another one.
+        MultigraftError: some are no shards, or hold stored features, which belong to the content of another one; with
+            all of these.
     """
-    shards = [open_shard(path) for path in paths]
-    for shard in shards:
-        if shard.index.head.holds_features:
-            raise MultigraftError(
-                f"{shard.name} holds stored features, which fit the shard alone that they were made of: "
-                "take the shards of the data, and encode again"
-            )
+    shards, refusals = list[Shard](), list[str]()
+    for path in paths:
+        try:
+            shards.append(_opened(path))
+        except MultigraftError as error:
+            refusals.append(str(error))
+    if refusals:
+        raise MultigraftError("\n".join(refusals))
     return shards
+
+
+def _opened(path: Path) -> Shard:
+    shard = open_shard(path)
+    if shard.index.head.holds_features:
+        raise MultigraftError(
+            f"{shard.name} holds stored features, which fit the shard alone that they were made of: "
+            "take the shards of the data, and encode again"
+        )
+    return shard
 
 
 def whole_samples(shard: Shard, findings: Findings) -> Iterator[tuple[int, WholeSample]]:

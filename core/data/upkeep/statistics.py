@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.data.open_file import OpenFile
 from multigraft.core.data.prefetch import in_order
 from multigraft.core.data.records import RECORD_FIELD
-from multigraft.core.data.shard import Shard
+from multigraft.core.data.shard import Shard, open_shard
 from multigraft.core.data.upkeep.findings import Findings
 from multigraft.core.data.upkeep.media_headers import MediaHeaders
 from multigraft.core.data.upkeep.spread import Spread
-from multigraft.core.errors import BadSample, legible
+from multigraft.core.errors import BadSample, MultigraftError, legible
 from multigraft.core.interfaces.input import Input
 from multigraft.core.types.annotation import Annotation
 from multigraft.core.types.media import ending_of
@@ -36,6 +37,7 @@ class AnnotationFacts:
 
     annotations: int = 0
     samples: int = 0
+    without_answers: int = 0
     types: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     other_answers: int = 0
@@ -56,7 +58,9 @@ class AnnotationFacts:
         self.media.add(len(annotation.media))
         if annotation.choices:
             self.choices.add(len(annotation.choices))
-        for text in [answer.text for answer in annotation.answers] or annotation.references:
+        answers = [answer.text for answer in annotation.answers] or annotation.references
+        self.without_answers += not answers
+        for text in answers:
             self.answer_words.add(len(text.split()))
             if text in self.answers or len(self.answers) < MOST_DISTINCT:
                 self.answers[text] += 1
@@ -67,7 +71,8 @@ class AnnotationFacts:
         """In plain values."""
         return {
             "annotations": self.annotations, "samples": self.samples, "types": dict(self.types.most_common()),
-            "answers": self.answers.total() + self.other_answers, "distinct_answers": len(self.answers),
+            "without_answers": self.without_answers, "answers": self.answers.total() + self.other_answers,
+            "distinct_answers": len(self.answers),
             "answers_not_told_apart": self.other_answers,
             "most_frequent_answers": [[legible(text), count] for text, count in self.answers.most_common(_SHOWN)],
             **{name: getattr(self, name).quantiles() for name in _SPREADS},
@@ -115,8 +120,17 @@ class Statistics:
         self.findings = Findings()
         self.shards = self.samples = 0
 
-    def add(self, shard: Shard) -> None:
-        """Count what is in a shard."""
+    def add_file(self, path: Path) -> bool:
+        """Count what is in a shard; whether the file is one."""
+        try:
+            shard = open_shard(path)
+        except MultigraftError as error:
+            self.findings.add("no shard", path, detail=str(error))
+            return False
+        self._add(shard)
+        return True
+
+    def _add(self, shard: Shard) -> None:
         self.shards += 1
         self.samples += shard.index.head.samples
         for problem in shard.index.problems:

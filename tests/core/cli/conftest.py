@@ -1,7 +1,9 @@
 """Running the command line."""
 
+import json
 import subprocess
 import sys
+import tarfile
 
 import pytest
 from click.testing import CliRunner
@@ -50,3 +52,18 @@ def imported_by(tmp_path):
         return {name.partition(".")[0] for name in outcome.stderr.split()}
 
     return names
+
+
+@pytest.fixture
+def bad_tar(tmp_path):
+    """Write a tar of two records: an annotation with bad answers and one without its picture, and what is no JSON."""
+
+    def write(path):
+        notes = [{"id": "a", "task": "t", "answers": 1}, {"id": "b", "task": "t", "media": ["png"]}]
+        (tmp_path / "k.json").write_text(json.dumps({"id": "k", "annotations": notes}))
+        (tmp_path / "l.json").write_text("?")
+        with tarfile.open(path, "w") as tar:
+            for name in ("k.json", "l.json"):
+                tar.add(tmp_path / name, name)
+
+    return write

@@ -64,6 +64,13 @@ def test_a_file_that_is_no_shard_is_refused_with_its_reason(shards, told, run):
     assert "page.tar: no tar header" in result.stderr
 
 
+def test_paths_that_are_not_there_are_told_and_the_others_are_indexed(shards, run):
+    index_path(shards[1]).unlink()
+    result = run("data", "index", shards[0].parent / "none.tar", *shards, shards[0].parent / "x-{0..1}.tar")
+    assert (result.exit_code, result.stdout[:16]) == (1, "2 there, 1 made,")
+    assert [name in result.stderr for name in ("none.tar", "x-0.tar", "x-1.tar")] == [True] * 3
+
+
 @pytest.mark.filterwarnings("ignore:the index of")
 def test_an_index_that_cannot_be_stored_is_told(shards, told):
     index_path(shards[0]).unlink()

@@ -114,11 +114,34 @@ def test_where_nothing_is_the_error_says_what_there_is(tmp_path):
     for argument, message in (
         (tmp_path, "is a folder without tars; it holds features"), (tmp_path / "features", "is an empty folder"),
         (tmp_path / "*.tar", "names no file"), (tmp_path / "{0..99999999}.tar", "names 100,000,000 shards"),
-        (tmp_path / "{a,b}.tar", r"cannot read the shard .*a\.tar and 1 more"),
+        (tmp_path / "{a,b}.tar", r"cannot read the shard .*a\.tar: No such.*\n.*b\.tar: No"),
     ):  # fmt: skip
         result = CliRunner().invoke(inspect, [str(argument)])
         assert isinstance(result.exception, MultigraftError)
         assert re.search(message, str(result.exception))
+
+
+def test_every_path_that_is_not_there_is_told_and_the_others_are_shown(folder):
+    words = [folder / "none.tar", folder / "a-000000.tar", folder / "x-*.tar", folder / "a-{000001,000002}.tar"]
+    result = CliRunner().invoke(inspect, [*map(str, words), "--json"])
+    assert result.exit_code == 1
+    assert [Path(file["shard"]).name for file in json.loads(result.stdout)["files"]] == [
+        "a-000000.tar", "a-000001.tar",
+    ]  # fmt: skip
+    assert result.stderr.splitlines() == [
+        f"cannot read the shard {folder}/none.tar: No such file or directory",
+        f"{folder}/x-*.tar names no file",
+        f"cannot read the shard {folder}/a-000002.tar: No such file or directory",
+    ]
+
+
+def test_what_cannot_be_used_is_counted_on_stderr(folder, bad_tar):
+    bad_tar(folder / "bad.tar")
+    result = CliRunner().invoke(inspect, [str(folder / "bad.tar"), str(folder / "a-000000.tar")])
+    assert result.exit_code == 0
+    assert "problems in the data: 2 x bad annotation, 1 x missing field; the first: " in result.stderr
+    assert f"{folder}/bad.tar#k" in result.stderr
+    assert CliRunner().invoke(inspect, [str(folder / "a-000000.tar")]).stderr == ""
 
 
 def test_stored_features_are_called_so(tmp_path):

@@ -138,3 +138,14 @@ def test_a_prefix_is_no_path(folders, run, tmp_path, prefix):
     assert [each for each in sorted(tmp_path.rglob("*")) if each.suffix != ".index"] == [
         each for each in before if each.suffix != ".index"
     ]
+
+
+@pytest.mark.parametrize("words", [("merge",), ("split", "--parts", "train=0.5,test=0.5")])
+def test_every_path_that_cannot_be_merged_or_split_is_told_and_nothing_is_written(folders, run, tmp_path, words):
+    (tmp_path / "page.tar").write_text("<html>404 not found</html>")
+    (tmp_path / "text.tar").write_text("no tar")
+    result = run("data", *words, "none.tar", "other.tar", *folders, "whole")
+    assert all(name in result.output for name in ("none.tar", "other.tar"))
+    result = run("data", *words, "page.tar", *folders, "text.tar", "whole")
+    assert all(name in result.output for name in ("page.tar", "text.tar"))
+    assert not (tmp_path / "whole").exists()

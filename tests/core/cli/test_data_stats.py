@@ -118,6 +118,44 @@ def test_the_page_needs_no_other_file_and_shows_what_was_counted(folder, run, tm
     assert "<b>red" not in page
 
 
+def test_what_cannot_be_used_is_counted_on_stderr_and_at_the_head_of_the_page(folder, run, tmp_path, bad_tar):
+    bad_tar(folder / "b.tar")
+    result = run("data", "stats", folder, "--page", "stats.html")
+    assert result.exit_code == 0
+    assert "problems in the data: 2 x bad annotation, 1 x missing field; the first: " in result.stderr
+    head = (tmp_path / "stats.html").read_text().partition("</header>")[0]
+    assert "2 × bad annotation, 1 × missing field" in head
+    assert run("data", "verify", folder).exit_code == 1
+
+
+def test_what_is_no_shard_is_told_and_the_others_are_counted(folder, run):
+    (folder / "page.tar").write_text("<html>404 not found</html>")
+    result = run("data", "stats", folder, folder / "none.tar", "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert (found["shards"], [row["reason"] for row in found["findings"]]) == (1, ["no shard"])
+    assert "none.tar: No such file" in result.stderr
+    assert "1 x no shard" in result.stderr
+
+
+def test_annotations_without_answers_are_counted(folder, run, tmp_path):
+    rows = json.loads(run("data", "stats", folder, "--json").stdout)["tasks"]
+    assert {row["task"]: row["without_answers"] for row in rows} == {"captions": 0, "choose": 1, "vqa": 0}
+    run("data", "stats", folder, "--page", "stats.html")
+    assert "1 annotations of 1 samples; 1 without answers;" in (tmp_path / "stats.html").read_text()
+
+
+def test_long_answers_stand_on_the_page(tmp_path, run):
+    read, book = "a very long answer " * 10, "w" * 1000
+    with ShardWriter(tmp_path / "long", "a") as writer:
+        note = Annotation(id="a", task="captions", references=(read, book))
+        writer.write("k", Record(id="k", annotations=(note,)), {})
+    run("data", "stats", "long", "--page", "stats.html")
+    page = (tmp_path / "stats.html").read_text()
+    assert f"<span>{read}</span>" in page
+    assert f"<span>{'w' * 300}… (1,000 characters)</span>" in page
+
+
 def test_a_page_of_nothing_says_so(tmp_path, run):
     with ShardWriter(tmp_path, "a") as writer:
         writer.write("k", None, {})

@@ -161,3 +161,11 @@ def test_what_a_manifest_names_outside_of_its_folder_is_not_read(shard, told):
         "file outside": 3, "no regular file": 2, "missing file": 2,
     }  # fmt: skip
     assert reasons["file outside"][1]["detail"].startswith("/dev/zero: what lies outside")
+
+
+def test_a_file_that_is_not_there_is_told_and_the_others_are_verified(shard, run):
+    result = run("data", "verify", shard.parent / "none.tar", shard)
+    assert result.exit_code == 1
+    assert "none.tar: No such file" in result.stderr
+    assert "1 files, " in result.stdout
+    assert "nothing wrong" not in result.stdout

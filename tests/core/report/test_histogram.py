@@ -18,6 +18,14 @@ def test_whole_numbers_have_a_bar_each():
     assert {block.y + block.height for block in drawn.blocks} == {HEIGHT - BOTTOM}
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [([2, 3, 3], ["2", "3"]), ([2, 3, 4], ["2", "3", "4"]), ([64, 65], ["64", "65"]), ([0.5, 1], ["0.5", "0.6"])],
+)
+def test_an_axis_of_whole_numbers_has_whole_marks(values, told):
+    assert [tick.label for tick in histogram("words", np.array(values, float)).values][: len(told)] == told
+
+
 def test_many_different_numbers_share_bars_and_all_are_counted():
     values = np.random.default_rng(0).integers(0, 10_000, 1000)
     found = labels(values)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ def answer_shards(
     """Answer all annotations of shards and write them in the form of a leaderboard.
 
     Raises:
-        MultigraftError: there is no such form, task or shard, the output cannot be written, or an answer cannot be
-            told in this form; all predictions are then kept beside the output.
+        MultigraftError: there is no such form, task or shard, ids are not the leaderboard's, the output cannot be
+            written, or an answer cannot be told in this form; all predictions are then kept beside the output.
     """
     from multigraft.core.data.skipped import SkippedLog
     from multigraft.core.evaluation.loaded import load_all
@@ -40,7 +41,7 @@ def answer_shards(
     graft, log = load_all({"": run}, registry)[""], SkippedLog(None, 1)
     try:
         with ProgressBar(f"answering {task}") as bar:
-            found = shard_predictions(graft, task, shards, lambda asked: _check(written_as, asked), log, bar.update)
+            found = shard_predictions(graft, task, shards, partial(_check, form, written_as), log, bar.update)
     finally:
         graft.reader.decoder.close()
     _write(written_as, found, output)
@@ -65,13 +66,26 @@ def _require_place(output: Path) -> None:
         raise MultigraftError(f"{output} cannot be written: {'it is a folder' if output.is_dir() else 'no permission'}")
 
 
-def _check(form: "AnswerFormat", asked: "Sequence[Prediction]") -> None:
-    """Refuse ids that cannot be told in a form, and tell those that another set has given."""
-    form.check(asked)
-    strange = [each.id for each in asked if form.sets and each.id.partition("#")[0] not in form.sets]
+def _check(name: str, form: "AnswerFormat", asked: "Sequence[Prediction]") -> None:
+    """Refuse ids that cannot be told in a form, or that another set has given.
+
+    Raises:
+        MultigraftError: there are such ids.
+    """
+    strange = [each.id for each in asked if form.sets and "#" in each.id and _set_of(each) not in form.sets]
     if strange:
-        sets = " or ".join(f"{name}#" for name in form.sets)
-        click.echo(f"{len(strange):,} ids do not begin with {sets}, such as {legible(strange[0])!r}", err=True)
+        sets = " or ".join(f"{each}#" for each in form.sets)
+        raise MultigraftError(
+            f"{len(strange):,} of {len(asked):,} ids do not begin with {sets}, such as {legible(strange[0])!r}, so the "
+            f"leaderboard of `{name}` does not know them; pack its set by `data pack --kind`, or a table whose column "
+            "`id` holds its own ids"
+        )
+    form.check(asked)
+
+
+def _set_of(asked: "Prediction") -> str:
+    """What stands before the first `#` of an id."""
+    return asked.id.partition("#")[0]
 
 
 def _write(form: "AnswerFormat", found: "Sequence[Prediction]", output: Path) -> None:

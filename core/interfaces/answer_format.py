@@ -14,8 +14,8 @@ class AnswerFormat(ABC):
     """Writes a file of answers for a leaderboard."""
 
     sets: tuple[str, ...] = ()
-    """What stands before the first `#` of ids of the leaderboard's sets; where ids have something else there, this is
-    told. Empty: nothing is."""
+    """What stands before the first `#` of ids of the leaderboard's sets; ids that have something else there are refused
+    before anything is asked, and those without a `#` are taken for the leaderboard's own. Empty: all are taken."""
 
     def check(self, predictions: Sequence[Prediction]) -> None:  # noqa: B027 - not every form looks at ids
         """Look at the ids of all that will be asked, before anything is; these predictions have no output yet.

@@ -13,9 +13,10 @@ _ROWS: tuple[list[Prediction], ...] = (
     [Prediction("set#1", "red", ()), Prediction("set#2", "naïve \U0001f600", ())],
     [Prediction("set#1", "true", ("true",), text="both are red"), Prediction("set#2", "false", (), text="one is red")],
     [Prediction("set#1", "no", (), choices=("yes", "no")), Prediction("set#2", "yes", (), choices=("yes", "no"))],
+    [Prediction("set#dev-1-0-0", "true", ("true",)), Prediction("set#dev-1-0-1", "false", ())],
     [],
 )
-"""Answers or captions, statements, choices, and nothing at all."""
+"""Answers or captions, statements, choices, statements with identifiers, and nothing at all."""
 
 
 def wrong_answer_format(build: Any, options: Options) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What data sets call their questions, pictures and clips, read off the ids of annotations; each may come up once."""
 
+import re
 from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
@@ -8,12 +9,19 @@ from multigraft import MultigraftError, Prediction
 _Id = TypeVar("_Id", bound=Hashable)
 
 
-def published_ids(predictions: Sequence[Prediction]) -> list[str]:
+def published_ids(predictions: Sequence[Prediction], form: re.Pattern[str]) -> list[str]:
     """What the data set calls each row.
 
+    Args:
+        form: what every name looks like.
+
     Raises:
-        MultigraftError: two have the same name.
+        MultigraftError: a name looks otherwise, or two have the same.
     """
+    for each in predictions:
+        if not form.fullmatch(each.published_id):
+            told = f"the id {each.id!r} ends in no name such as this leaderboard goes by, {form.pattern}"
+            raise MultigraftError(f"{told}; pack the set with `data pack --kind` of its name")
     return _each_once(predictions, [each.published_id for each in predictions])
 
 

@@ -78,16 +78,44 @@ def test_ids_that_cannot_be_told_are_refused_before_anything_is_asked(run, train
     assert not list(tmp_path.glob("out.json*"))
 
 
-def test_what_a_form_refuses_is_kept_and_ids_of_another_set_are_told(run, trained, table, picture_file, tmp_path):
+@pytest.mark.parametrize(
+    ("form", "sets"),
+    [
+        ("vqa", "vqav2#"), ("gqa", "gqa#"), ("nlvr2", "nlvr2#"), ("coco-captions", "coco-captions#"),
+        ("value", "tvqa# or how2qa# or tvc# or yc2c#"),
+    ],
+)  # fmt: skip
+def test_ids_of_another_set_are_refused_before_anything_is_asked(
+    run, trained, table, picture_file, tmp_path, form, sets
+):
     (tmp_path / "a.png").write_bytes(picture_file())
     shards = table("visual-question-answering", {"text": "which?", "media": ["a.png"]})
+    words = ("--task", "vqa", "--shards", shards, "--format", form, "--output", tmp_path / "out.json")
+    outcome = run("predict", trained.folder, *words)
+    assert outcome.exit_code != 0
+    assert f"1 of 1 ids do not begin with {sets}, such as 'own#0'" in f"{outcome.stderr}{outcome.exception}"
+    assert "answering" not in outcome.stderr
+    assert not list(tmp_path.glob("out.json*"))
+
+
+def test_ids_without_a_set_are_taken_for_the_leaderboard_s_own(run, trained, table, picture_file, tmp_path):
+    (tmp_path / "a.png").write_bytes(picture_file())
+    shards = table("visual-question-answering", {"id": "42", "text": "which?", "media": ["a.png"]})
+    words = ("--task", "vqa", "--shards", shards, "--format", "vqa", "--output", tmp_path / "out.json")
+    assert run("predict", trained.folder, *words).exit_code == 0
+    assert [row["question_id"] for row in json.loads((tmp_path / "out.json").read_text())] == [42]
+
+
+def test_what_a_form_refuses_is_kept(run, trained, table, picture_file, tmp_path):
+    (tmp_path / "a.png").write_bytes(picture_file())
+    shards = table("visual-question-answering", {"id": "dev-1-0-0", "text": "which?", "media": ["a.png"]})
     words = ("--task", "vqa", "--shards", shards, "--format", "nlvr2", "--output", tmp_path / "out.csv")
     outcome = run("predict", trained.folder, *words)
+    assert outcome.exit_code != 0
     told = f"{outcome.stderr}{outcome.exception}"
-    assert "1 ids do not begin with nlvr2#, such as 'own#0'" in told
     assert f"kept in {tmp_path / 'out.csv.predictions.jsonl'}" in told
     [row] = map(json.loads, (tmp_path / "out.csv.predictions.jsonl").read_text().splitlines())
-    assert (row["id"], row["text"]) == ("own#0", "which?")
+    assert (row["id"], row["text"]) == ("dev-1-0-0", "which?")
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -64,11 +64,13 @@ def test_value_has_numbers_of_choices_or_captions_of_clips(text):
         ("coco-captions", [said("a#1", "x"), said("b#1", "y")], "'a#1' and 'b#1' are both 1 to this leaderboard"),
         ("vqa", [said("vqav2#1", "x"), said("vqav2#01", "y")], "are both 1 to"),
         ("gqa", [said("gqa#1", "x"), said("gqa#1", "y")], "are both 1 to"),
-        ("nlvr2", [said("nlvr2#a", "true"), said("nlvr2#a", "true")], "are both a to"),
+        ("nlvr2", [said("nlvr2#dev-1-0-0", "true"), said("nlvr2#dev-1-0-0", "true")], "are both dev-1-0-0 to"),
+        ("nlvr2", [said("nlvr2#7", "true")], "'nlvr2#7' ends in no name such as"),
+        ("gqa", [said("gqa#first", "x")], "'gqa#first' ends in no name such as"),
         ("value", [said("tvqa#1", "a", "a", "b"), said("tvqa#1", "b", "a", "b")], "are both 1 to"),
         ("value", [said("tvc#1", "a"), said("tvc#1", "b")], "are both 1 to"),
         ("value", [said("tvqa#1", "c", "a", "b")], "the output 'c' is none of its choices; `evaluator: choices`"),
-        ("nlvr2", [said("nlvr2#1", "maybe")], "'maybe' is neither `true` nor `false`"),
+        ("nlvr2", [said("nlvr2#dev-1-0-0", "maybe")], "'maybe' is neither `true` nor `false`"),
     ],
 )
 def test_what_a_leaderboard_could_not_read_is_an_error(text, form, rows, told):

@@ -32,6 +32,8 @@ _GROUPS = 500
 """Groups of annotations about the same media in a shard: as many as `data pack` writes samples to one."""
 _RECORD = 256
 """Annotations of a record."""
+_MEGABYTE = 1 << 20
+_SHOWN = 5
 
 Report = Callable[[int, int], None]
 
@@ -102,7 +104,7 @@ def annotation_shards(
             folder.rmdir()
         raise
     if not temporary:
-        _tell_of_older(folder, told)
+        _tell_of_others(folder, told)
     made = AnnotationShards.stored(folder)
     if made is None:
         raise MultigraftError(f"{folder} was changed while it was being made")
@@ -209,19 +211,33 @@ def _records(annotations: Iterable[Annotation]) -> Iterator[list[Annotation]]:
         yield own
 
 
-def _tell_of_older(folder: Path, told: Mapping[str, Any]) -> None:
-    """Say how many folders there are of the same files as they were earlier: a run may still read them."""
-    older = [
+def _tell_of_others(folder: Path, told: Mapping[str, Any]) -> None:
+    """Say which folders there are of the same files, as they were earlier or read with other options, and how large: a
+    run may still read them."""
+    others = [
         each
-        for each in folder.parent.iterdir()
-        if each != folder and (stored := AnnotationShards.stored(each)) and _names(stored.made_of) == _names(told)
+        for each in sorted(folder.parent.iterdir())
+        if each != folder and (stored := AnnotationShards.stored(each)) and _what(stored.made_of) == _what(told)
     ]
-    if older:
-        count = "an older version" if len(older) == 1 else f"{len(older)} older versions"
-        shown = ", ".join(each.name for each in older)
-        print(f"{folder.parent} holds {count} of the same source too: {shown}; delete what no run reads any more",
-              file=sys.stderr, flush=True)  # fmt: skip
+    if others:
+        sizes = {each.name: _bytes(each) / _MEGABYTE for each in others}
+        shown = ", ".join(f"{name} ({size:,.1f} MB)" for name, size in list(sizes.items())[:_SHOWN])
+        more = f" and {len(sizes) - _SHOWN:,} more" if len(sizes) > _SHOWN else ""
+        print(
+            f"{folder.parent} holds {len(others):,} of the same files as they were before or read with other options, "
+            f"{sum(sizes.values()):,.1f} MB: {shown}{more}; delete what no recipe reads any more, "
+            "since what is missing is made again",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
 
 
-def _names(told: Mapping[str, Any]) -> tuple[Any, list[str]]:
-    return told.get("options"), [name for name, *_ in told.get("files", ())]
+def _bytes(folder: Path) -> int:
+    """Of its files; nothing of a folder that somebody has just deleted."""
+    with suppress(FileNotFoundError):
+        return sum(file.stat().st_size for file in folder.iterdir())
+    return 0
+
+
+def _what(told: Mapping[str, Any]) -> Any:
+    """The files of a source; its options where it names none."""
+    return [name for name, *_ in told.get("files", ())] or told.get("options")

@@ -117,6 +117,22 @@ def test_who_must_write_nothing_makes_them_elsewhere(tables, data_of):
         assert not path.exists(), "it is gone with who looked at it"
 
 
+def test_what_was_made_of_a_table_with_other_maps_is_told_with_its_size(tables, data_of, capsys):
+    maps = ("{question: text, image: media}", "{question: text}", "{question: context, image: media}")
+    told = []
+    for columns in maps:
+        data_of(tables.recipe, f"tasks.vqa.data.other={{table: train.jsonl, media: images, map: {columns}}}").source(
+            "vqa", "other"
+        )
+        told.append(capsys.readouterr().err)
+    first, second, _ = made = sorted((tables.folder / ".sources").iterdir(), key=lambda each: each.stat().st_ctime_ns)
+    assert len(made) == 3
+    assert "holds" not in told[0]
+    assert f"holds 1 of the same files as they were before or read with other options, 0.0 MB: {first.name}" in told[1]
+    assert "holds 2 of the same files" in told[2]
+    assert all(f"{each.name} (0.0 MB)" in told[2] for each in (first, second))
+
+
 def test_a_folder_that_cannot_be_written_to(tables, data_of, monkeypatch, capsys):
     monkeypatch.setattr(recipe_sources.os, "access", lambda path, mode: False)  # root may write anywhere
     assert data_of(tables.recipe).source("vqa", "train").size == 24

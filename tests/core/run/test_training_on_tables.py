@@ -112,7 +112,7 @@ def test_it_does_not_go_on_with_another_table(tables, training_of, tmp_path, cap
     (tables.folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in tables.rows))
     with pytest.raises(MultigraftError, match="the training data of vqa are not those that the run began with"):
         train(tmp_path / "run", "eval.split=none", resume=True)
-    assert "holds an older version of the same source too" in capfd.readouterr().err
+    assert "holds 1 of the same files as they were before or read with other options" in capfd.readouterr().err
 
 
 def test_it_does_not_go_on_with_another_source(tables, training_of, tmp_path):

@@ -46,6 +46,46 @@ def test_answers_that_no_column_gives(run, recipe):
     assert "vqa.data.train: 200 of 200 annotations looked at cannot be used: missing field: answers" in outcome.stderr
 
 
+@pytest.fixture
+def splits(run, recipe):
+    """Check the recipe with a further split of which so many rows of four lack their answer."""
+
+    def check(split, lacking):
+        rows = [{"question": "?", "image": "1.png", "answer": None if n < lacking else "red"} for n in range(4)]
+        (recipe.parent / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        columns = "{question: text, answer: answers, image: media}"
+        final = "test" if split == "test" else "train"
+        more = f"      {split}: {{table: more.jsonl, media: images, map: {columns}}}\n"
+        scored = f"eval: {{split: validation, final_split: {final}}}"
+        recipe.write_text(RECIPE.replace("eval: {split: none}", more + scored))
+        if split != "validation":
+            train = RECIPE.split("train: ")[1].split("\n")[0]
+            more_still = f"{more}      validation: {train}\n"
+            recipe.write_text(recipe.read_text().replace(more, more_still))
+        return run("check", "r.yaml")
+
+    return check
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_split_that_is_scored_and_has_no_usable_example_is_refused(splits, split):
+    outcome = splits(split, lacking=4)
+    assert outcome.exit_code == 2
+    assert f"vqa.data.{split}: 4 of 4 annotations looked at cannot be used: missing field: answers" in outcome.stderr
+
+
+@pytest.mark.parametrize(("split", "lacking"), [("validation", 3), ("spare", 4)])
+def test_a_split_with_some_or_that_nothing_reads_is_told(splits, split, lacking):
+    outcome = splits(split, lacking)
+    assert outcome.exit_code == 0, outcome.stderr
+    note = f"{lacking} of 4 annotations looked at cannot be used: missing field: answers"
+    assert f"note: task 'vqa', split '{split}': {note}" in outcome.stderr
+
+
+def test_a_split_without_faults_is_told_nothing_of(splits):
+    assert "cannot be used" not in splits("validation", lacking=0).stderr
+
+
 def test_files_and_folders_that_are_not_there(run, recipe):
     recipe.write_text(RECIPE.replace("train.jsonl", "trian.jsonl").replace("media: images", "media: [image, '*.tar']"))
     outcome = run("check", "--shape", "r.yaml")
@@ -113,6 +153,10 @@ def test_media_that_are_not_there(run, recipe):
     assert (
         "note: task 'vqa', split 'train': media of 1 of 200 annotations looked at cannot be read, such as 7.png"
     ) in outcome.stderr
+    assert "a run stops where more" not in outcome.stderr
+    outcome = run("check", "r.yaml", "--set", "data.bad_limit=0.004")
+    assert outcome.exit_code == 0
+    assert "such as 7.png; a run stops where more than `data.bad_limit: 0.004` are bad" in outcome.stderr
     outcome = run("check", "r.yaml", "--set", "tasks.vqa.data.train.media=[.]")
     assert outcome.exit_code == 2
     assert "media of 200 of 200 annotations looked at cannot be read, such as 0.png" in outcome.stderr

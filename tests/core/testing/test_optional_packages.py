@@ -17,10 +17,14 @@ def register_loggers():
     for name, *requires in ({names}):
         extra = "choosy[" + name + "]"
         yield Component(name, "multigraft:Options", "choosy:build", requires=tuple(requires), extra=extra)
+    yield Component("saying", "multigraft:Options", "choosy:build", requires=("pluggy",), trouble="choosy:why")
+
+def why():
+    return "do this by hand"
 """
 NAMES = """
 ("gone", "nothing_like_this"), ("dying", "dying_module"), ("fine", "numpy", "pluggy"), ("wrong", "wrong_module"),
-("half", "numpy", "nothing_like_this"), ("behind", "pluggy"),
+("half", "numpy", "nothing_like_this"), ("behind", "pluggy"), ("plain",), ("inner", "pluggy._hooks"),
 """
 REQUIRES = """
 Provides-Extra: old
@@ -28,9 +32,11 @@ Provides-Extra: none
 Provides-Extra: some
 Provides-Extra: all
 Provides-Extra: gone
+Provides-Extra: empty
+Requires-Dist: pluggy; python_version > "3"
 Requires-Dist: numpy<1; extra == "old"
 Requires-Dist: numpy>=1; extra == "some"
-Requires-Dist: no-such-package; extra == "none"
+Requires-Dist: No_Such.Package; extra == "none"
 Requires-Dist: numpy>=1; extra == "all"
 Requires-Dist: no-such-package; extra == "all"
 Requires-Dist: numpy; extra == "gone"
@@ -60,7 +66,9 @@ def test_what_is_there_comes_first_and_the_rest_says_why_and_how(found):
     assert told == [
         ("behind", "there", "", ""),
         ("fine", "there", "", ""),
+        ("inner", "there", "", ""),
         ("dying", "broken", "importing dying_module ends the process with 3", "pip install 'choosy[dying]'"),
+        ("saying", "broken", "do this by hand", ""),
         (
             "wrong", "broken", "wrong_module cannot be imported: OSError: libwrong.so is not there",
             "pip install 'choosy[wrong]'",
@@ -76,6 +84,7 @@ def test_versions_are_those_of_distributions(found):
 
     versions = {each.name: each.packages for each in found}
     assert versions["fine"] == {"numpy": numpy.__version__, "pluggy": pluggy.__version__}
+    assert versions["inner"] == {"pluggy": pluggy.__version__}
     assert versions["half"] == {"numpy": numpy.__version__, "nothing_like_this": ""}
 
 
@@ -86,7 +95,7 @@ def test_extras_that_no_component_names_and_that_are_no_bundles_are_told(found):
     assert told == [
         ("some", "there", ""),
         ("old", "broken", f"numpy {numpy.__version__} is not <1"),
-        ("none", "missing", "no-such-package not installed"),
+        ("none", "missing", "No_Such.Package not installed"),
     ]
 
 
@@ -94,7 +103,7 @@ def test_the_doctor_prints_them_by_kind(found):
     lines = doctor().splitlines()
     start = lines.index("loggers")
     assert lines[start + 1].split()[:3] == ["there", "behind", "pluggy"]
-    assert lines[start + 3 : start + 5] == [
+    assert lines[start + 4 : start + 6] == [
         "  broken  dying         importing dying_module ends the process with 3",
         "          pip install 'choosy[dying]'",
     ]  # fmt: skip

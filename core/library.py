@@ -88,7 +88,7 @@ def search_checked(subject: Subject, folder: Path, resume: bool) -> dict[str, An
     with times.spending("make"):
         make_data(subject.recipe, subject.registry)
     with times.spending("check"):
-        check_search(check_deep(subject))
+        check_search(check_deep(subject), to_begin=True)
     return search_values(subject.recipe, subject.registry, folder, resume, times)
 
 

@@ -19,7 +19,8 @@ _SHAPE_CHECKS = (
 )  # fmt: skip
 _SEARCH = "multigraft.core.check.search_"
 _SEARCH_CHECKS = ("keys:keys", "keys:split", "keys:values")
-_DEEP_SEARCH_CHECKS = ("arms:arms", "arms:split_apart", "arms:cost")
+_DEEP_SEARCH_CHECKS = ("arms:arms", "arms:split_apart")
+_COST = f"{_SEARCH}arms:cost"
 _DEEP_CHECKS = (
     "deep:trunk", "deep:shards", "deep:adapters", "deep:tasks", "deep:components", "room:limits", "deep:controls",
     "deep:device", "deep:graft", "room:prompt_room", "deep:start",
@@ -81,13 +82,23 @@ def check_deep(subject: Subject) -> Subject:
     return subject
 
 
-def check_search(subject: Subject) -> Subject:
+def check_search(subject: Subject, to_begin: bool = False) -> Subject:
     """The same recipe, which `check_deep` found well, if what its `search` says is well too.
+
+    Args:
+        to_begin: whether it is to be searched now; if not, a training that is too short for a search is only noted.
 
     Raises:
         RecipeError: with every problem that the checks find.
     """
-    _make(SEARCH_CHECKS, subject)
+    problems, too_dear = problems_found(SEARCH_CHECKS, subject), problems_found((_COST,), subject)
+    if to_begin:
+        problems += too_dear
+    else:
+        told = ("; ".join(filter(None, (each.message, each.hint))) for each in too_dear)
+        subject.notes += [f"`multigraft search` would refuse this recipe: {text}" for text in told]
+    if problems:
+        raise RecipeError(problems)
     return subject
 
 

@@ -13,10 +13,10 @@ ALONE = f"{{first: {{kind: text-denoising, data: {DATA}}}}}"
 
 @pytest.fixture
 def checked(recipe, registry):
-    """Check the recipe with some overrides; returns the subject."""
+    """Check the recipe with some overrides, as a search does; returns the subject."""
 
-    def check(*overrides):
-        return check_search(check_deep(check_shape(recipe, overrides, registry)))
+    def check(*overrides, to_begin=True):
+        return check_search(check_deep(check_shape(recipe, overrides, registry)), to_begin)
 
     return check
 
@@ -102,9 +102,11 @@ def test_rules_that_differ_for_one_task_may_be_chosen(checked):
     assert checked(choice("graft.sharing", "[single, hypernetwork]"), f"tasks={ALONE}")
 
 
-def test_training_asks_nothing_of_what_a_search_may_cost(recipe, registry, checked):
-    check_deep(check_shape(recipe, ["train.steps=2"], registry))
-    with pytest.raises(RecipeError, match="is less than one step of the search"):
+def test_a_training_that_is_too_short_for_a_search_is_noted_by_check_alone(checked):
+    told = "`search.share: 0.2` of 2 steps of training is less than one step of the search"
+    (note,) = (each for each in checked("train.steps=2", to_begin=False).notes if "search" in each)
+    assert note.startswith(f"`multigraft search` would refuse this recipe: {told}")
+    with pytest.raises(RecipeError, match=told):
         checked("train.steps=2")
 
 

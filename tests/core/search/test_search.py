@@ -78,22 +78,43 @@ def test_the_whole_backbone_may_be_trained_and_the_recipe_found_trains_its_own_g
     assert found.trunk.prompt[0].layer == report["choices"]["layer"]["chosen"]
 
 
+SHORT = "search.share=0.05"
+"""Eight steps."""
+
+
+@pytest.fixture(scope="module")
+def whole(recipe, command, tmp_path_factory):
+    """The folder of a short search that was not stopped."""
+    folder = tmp_path_factory.mktemp("searches") / "whole"
+    done = command("search", recipe, "--run", folder, "--set", SHORT)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "stopped"])
-def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(sent, recipe, command, stopped_after, tmp_path):
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert command("search", recipe, "--run", whole).returncode == 0
-    words = ["search", recipe, "--run", stopped]
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(sent, recipe, whole, command, stopped_after, tmp_path):
+    """A checkpoint of step 5 is there, and step 7 is under way."""
+    stopped = tmp_path / "stopped"
+    words = ["search", recipe, "--run", stopped, "--set", SHORT]
     stopped_after("multigraft.core.search.draws.DrawsFile", "add", 7, words, sent)
     assert len(lines(stopped)) == 7
-    done = command("search", "--resume", stopped)
-    assert done.returncode == 0, done.stderr
+    again = command("search", "--resume", stopped, "--json")
+    assert again.returncode == 0, again.stderr
     assert lines(stopped) == lines(whole)
     told = [json.loads((folder / "search.json").read_text()) for folder in (whole, stopped)]
     timeless = {"seconds": 0, "share_by_clock": 0}
     assert told[0] | timeless == told[1] | timeless
-    assert (stopped / "found.yaml").read_text() == (whole / "found.yaml").read_text()
-    again = command("search", "--resume", stopped, "--json")
     assert {key: value for key, value in json.loads(again.stdout).items() if key in told[1]} == told[1]
+    assert (stopped / "found.yaml").read_text() == (whole / "found.yaml").read_text()
+
+
+def test_a_finished_search_is_left_as_it_is(whole, command):
+    before = {path: path.stat().st_mtime_ns for path in whole.iterdir() if path.is_file()}
+    told = json.loads((whole / "search.json").read_text())
+    again = command("search", "--resume", whole, "--json")
+    assert {key: value for key, value in json.loads(again.stdout).items() if key in told} == told
+    after = {path: path.stat().st_mtime_ns for path in whole.iterdir() if path.is_file()}
+    assert {path: time for path, time in after.items() if path in before} == before
 
 
 def test_a_sweep_trains_a_value_as_if_there_were_no_others(recipe, tmp_path):

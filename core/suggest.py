@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 _MOST_NAMES = 12
+_MOST_BESIDE = 10_000
 _ELSEWHERE = {
     "learning_rate": "train.optimizer.rate",
     "lr": "train.optimizer.rate",
@@ -46,12 +48,13 @@ def _from_elsewhere(name: str, known: Iterable[str]) -> str:
 
 
 def nearest_file(path: Path) -> str:
-    """` (did you mean PATH?)`, from what lies beside a path that is not there; empty if nothing is like it."""
+    """` (did you mean PATH?)`, from what lies beside a path that is not there; empty if nothing is like it, or
+    where so much lies there that comparing takes seconds."""
     try:
-        names = [each.name for each in path.parent.iterdir()]
+        names = [each.name for each in islice(path.parent.iterdir(), _MOST_BESIDE + 1)]
     except OSError:
         return ""
-    near = nearest_name(path.name, names)
+    near = nearest_name(path.name, names) if len(names) <= _MOST_BESIDE else ""
     return f" (did you mean {str(path.with_name(near))!r}?)" if near else ""
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from multigraft import MultigraftError
+from multigraft.plugins.sources.files import refuse_utf_16
 from multigraft.plugins.sources.row import BrokenRow, TableRow
 from multigraft.plugins.sources.row_lines import RowLines
 
 _LARGEST_CELL = 16 << 20
 _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def delimited_rows(path: Path, delimiter: str) -> Iterator[TableRow | BrokenRow]:
@@ -20,9 +20,7 @@ def delimited_rows(path: Path, delimiter: str) -> Iterator[TableRow | BrokenRow]
     Raises:
         MultigraftError: the first line does not name columns, or names one twice; it is UTF-16.
     """
-    with path.open("rb") as start:
-        if start.read(2) in _UTF_16:
-            raise MultigraftError(f"{path} is UTF-16; save it as UTF-8")
+    refuse_utf_16(path)
     csv.field_size_limit(_LARGEST_CELL)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         lines = RowLines(file)

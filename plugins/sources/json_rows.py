@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from multigraft import MultigraftError, did_you_mean
+from multigraft.plugins.sources.files import refuse_utf_16
 from multigraft.plugins.sources.json_text import LARGEST_VALUE, PIECE, JsonText
 from multigraft.plugins.sources.row import BrokenRow, TableRow
 
 IsRow = Callable[[Mapping[str, Any]], bool]
+
+_GOES_ON = (b"[", b":", b",")
+"""What stands at the end of a line of JSON whose value is not over."""
 
 
 def has_no_lists(value: Mapping[str, Any]) -> bool:
@@ -19,7 +23,12 @@ def has_no_lists(value: Mapping[str, Any]) -> bool:
 
 
 def json_line_rows(path: Path) -> Iterator[TableRow | BrokenRow]:
-    """The objects of a file with one in each line; empty lines count for nothing."""
+    """The objects of a file with one in each line; empty lines count for nothing.
+
+    Raises:
+        MultigraftError: the file is UTF-16.
+    """
+    refuse_utf_16(path)
     with path.open("rb") as file:
         number = 0
         while line := file.readline(LARGEST_VALUE + 1):
@@ -46,8 +55,9 @@ def json_rows(
         piece: characters that are read at a time, at least.
 
     Raises:
-        MultigraftError: there is no list, or the file is no JSON.
+        MultigraftError: there is no list, or the file is no JSON, or UTF-16.
     """
+    refuse_utf_16(path)
     with path.open(encoding="utf-8-sig") as file:
         try:
             values = iter(list_at(path, json.load(file), records)) if records else _items(file, piece)
@@ -76,7 +86,7 @@ def is_json_lines(path: Path) -> bool:
     named = path.suffix.lower() in (".jsonl", ".ndjson")
     if first.startswith(b"["):
         return named and bool(second) and _is(list, first)
-    return named or (bool(second) and (_is(dict, first) or _is(dict, second)))
+    return named or (bool(second) and (_is(dict, first) or (_is(dict, second) and not first.endswith(_GOES_ON))))
 
 
 def _is(kind: type, text: bytes) -> bool:

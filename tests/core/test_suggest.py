@@ -2,9 +2,10 @@
 
 import pytest
 
+from multigraft.core import suggest
 from multigraft.core.recipe.loading import load_recipe
 from multigraft.core.recipe.problems import RecipeError
-from multigraft.core.suggest import did_you_mean, nearest_name
+from multigraft.core.suggest import did_you_mean, nearest_file, nearest_name
 
 
 def test_a_name_with_a_slip_is_found_among_what_there_is():
@@ -12,6 +13,14 @@ def test_a_name_with_a_slip_is_found_among_what_there_is():
     assert nearest_name("zebra", ["linear", "bottleneck"]) == ""
     assert did_you_mean("linaer", ["linear", "bottleneck"]) == "did you mean 'linear'? known: bottleneck, linear"
     assert did_you_mean("zebra", []) == "there are none"
+
+
+def test_a_file_is_compared_with_what_lies_beside_it_where_that_is_not_very_much(tmp_path, monkeypatch):
+    for name in ("train.tar", "a.tar", "b.tar"):
+        (tmp_path / name).touch()
+    assert nearest_file(tmp_path / "trian.tar") == f" (did you mean {str(tmp_path / 'train.tar')!r}?)"
+    monkeypatch.setattr(suggest, "_MOST_BESIDE", 2)
+    assert nearest_file(tmp_path / "trian.tar") == ""
 
 
 def test_a_key_of_an_earlier_release_says_what_to_write_instead():

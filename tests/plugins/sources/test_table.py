@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from multigraft.core.errors import MultigraftError, OptionError
 from multigraft.core.interfaces.source import Dropped
 from multigraft.core.types.annotation import Annotation, ScoredAnswer
+from multigraft.plugins.sources import files
 from multigraft.plugins.sources.json_rows import json_rows
 
 ROWS = [
@@ -242,6 +243,21 @@ def test_a_file_that_is_not_there_is_told_with_what_is_like_it(source, write):
         source(file.with_name("question.csv"))
 
 
+def test_a_link_to_what_is_not_there_is_told(source, tmp_path):
+    (tmp_path / "t.csv").symlink_to("nowhere")
+    with pytest.raises(OptionError, match=r"t\.csv is a link to nowhere, which is not there$"):
+        source(tmp_path / "t.csv")
+
+
+def test_names_are_not_compared_where_there_are_very_many(source, write, monkeypatch):
+    for name in ("a.csv", "b.csv", "c.csv"):
+        write(name, "text\na\n")
+    file = write("questions.csv", "text\na\n")
+    monkeypatch.setattr(files, "_MOST_BESIDE", 3)
+    with pytest.raises(OptionError, match=r"question\.csv is not there$"):
+        source(file.with_name("question.csv"))
+
+
 def test_an_unknown_form_is_told(source, write):
     with pytest.raises(MultigraftError, match="no form of tables has this ending; known: arrow, csv"):
         list(source(write("t.xlsx", b"PK\3\4")).annotations())
@@ -289,6 +305,8 @@ def test_what_is_advised_about_cells_can_be_typed(source, write, mark):
     ("name", "content", "told"),
     [
         ("t.csv", "text\na\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        ("t.json", '[{"text": "a"}]'.encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        ("t.jsonl", '{"text": "a"}\n{"text": "b"}\n'.encode("utf-16"), "is UTF-16; save it as UTF-8"),
         ("t.csv.gz", b"\x1f\x8b", "is compressed; unpack it first, such as by `gzip -d`"),
     ],
 )
@@ -315,6 +333,7 @@ ROW = json.dumps(ROWS[0])
         ("marked.json", f"\ufeff{ROW}\n{ROW}\n", 2),
         ("broken.json", f"{{broken\n{ROW}\n{ROW}\n", 2),
         ("list.jsonl", f"[{ROW},\n{ROW}]", 2),
+        ("truncated.json", f"{ROW[:-1]}\n{ROW}\n{ROW}\n", 2),
         ("indented.jsonl", json.dumps([ROWS[0]] * 3, indent=2), 3),
         ("indented", json.dumps(ROWS[0], indent=2), 1),
     ],
@@ -322,6 +341,14 @@ ROW = json.dumps(ROWS[0])
 def test_json_and_json_lines_are_told_apart_by_what_is_in_them(source, write, name, content, count):
     made = source(write(name, content), map=MAP).annotations()
     assert [each.text for each in made if isinstance(each, Annotation)] == ["which colour?"] * count
+
+
+@pytest.mark.parametrize(
+    "content", [f'{{"rows": [\n{ROW}\n]}}', f'{{"rows": [\n{ROW}\n,{ROW}\n]}}', f'{{"rows":\n[{ROW}]}}']
+)
+def test_an_object_in_a_line_of_its_own_makes_no_json_lines(source, write, content):
+    made = list(source(write("t.json", content), map=MAP, records="rows").annotations())
+    assert [each.text for each in made] == ["which colour?"] * content.count("which colour?")
 
 
 def test_an_object_alone_is_a_row_where_it_has_columns_and_no_rows(source, write):

@@ -63,7 +63,11 @@ class ColumnMap:
             OptionError: there is one.
         """
         for column in self._awaited:
-            each = "each of them needs =FIELD; " if not set(column.split(",")).isdisjoint(self._known) else ""
+            each = (
+                "each of them needs =FIELD; "
+                if not {part.strip() for part in column.split(",")}.isdisjoint(self._known)
+                else ""
+            )
             hint = each + did_you_mean(column, self._known)
             raise OptionError(("map", column), f"there is no column {column!r}", hint)
 

@@ -56,11 +56,20 @@ def _refuse_reversed(given: dict[str, list[str]]) -> None:
     Raises:
         ValueError: it is one, with the right form.
     """
-    pairs = [(field, column) for field, columns in given.items() for column in columns]
-    if set(given) <= set(FIELDS) and any(not nearest_name(column, FIELDS) for _, column in pairs):
-        words = ",".join(f"{column}={field}" for field, column in pairs)
-        keys = ", ".join(f"{column}: {field}" for field, column in pairs)
-        raise ValueError(f"it is the wrong way round: columns come before fields: {words} or, in a recipe, {{{keys}}}")
+    turned: dict[str, list[str]] = {}
+    for field, columns in given.items():
+        for column in columns:
+            turned.setdefault(column, []).append(field)
+    strange = next((column for column in turned if not nearest_name(column, FIELDS)), None)
+    if strange is None or not set(given) <= set(FIELDS):
+        return
+    words = ",".join(f"{column}={field}" for column, fields in turned.items() for field in fields)
+    lists = {column: ", ".join(fields) for column, fields in turned.items()}
+    keys = ", ".join(f"{column}: {f'[{told}]' if ', ' in told else told}" for column, told in lists.items())
+    raise ValueError(
+        f"{strange!r} is no field; if it is a column, this is the wrong way round, since columns come before fields: "
+        f"{words} or, in a recipe, {{{keys}}}; fields: {', '.join(FIELDS)}"
+    )
 
 
 class LlavaOptions(SourceOptions):

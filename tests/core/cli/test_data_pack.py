@@ -151,11 +151,13 @@ def test_a_medium_whose_name_is_nearly_right_is_told_with_the_right_one(rows, pi
         (["--map", "text=txt"], "--map: column 'text' cannot be 'txt'; did you mean 'text'?"),
         (["--map", "text"], "--map text: 'text' has not the form COLUMN=FIELD"),
         (["--map", "=text"], "--map =text: '=text' has not the form COLUMN=FIELD"),
-        (["--map", "text,media=media"],
-         "--map text,media: there is no column 'text,media'; each of them needs =FIELD; did you mean 'media'?"),
+        (["--map", "text, media=media"],
+         "--map text, media: there is no column 'text, media'; each of them needs =FIELD; did you mean 'media'?"),
         (["--map", "text=question,answers=answer,media=file"],
-         "--map: it is the wrong way round: columns come before fields: question=text,answer=answers,file=media or, in "
-         "a recipe, {question: text, answer: answers, file: media}"),
+         "--map: 'question' is no field; if it is a column, this is the wrong way round, since columns come before "
+         "fields: question=text,answer=answers,file=media or, in a recipe, {question: text, answer: answers, "
+         "file: media}; fields: id, "),
+        (["--set", "map={text: q, context: q}"], "q=text,q=context or, in a recipe, {q: [text, context]};"),
         (["--map", "text=text", "--set", "map={text: text}"], "--set map: give it by --map alone"),
         (["--set", "task=other"], "--set task: give it by --task alone"),
         (["--set", "delimiter=3"],

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class DroppedLog:
 
     Args:
         temporary: where lines are written.
-        path: where the list will be; it is brought there by `check` too, when it stops the packing.
+        path: where the list will be; it is brought there too when it stops the packing.
         limit: share of all rows that may be dropped.
     """
 
@@ -56,6 +56,17 @@ class DroppedLog:
         """Finish the list."""
         self._file.close()
 
+    def refuse_all(self, rows: int) -> None:
+        """Refuse to pack, where no row can be used.
+
+        Raises:
+            MultigraftError: there is nothing to pack; with the first of what was dropped, if anything was.
+        """
+        told = f"there is nothing to pack: the source has {rows:,} rows"
+        if self._first:
+            raise TooManyDropped("\n".join([f"{told}, and none can be used", *self._listed()]))
+        raise MultigraftError(told)
+
     def check(self, rows: int) -> None:
         """Hold what was dropped against the limit.
 
@@ -68,10 +79,13 @@ class DroppedLog:
         count = self.counts.total()
         if count <= self._limit * rows:
             return
+        head = f"{count:,} of {rows:,} rows cannot be used, more than the share `--bad-limit {self._limit:g}` allows"
+        raise TooManyDropped("\n".join([head, *self._listed()]))
+
+    def _listed(self) -> Iterator[str]:
+        """The first of what was dropped, and where all of it is now."""
         self._file.flush()
         shutil.copyfile(self._temporary, self._path)
-        head = f"{count:,} of {rows:,} rows cannot be used, more than the share `--bad-limit {self._limit:g}` allows"
-        lines = [
-            f"  {legible(each.row)}: {each.reason}{each.detail and f': {legible(each.detail)}'}" for each in self._first
-        ]
-        raise TooManyDropped("\n".join([head, *lines, f"All are in {self._path}."]))
+        for each in self._first:
+            yield f"  {legible(each.row)}: {each.reason}{each.detail and f': {legible(each.detail)}'}"
+        yield f"All are in {self._path}."

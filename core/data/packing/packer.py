@@ -91,7 +91,7 @@ class _Packer:
         try:
             if not len(gathered.groups):
                 self._log.check(gathered.rows)
-                raise MultigraftError(f"there is nothing to pack: the source has {gathered.rows:,} rows")
+                self._log.refuse_all(gathered.rows)
             begun = self._begun(files, gathered)
             packed = read_manifest(self._folder).get("packed", {}).get(self._packing.prefix, {"shards": {}})
             there = [name for name in packed["shards"] if (self._folder / name).is_file()]

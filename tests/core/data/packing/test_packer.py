@@ -100,6 +100,15 @@ def test_a_source_without_rows_is_an_error(packed):
         packed([])
 
 
+def test_rows_of_which_none_can_be_used_are_an_error_whatever_may_be_dropped(packed, note, folder, lines):
+    with pytest.raises(TooManyDropped) as error:
+        packed([note(number, f"none{number}.jpg") for number in range(8)], bad_limit=1.0)
+    told = str(error.value).splitlines()
+    assert told[0] == "there is nothing to pack: the source has 8 rows, and none can be used"
+    assert told[1:6] == [f"  q{number}: missing medium: none{number}.jpg" for number in range(5)]
+    assert len(lines(folder / "shards" / "train-dropped.jsonl")) == 8
+
+
 def test_the_manifest_says_what_was_packed(packed, note, medium, folder):
     medium("a.jpg")
     table = folder / "table.csv"

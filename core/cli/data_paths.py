@@ -44,24 +44,35 @@ def _named(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     for argument in arguments:
         try:
             named = files_named(argument)
+            if not named:
+                faults.append(f"{argument} {_emptiness(Path(argument))}")
         except ValueError as error:
             faults.append(str(error))
-            continue
-        if not named:
-            faults.append(f"{argument} {_emptiness(Path(argument))}")
-        for path in named:
-            if path.exists() or path.is_symlink():
-                files[path] = None
-            else:
-                faults.append(f"cannot read the shard {path}: No such file or directory")
+        except OSError as error:
+            faults.append(f"cannot read {argument}: {error.strerror}")
+        else:
+            for path in named:
+                if fault := _fault(path):
+                    faults.append(f"cannot read the shard {path}: {fault}")
+                else:
+                    files[path] = None
     return list(files), list(dict.fromkeys(faults))
+
+
+def _fault(path: Path) -> str:
+    """What the system says where nothing can be at a path; empty where something is, and be it a link to nothing."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _some(faults: Sequence[str]) -> Iterator[str]:
     """As many lines as one can read."""
     yield from faults[:_SHOWN]
     if len(faults) > _SHOWN:
-        yield f"and {len(faults) - _SHOWN:,} more that are not there"
+        yield f"and {len(faults) - _SHOWN:,} more that are not there or cannot be read"
 
 
 def _emptiness(path: Path) -> str:

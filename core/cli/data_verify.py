@@ -1,6 +1,7 @@
 """`multigraft data verify FOLDER|FILE...`."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -72,7 +73,8 @@ def _check_manifests(arguments: Sequence[str], paths: Sequence[Path], verifier: 
     """How many files manifests name of those that are looked at."""
     from multigraft.core.data.upkeep.manifest_check import check_folder
 
-    folders = list(dict.fromkeys(Path(each) for each in arguments if Path(each).is_dir()))
+    readable = (each for each in arguments if os.path.isdir(each) and os.access(each, os.R_OK | os.X_OK))
+    folders = list(dict.fromkeys(map(Path, readable)))
     others: dict[Path, list[str]] = {}
     for path in paths:
         if path.parent not in folders:

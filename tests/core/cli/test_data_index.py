@@ -71,6 +71,15 @@ def test_paths_that_are_not_there_are_told_and_the_others_are_indexed(shards, ru
     assert [name in result.stderr for name in ("none.tar", "x-0.tar", "x-1.tar")] == [True] * 3
 
 
+def test_paths_that_the_system_refuses_are_told_and_the_others_are_indexed(shards, run):
+    result = run("data", "index", "x" * 300, *shards, shards[0] / "below.tar")
+    assert (result.exit_code, result.stdout[:8]) == (1, "3 there,")
+    assert result.stderr.splitlines()[:2] == [
+        f"cannot read {'x' * 300}: File name too long",
+        f"cannot read the shard {shards[0]}/below.tar: Not a directory",
+    ]
+
+
 @pytest.mark.filterwarnings("ignore:the index of")
 def test_an_index_that_cannot_be_stored_is_told(shards, told):
     index_path(shards[0]).unlink()

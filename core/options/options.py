@@ -1,7 +1,5 @@
 """Options that plugins extend: one base class for each kind of component that a recipe configures."""
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,6 +10,7 @@ from multigraft.core.options.base import Options, Section, as_written
 from multigraft.core.options.component_field import Registered, RegisteredByKey, SourceOrText
 from multigraft.core.options.names import AdapterName, SourceText
 from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.options.words import written_text
 from multigraft.core.types.preparation import VISUAL
 
 
@@ -219,7 +218,7 @@ def _items(value: Any) -> list[tuple[Any, Any]]:
 
 def _bare_text(text: str, below: tuple[str, ...]) -> PydanticCustomError:
     """What to say of a text where a list of patterns or a source should be."""
-    written = text if re.fullmatch(r"\w[\w./-]*", text) else json.dumps(text)
+    written = written_text(text)
     hint = f"write [{written}] for shards, {{table: {written}}} for a table, with `media` and `map` as they are needed"
     message = f"expected a list, or a source, got {text!r}"
     return PydanticCustomError("bare_data", "{message}", {"message": message, "hint": hint, "below": below})

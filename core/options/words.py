@@ -1,5 +1,6 @@
 """What pydantic says about options, in words for the one who wrote them."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -75,6 +76,11 @@ def told_of(error: ValidationError, data: Any) -> str:
         place = ".".join(str(item) for item in detail["loc"])
         lines.append(": ".join(each for each in (place, f"{message}; {hint}" if hint else message) if each))
     return "; ".join(lines)
+
+
+def written_text(text: str) -> str:
+    """A text as it stands in YAML: in quotes, unless it is a plain name or path."""
+    return text if re.fullmatch(r"[A-Za-z_][\w./-]*", text) else json.dumps(text, ensure_ascii=False)
 
 
 def help_of(description: str | None) -> str:

@@ -10,6 +10,7 @@ from multigraft.core.data.remote.address import fault_of, is_remote
 from multigraft.core.options.names import DataPath
 from multigraft.core.options.options import DataEntry
 from multigraft.core.options.source_options import SourceOptions
+from multigraft.core.options.words import written_text
 from multigraft.core.recipe.components import Location, walk
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe import Recipe
@@ -102,9 +103,8 @@ def _missing(pattern: str, root: Path, allow_pipes: bool) -> str:
             return f"no file {path}" if "*" in path.name else f"no *.tar in the folder {path}"
     strange = next((path for _, shards in named for path in shards if path.is_file() and not _may_be_tar(path)), None)
     if strange:
-        return (
-            f"{strange} is no tar; a table is written {{table: {pattern}}}, with `media` and `map` as they are needed"
-        )
+        table = f"{{table: {written_text(pattern)}}}"
+        return f"{strange} is no tar; a table is written {table}, with `media` and `map` as they are needed"
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
     return f"no file {absent[0]}{more}" if absent else ""
 

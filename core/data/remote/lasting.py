@@ -32,4 +32,6 @@ def status_of(error: Exception) -> int | None:
 
 def _may_pass(cause: BaseException | None) -> bool:
     """Whether a file was not found because of a network: fsspec says so of every error of a web server."""
+    if isinstance(cause, FileNotFoundError | PermissionError):
+        return False
     return isinstance(cause, OSError | TimeoutError) or type(cause).__module__.startswith("aiohttp")

@@ -112,6 +112,11 @@ def test_a_table_among_patterns_of_shards(run, recipe):
     assert "tasks.vqa.data.train.0: train.jsonl is no tar; a table is written {table: train.jsonl}, " in outcome.stderr
 
 
+def test_a_pattern_of_tables_among_patterns_of_shards_is_told_as_yaml_takes_it(run, recipe):
+    outcome = run("check", "--shape", "r.yaml", "--set", "tasks.vqa.data.train=['*.jsonl']")
+    assert 'train.jsonl is no tar; a table is written {table: "*.jsonl"}, ' in outcome.stderr
+
+
 def test_a_tar_may_be_called_otherwise(run, recipe, tmp_path):
     with tarfile.open(tmp_path / "shard", "w") as tar:
         tar.add(tmp_path / "images" / "0.png", "0.png")

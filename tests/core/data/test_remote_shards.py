@@ -142,6 +142,13 @@ class NoCredentialsError(Exception):
     """As botocore's, which is not installed everywhere."""
 
 
+def not_there(cause):
+    """An error that a file is not there, as a store raises it out of another."""
+    error = FileNotFoundError("bucket/a.tar")
+    error.__cause__ = cause
+    return error
+
+
 class OfGoogleError(Exception):
     """With a status as gcsfs tells it."""
 
@@ -156,6 +163,7 @@ class OfGoogleError(Exception):
             r"credentials: NoCredentialsError: Unable .*; set",
         ),
         (OSError("Forbidden: bucket/a.tar"), r"not for us: OSError: Forbidden: bucket/a\.tar"),
+        (not_there(FileNotFoundError(2, "No such file")), "is not there, or not for us"),
         (OfGoogleError("Invalid Credentials, 401"), "not for us: HTTP 401"),
     ],
 )

@@ -3,10 +3,11 @@
 from typing import Literal
 
 import pytest
+import yaml
 from pydantic import Field, ValidationError
 
 from multigraft.core.options.base import Options
-from multigraft.core.options.words import help_of, told_of
+from multigraft.core.options.words import help_of, told_of, written_text
 
 
 class Example(Options):
@@ -57,6 +58,17 @@ def test_each_kind_of_value_is_told_in_words_of_its_author(given, told):
     with pytest.raises(ValidationError) as error:
         Example.model_validate(given)
     assert told_of(error.value, given) == told
+
+
+@pytest.mark.parametrize(
+    "text", ["train.csv", "data/a-b_c.csv", "*.csv", "{a,b}.tar", "1", "1.5", "a: b", "a #b", "é.csv", "C:\\a"]
+)
+def test_a_text_is_told_as_yaml_reads_it_again(text):
+    assert yaml.safe_load(f"[{written_text(text)}]") == [text]
+
+
+def test_names_and_paths_stand_without_quotes():
+    assert written_text("data/train-1.csv") == "data/train-1.csv"
 
 
 def test_the_help_of_an_option_is_its_first_sentence():

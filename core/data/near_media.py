@@ -14,14 +14,14 @@ _LARGEST = 200_000
 """Names in one folder; a larger one is not looked into."""
 _MOST = 2_000_000
 """Names that are looked at in all; then nothing is near any more."""
-_KEPT = 2
-"""Folders whose names stay in memory."""
+_KEPT = 4
+"""Folders whose names stay in memory: those on the way to a file that lies in three of them."""
 _SHOWN = 3
 
 
 class NearFiles:
-    """The files of a folder, found as if case, kinds of slashes, forms of accents, endings and what stands before the
-    folder's own name made no difference; safe to ask from several threads."""
+    """The files of a folder, found as if case, kinds of slashes, forms of accents, endings, white space around the
+    name and what stands before the folder's own name made no difference; safe to ask from several threads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._own = folder, folded(folder.absolute().name)
@@ -35,7 +35,7 @@ class NearFiles:
 
     def _ways(self, name: str) -> Iterator[Sequence[str]]:
         """The parts of the name, and what follows the folder's own name in them."""
-        parts = [part for part in with_slashes(name).split("/") if part not in ("", ".")]
+        parts = [part for part in with_slashes(name.strip()).split("/") if part not in ("", ".")]
         yield parts
         yield from (parts[place + 1 :] for place, part in enumerate(parts) if folded(part) == self._own)
 
@@ -77,7 +77,8 @@ def told_near(name: str, near: Sequence[str]) -> str:
     shown = ", ".join(map(repr, near[:_SHOWN]))
     form = next((each for each in ("NFC", "NFD") if is_normalized(each, near[0])), "")
     accents = f", with its accents in the form {form}" if normalize("NFC", name) == normalize("NFC", near[0]) else ""
-    return legible(f"; there {'is' if len(near) == 1 else 'are'} {shown}{accents}")
+    spaces = ", without white space around it" if name != name.strip() else ""
+    return legible(f"; there {'is' if len(near) == 1 else 'are'} {shown}{accents}{spaces}")
 
 
 def with_slashes(name: str) -> str:

@@ -42,6 +42,8 @@ def told(store, name):
         ("c.jpg", "; there are 'c.json', 'c.png'"),
         ("C.png", "; there is 'c.png'"),
         ("é.jpg", f"; there is {normalize('NFD', 'é.jpg')!r}, with its accents in the form NFD"),
+        (" a.JPG", "; there is 'a.JPG', without white space around it"),
+        ("deep/b.jpg ", "; there is 'deep/b.jpg', without white space around it"),
         ("d.jpg", ""),
         ("b.jpg", ""),
         ("DEEP", ""),
@@ -77,6 +79,10 @@ def test_a_folder_is_listed_once_and_few_names_are_looked_at_in_all(images, monk
     store = MediaStore.of([images])
     assert all(told(store, f"{number}.jpg") == "" for number in range(50))
     assert len(listed) == 1
+    (images / "deep" / "deeper").mkdir()
+    store = MediaStore.of([images])
+    assert all(told(store, f"deep/deeper/{number}.jpg") == "" for number in range(50))
+    assert len(listed) == 1 + 3
     monkeypatch.setattr(near_media, "_MOST", 3)
     assert told(MediaStore.of([images]), "a.jpg") == ""
     monkeypatch.setattr(near_media, "_MOST", 100)

@@ -10,7 +10,7 @@ import click
 
 from multigraft.core.cli.console import add_row, console, table
 from multigraft.core.cli.data_paths import good_files_of
-from multigraft.core.cli.data_problems import tell_problems
+from multigraft.core.cli.data_problems import NO_SHARD, tell_problems
 
 _SHOWN = 20
 
@@ -45,7 +45,9 @@ def inspect(context: click.Context, paths: tuple[str, ...], as_json: bool) -> No
 
 
 def _place_and_detail(problem: dict[str, Any]) -> str:
-    """Where a problem is, and which."""
+    """Where a problem is, and which; what is said of a file that is no shard names it."""
+    if problem["reason"] == NO_SHARD:
+        return str(problem["detail"])
     return " ".join(filter(None, [f"{problem['shard']}#{problem['key']}".rstrip("#"), problem["detail"]]))
 
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 import click
 
+NO_SHARD = "no shard"
+"""The reason of a file that cannot be used as a whole."""
+
 
 def tell_problems(problems: Sequence[tuple[str, int, str]]) -> None:
     """Say on stderr how many problems there are, by reason, and the first.

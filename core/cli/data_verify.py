@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from multigraft.core.cli.data_paths import good_files_of
+from multigraft.core.cli.data_problems import NO_SHARD
 from multigraft.core.cli.lazy import registry_of, with_json
 
 if TYPE_CHECKING:
@@ -113,8 +114,10 @@ def finding_line(row: Mapping[str, Any]) -> str:
 
 
 def place_of(row: Mapping[str, Any]) -> str:
-    """Where a reason was met first, and what was said."""
+    """Where a reason was met first, and what was said; of a file that is no shard that names it."""
     first = row["first"]
+    if row["reason"] == NO_SHARD:
+        return str(first["detail"])
     where = " ".join(filter(None, ["#".join(filter(None, [first["file"], first["key"]])), first["annotation"]]))
     return f"{where}: {first['detail']}"
 

@@ -144,6 +144,14 @@ def test_what_cannot_be_used_is_counted_on_stderr(folder, bad_tar):
     assert CliRunner().invoke(inspect, [str(folder / "a-000000.tar")]).stderr == ""
 
 
+def test_a_file_that_is_no_shard_is_named_once(folder):
+    (folder / "none.tar").symlink_to("nowhere")
+    result = CliRunner().invoke(inspect, [str(folder / "none.tar")])
+    assert (
+        f"1 x no shard; the first: {folder}/none.tar: it is a link to what is not there, not a file; " in result.stderr
+    )
+
+
 def test_stored_features_are_called_so(tmp_path):
     with ShardWriter(tmp_path, "a") as writer:
         writer.write("k", None, {"features.safetensors": b"12345678"})

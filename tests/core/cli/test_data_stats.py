@@ -135,7 +135,8 @@ def test_what_is_no_shard_is_told_and_the_others_are_counted(folder, run):
     found = json.loads(result.stdout)
     assert (found["shards"], [row["reason"] for row in found["findings"]]) == (1, ["no shard"])
     assert "none.tar: No such file" in result.stderr
-    assert "1 x no shard" in result.stderr
+    assert "1 x no shard; the first: " in result.stderr
+    assert result.stderr.count("page.tar") == 1
 
 
 def test_annotations_without_answers_are_counted(folder, run, tmp_path):

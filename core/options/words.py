@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from multigraft.core.suggest import did_you_mean
 
+KEY = "[key]"
+"""Stands last in the place of an error about a key itself."""
 _LONGEST_VALUE = 50
 _WANTED = {
     "bool": "true or false",
@@ -46,7 +48,8 @@ def words_of(detail: Mapping[str, Any]) -> tuple[str, str]:
     if "hint" in detail.get("ctx", {}):
         return detail["msg"], detail["ctx"]["hint"]
     if kind == "missing":
-        return f"missing key {detail['loc'][-1]!r}", ""
+        last = detail["loc"][-1]
+        return f"item {last + 1} is missing" if isinstance(last, int) else f"missing key {last!r}", ""
     if kind == "extra_forbidden":
         return f"unknown key {detail['loc'][-1]!r}", ""
     if kind == "literal_error":
@@ -73,7 +76,7 @@ def told_of(error: ValidationError, data: Any) -> str:
     lines = []
     for detail in details_of(error, data):
         message, hint = words_of(detail)
-        place = ".".join(str(item) for item in detail["loc"])
+        place = ".".join(str(item) for item in detail["loc"] if item != KEY)
         lines.append(": ".join(each for each in (place, f"{message}; {hint}" if hint else message) if each))
     return "; ".join(lines)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from multigraft.core.options.base import Section
-from multigraft.core.options.words import details_of, help_of, words_of
+from multigraft.core.options.words import KEY, details_of, help_of, words_of
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe_file import RecipeFile
 from multigraft.core.recipe.schema_walk import Expected, expected_at
@@ -41,7 +41,7 @@ def _problem(
         if isinstance(detail["input"], dict) and "kind" in detail["input"]:
             location.append("kind")
         return document.problem(location, message, hint)
-    if location[-1:] == ["[key]"]:
+    if location[-1:] == [KEY]:
         return document.key_problem(location[:-1], message, _help(expected_at(root, data, location, registry)))
     return document.problem(location, message, hint or _help(expected_at(root, data, location, registry)))
 

@@ -9,7 +9,7 @@ from multigraft.core.errors import ComponentError, OptionError
 from multigraft.core.interfaces.source import Source
 from multigraft.core.options.base import Options
 from multigraft.core.options.source_options import SourceOptions
-from multigraft.core.options.words import details_of, help_of, words_of
+from multigraft.core.options.words import KEY, details_of, help_of, words_of
 from multigraft.core.registry.registry import Registry
 from multigraft.core.suggest import did_you_mean
 
@@ -35,7 +35,7 @@ def source_options(registry: Registry, given: Mapping[str, Any]) -> SourceOption
 
 def _problem(detail: Mapping[str, Any], model: type[Options], kind: str) -> OptionError:
     """The first sentence of an option's docstring is the hint, where there is no better one."""
-    location = tuple(item for item in detail["loc"] if item != "[key]")
+    location = tuple(item for item in detail["loc"] if item != KEY)
     if detail["type"] == "extra_forbidden":
         hint = did_you_mean(str(location[-1]), model.model_fields)
         return OptionError(location, f"the source {kind!r} has no such option", hint)

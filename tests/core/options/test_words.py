@@ -21,6 +21,7 @@ class Example(Options):
     form: str = Field("a1", pattern="^[a-z][0-9]$")
     items: list[int] = Field([1], min_length=1, max_length=2)
     keys: dict[str, list[str]] = Field({})
+    pair: tuple[int, int] = (1, 2)
     one: Literal["left", "right"] = "left"
     either: int | list[str] = 1
 
@@ -44,6 +45,9 @@ class Example(Options):
         ({"items": ["x"]}, "items.0: expected a whole number, got 'x'"),
         ({"keys": 3}, "keys: expected a mapping of keys, got 3"),
         ({"keys": {"str": 3}}, "keys.str: expected a list, got 3"),
+        ({"keys": {1: []}}, "keys.1: expected text, got 1"),
+        ({"pair": [1]}, "pair.1: item 2 is missing"),
+        ({"pair": [1, 2, 3]}, "pair: expected at most 2 items, got 3"),
         ({"one": "lefft"}, "one: 'lefft' is not one of 'left' or 'right'; did you mean 'left'?"),
         ({"either": "x"}, "either: expected a whole number, got 'x'"),
         ({"either": [None]}, "either.0: expected text, got nothing"),

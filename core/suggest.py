@@ -48,9 +48,11 @@ def _from_elsewhere(name: str, known: Iterable[str]) -> str:
 
 
 def nearest_file(path: Path) -> str:
-    """` (did you mean PATH?)`, from what lies beside a path that is not there; empty if nothing is like it, or
-    where so much lies there that comparing takes seconds."""
+    """` (did you mean PATH?)`, from what lies beside a path that is not there, or where a link leads; empty if nothing
+    is like it, or where so much lies there that comparing takes seconds."""
     try:
+        if path.is_symlink():
+            return f" (it is a link to {str(path.readlink())!r})"
         names = [each.name for each in islice(path.parent.iterdir(), _MOST_BESIDE + 1)]
     except OSError:
         return ""

@@ -19,6 +19,8 @@ def test_a_file_is_compared_with_what_lies_beside_it_where_that_is_not_very_much
     for name in ("train.tar", "a.tar", "b.tar"):
         (tmp_path / name).touch()
     assert nearest_file(tmp_path / "trian.tar") == f" (did you mean {str(tmp_path / 'train.tar')!r}?)"
+    (tmp_path / "link.tar").symlink_to("nowhere.tar")
+    assert nearest_file(tmp_path / "link.tar") == " (it is a link to 'nowhere.tar')"
     monkeypatch.setattr(suggest, "_MOST_BESIDE", 2)
     assert nearest_file(tmp_path / "trian.tar") == ""
 

@@ -19,6 +19,8 @@ class Dropped:
     """Where it stands, such as `train.csv#12`."""
     reason: str
     detail: str = ""
+    rows: int = 1
+    """How many it stands for, at most, where what is wrong with one swallows others."""
 
 
 class MediaPlace(ABC):

@@ -201,13 +201,15 @@ def _lines(made: AnnotationShards) -> list[str]:
 def _skipped(made: AnnotationShards, source: Source, options: SourceOptions) -> Iterator[Skipped]:
     """What was dropped: each reason's first rows, and how many there are more."""
     listed: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for each in made.dropped_rows():
         if listed[each.reason] < _LISTED:
             listed[each.reason] += 1
+            counted[each.reason] += each.rows
             file, row = _place(each, source)
-            yield Skipped(file or _name(options), row, "", each.reason, each.detail)
+            yield Skipped(file or _name(options), row, "", each.reason, each.detail, each.rows)
     for reason, count in made.dropped.items():
-        if more := count - listed[reason]:
+        if more := count - counted[reason]:
             told = f"{more} more of these are in {made.folder / DROPPED}"
             yield Skipped(_name(options), "", "", reason, told, more)
 

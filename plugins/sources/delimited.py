@@ -73,13 +73,15 @@ def _told(error: str, lines: RowLines, delimiter: str) -> str:
 
 
 def _row(number: int, header: list[str], cells: list[str] | str, lines: RowLines) -> TableRow | BrokenRow:
+    rows = lines.last - lines.first + 1
     if isinstance(cells, str):
-        return BrokenRow(number, cells)
+        return BrokenRow(number, cells, rows)
     if not _is_utf_8(cells):
-        return BrokenRow(number, f"line {lines.first}: it is not UTF-8")
+        return BrokenRow(number, f"line {lines.first}: it is not UTF-8", rows)
     if len(cells) != len(header):
         several = f"lines {lines.first} to {lines.last}" if lines.first < lines.last else f"line {lines.last}"
-        return BrokenRow(number, f"{several}: {len(cells)} cells, where the first line names {len(header)} columns")
+        told = f"{several}: {len(cells)} cells, where the first line names {len(header)} columns"
+        return BrokenRow(number, told, rows)
     return TableRow(number, {name: cell or None for name, cell in zip(header, cells, strict=True)})
 
 

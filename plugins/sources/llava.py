@@ -39,7 +39,7 @@ class LlavaSource(Source):
             for row in object_rows(path, lambda value: any(key in value for key in _FORMS)):
                 name = f"{label}#{row.number}"
                 if isinstance(row, BrokenRow):
-                    yield Dropped(name, "bad row", row.detail)
+                    yield Dropped(name, "bad row", row.detail, row.rows)
                 else:
                     yield from self._of_row(name, row.values)
 

@@ -19,3 +19,5 @@ class BrokenRow:
 
     number: int
     detail: str
+    rows: int = 1
+    """How many it stands for, at most."""

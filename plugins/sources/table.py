@@ -77,7 +77,7 @@ class TableSource(Source):
 
 def _annotation(columns: ColumnMap, row: TableRow | BrokenRow, name: str) -> Annotation | Dropped:
     if isinstance(row, BrokenRow):
-        return Dropped(name, "bad row", row.detail)
+        return Dropped(name, "bad row", row.detail, row.rows)
     try:
         return columns.annotation(row.values, name)
     except BadSample as error:

@@ -36,7 +36,7 @@ class DroppedLog:
     def add(self, dropped: Dropped) -> None:
         """List a row."""
         self._file.write(json.dumps(asdict(dropped)) + "\n")
-        self.counts[dropped.reason] += 1
+        self.counts[dropped.reason] += dropped.rows
         if len(self._first) < _SHOWN:
             self._first.append(dropped)
 

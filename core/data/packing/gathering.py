@@ -41,9 +41,10 @@ class Gathered:
         self._endings, self._drop, self._dropped = frozenset(endings), drop, blake2b(digest_size=16)
         self._store, self._check = store, lru_cache(_REMEMBERED)(store.check) if store else None
         for found in source.annotations():
-            self.rows += 1
+            reported = self.rows // _REPORTED
+            self.rows += found.rows if isinstance(found, Dropped) else 1
             self._take(found)
-            if self.rows % _REPORTED == 0:
+            if self.rows // _REPORTED > reported:
                 report(self.rows)
         for name in self.groups.close_adding():
             self._leave_out(Dropped(name, "repeated id", "an annotation before it has the same id"))

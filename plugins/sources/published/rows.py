@@ -45,7 +45,7 @@ class RowSource(Source, ABC):
     def made(self, name: str, row: TableRow | BrokenRow) -> list[Annotation | Dropped]:
         """What is made of a row, called `name` where it cannot be used."""
         if isinstance(row, BrokenRow):
-            return [Dropped(name, "bad row", row.detail)]
+            return [Dropped(name, "bad row", row.detail, row.rows)]
         try:
             return [*self.of_row(row.values)]
         except BadSample as error:

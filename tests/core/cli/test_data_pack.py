@@ -204,3 +204,12 @@ def test_without_pyarrow_the_extra_is_named(tmp_path):
     assert outcome.stderr.splitlines()[-1] == (
         "t.parquet is read by pyarrow (no pyarrow here): pip install 'multigraft[tables]'"
     )
+
+
+def test_rows_that_a_quote_swallows_count_against_the_limit(tmp_path):
+    lines = "".join(f"what is {number}?\n" for number in range(20))
+    (tmp_path / "t.csv").write_text("text\n" + lines + '"open\n' + lines)
+    words = [str(tmp_path / "t.csv"), str(tmp_path / "out"), "--task", TASK, "--bad-limit", "0.1"]
+    outcome = CliRunner().invoke(cli, ["data", "pack", *words])
+    assert outcome.exit_code == 2
+    assert "21 of 41 rows cannot be used, more than the share `--bad-limit 0.1` allows" in outcome.output

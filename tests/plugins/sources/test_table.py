@@ -164,19 +164,24 @@ def test_a_row_that_cannot_be_used_is_dropped_and_the_others_are_not(source, wri
 
 
 @pytest.mark.parametrize(
-    ("content", "detail"),
+    ("content", "rows", "detail"),
     [
-        ('"a,1\nb,2\nc,3\n', "line 3: a quote opens here and is never closed; all up to line 5 is one row"),
-        ('"a\nb","c""\nd,3\n', "line 4: a quote opens here and is never closed; all up to line 5 is one row"),
-        ('a,5" wide "b\n"open,2\nc,3\n', "line 4: a quote opens here and is never closed; all up to line 5 is one row"),
-        ('"a,1\r\nb,"2"\r\n', "line 4: ',' expected after '\"'; the quote opens in line 3"),
-        ('a,"b"c,"d"\n', "line 3: ',' expected after '\"'"),
-        ('"a,1\nb"\nc,3\n', "lines 3 to 4: 1 cells, where the first line names 2 columns"),
+        ('"a,1\nb,2\nc,3\n', 3, "line 3: a quote opens here and is never closed; all up to line 5 is one row"),
+        ('"a\nb","c""\nd,3\n', 3, "line 4: a quote opens here and is never closed; all up to line 5 is one row"),
+        (
+            'a,5" wide "b\n"open,2\nc,3\n',
+            2,
+            "line 4: a quote opens here and is never closed; all up to line 5 is one row",
+        ),
+        ('"a,1\r\nb,"2"\r\n', 2, "line 4: ',' expected after '\"'; the quote opens in line 3"),
+        ('a,"b"c,"d"\n', 1, "line 3: ',' expected after '\"'"),
+        ('"a,1\nb"\nc,3\n', 2, "lines 3 to 4: 1 cells, where the first line names 2 columns"),
     ],
 )
-def test_a_quote_that_swallows_rows_is_told_with_the_line_where_it_opens(source, write, content, detail):
+def test_a_quote_that_swallows_rows_is_told_with_the_line_where_it_opens(source, write, content, rows, detail):
     made = list(source(write("t.csv", f"text,media\nfirst,1\n{content}")).annotations())
-    assert dropped(made)[0][2] == detail
+    lost = next(each for each in made if isinstance(each, Dropped))
+    assert (lost.detail, lost.rows) == (detail, rows)
 
 
 def test_a_quote_that_swallows_the_first_line_is_told(source, write):

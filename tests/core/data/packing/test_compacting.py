@@ -67,7 +67,7 @@ def test_what_cannot_be_written_anew_is_dropped_and_counted(packed, note, medium
     entry = packed([note(0, "a.jpg"), note(1, "b.jpg")], compacting=compacting, bad_limit=0.5)
     assert entry["counts"]["dropped"] == {"broken picture": 1}
     assert lines(folder / "shards" / "train-dropped.jsonl") == [
-        {"row": "q0", "reason": "broken picture", "detail": "a.jpg: it says no"}
+        {"row": "q0", "reason": "broken picture", "detail": "a.jpg: it says no", "rows": 1}
     ]
 
 

@@ -74,7 +74,7 @@ def test_what_cannot_be_used_is_dropped_counted_and_listed(packed, note, medium,
         },
     }  # fmt: skip
     listed = lines(folder / "shards" / "train-dropped.jsonl")
-    assert listed[0] == {"row": "q1", "reason": "missing medium", "detail": "none.jpg"}
+    assert listed[0] == {"row": "q1", "reason": "missing medium", "detail": "none.jpg", "rows": 1}
     assert [each["row"] for each in listed] == ["q1", "q2", "q3", "q4", "q5", "q7", "t#8", "q9", "q0"]
 
 

@@ -4,8 +4,8 @@ A row reads its text and, right behind it, its target. What the cross-attention 
 say `layer: memory`; in a row without any, and in a batch without any, it does nothing, as in transformers.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from multigraft.plugins.backbones.bert_layers import (
     special_ids,
 )
 from multigraft.plugins.backbones.decoder_only import DecoderOnly, placed
-from multigraft.plugins.backbones.decoder_texts import DecoderTexts
+from multigraft.plugins.backbones.decoder_texts import DecoderTexts, TextForm
 from multigraft.plugins.backbones.sites import attention_sites, norm_site, projections
 from multigraft.plugins.backbones.text import TextCodec
 from multigraft.stacks import (
@@ -114,6 +114,7 @@ class BertDecoder(DecoderOnly):
     """A frozen BERT that decodes, with its tokenizer."""
 
     norm = nn.LayerNorm
+    forms: ClassVar[Mapping[str, TextForm]] = {}
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         most = model.config.max_position_embeddings

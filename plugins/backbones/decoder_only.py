@@ -1,14 +1,15 @@
 """What decoder-only models have in common: one stack reads the text and, right behind it, the target."""
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from multigraft import IGNORED, OptionError
+from multigraft import IGNORED, Backbone, OptionError, did_you_mean
 from multigraft.plugins.backbones import loading
 from multigraft.plugins.backbones.decoder_texts import FORMS, TextForm
 from multigraft.plugins.backbones.text import TextCodec
@@ -43,6 +44,8 @@ class DecoderOnly(TransformersBackbone):
 
     predicts = "decoder"
     entrance = Entrance("decoder", "front")
+    forms: ClassVar[Mapping[str, TextForm]] = FORMS
+    """What a task may put around its texts by name; a family with tokens of its own has none."""
 
     def __init__(self, model: Any, tokenizer: Any, stack: Stack, most: int, form: TextForm) -> None:
         config = model.config
@@ -51,12 +54,14 @@ class DecoderOnly(TransformersBackbone):
         self._tokenizer = tokenizer
         self.width, self.longest = config.hidden_size, Longest(most, most, most)
 
-    def with_texts(self, form: str) -> "DecoderOnly":
-        """With `plain`, `ended` or `chat` texts."""
-        if form not in FORMS:
-            raise OptionError(("texts",), f"no form of texts named {form!r}", f"known: {', '.join(FORMS)}")
+    def with_texts(self, form: str) -> Backbone:
+        """With texts of one of `forms`."""
+        if not self.forms:
+            return super().with_texts(form)
+        if form not in self.forms:
+            raise OptionError(("texts",), f"no form of texts named {form!r}", did_you_mean(form, self.forms))
         other = copy(self)
-        other.text, other.target = FORMS[form](self.config, self._tokenizer)
+        other.text, other.target = self.forms[form](self.config, self._tokenizer)
         vars(other).pop("end", None)
         return other
 

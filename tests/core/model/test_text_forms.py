@@ -81,6 +81,7 @@ def test_a_form_that_is_not_there_is_told_at_the_task(talker, tasks, tiny, tiny_
     for backbone, form, message in (
         (talker, "talk", "no form of texts named 'talk'"),
         (tiny.T5, "chat", "this backbone puts the same tokens around all texts"),
+        (tiny.BERT_DECODER, "plain", "this backbone puts the same tokens around all texts"),
         (tiny.DECODER, "chat", "the tokenizer has no chat template"),
     ):
         named = {**tasks, "vqa": {**tasks["vqa"], "texts": form}}

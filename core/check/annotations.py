@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from multigraft.core.check.subject import Subject
-from multigraft.core.data.excerpt import excerpt, with_places
+from multigraft.core.data.excerpt import with_places
 from multigraft.core.data.modalities import kinds_by_ending
 from multigraft.core.data.seeding import seeded
 from multigraft.core.data.shard import Shard
@@ -36,7 +36,7 @@ def examples(subject: Subject) -> Iterator[Problem]:
     used = (TRAIN, subject.recipe.eval.split, final_split(subject.recipe))
     for name, options in subject.recipe.tasks.items():
         for split in options.data:
-            looked_at = excerpt(subject.data.source(name, split))
+            looked_at = subject.excerpt(name, split)
             lacking = [told for each in looked_at if (told := _lacks(subject.data.tasks[name], each))]
             message = f"{len(lacking)} of {len(looked_at)} annotations looked at cannot be used: "
             if lacking and len(lacking) == len(looked_at) and split in used:
@@ -60,7 +60,7 @@ def objectives(subject: Subject) -> Iterator[Problem]:
         return
     for name, options in subject.recipe.tasks.items():
         source = subject.data.source(name, TRAIN)
-        looked_at = excerpt(source)
+        looked_at = subject.excerpt(name, TRAIN)
         targets = list(dict.fromkeys(_targets(subject.data.tasks[name], looked_at)))
         for number, each in enumerate(options.objective if targets else ()):
             objective: Objective = subject.registry.build("objectives", each)
@@ -112,7 +112,7 @@ def evaluators(subject: Subject) -> Iterator[Problem]:
     for name, options in subject.recipe.tasks.items():
         if subject.data is None or subject.trunk is None or split not in options.data:
             continue
-        task, looked_at = subject.data.tasks[name], excerpt(subject.data.source(name, split))
+        task, looked_at = subject.data.tasks[name], subject.excerpt(name, split)
         evaluator = _evaluator(subject, name)
         examples = {each.id: _example(task, each, None) for each in looked_at}
         lacking = {
@@ -143,7 +143,7 @@ def media(subject: Subject) -> Iterator[Problem]:
     read_by = kinds_by_ending(inputs)
     known = ", ".join(read_by) or "nothing"
     for name in subject.recipe.tasks:
-        looked_at = excerpt(subject.data.source(name, TRAIN))
+        looked_at = subject.excerpt(name, TRAIN)
         if not subject.data.tasks[name].reads_media:
             subject.notes += _left_unread(name, looked_at)
             continue

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from multigraft.core.check.recipe_check import problems_found
-from multigraft.core.check.search_keys import at_value
+from multigraft.core.check.search_problems import DrawProblems, at_value
 from multigraft.core.check.subject import Subject
 from multigraft.core.data.source import TaskSource
-from multigraft.core.errors import OptionError, below
+from multigraft.core.errors import MultigraftError, OptionError, below
+from multigraft.core.graft.starting import would_start
 from multigraft.core.interfaces.search_strategy import Arms
 from multigraft.core.model.build import build_model
 from multigraft.core.model.model import Model
@@ -17,12 +18,29 @@ from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe_file import RecipeFile
 from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, for_training, scored_tasks, search_section
 from multigraft.core.recipe.search_budget import budget_of
+from multigraft.core.recipe.search_section import SearchSection
 from multigraft.core.run.run_data import RunData
+from multigraft.core.run.run_folder import start_graft
 
 _CHECK = "multigraft.core.check."
-_OF_AN_ARM = tuple(_CHECK + name for name in ("deep:adapters", "deep:tasks", "deep:graft", "room:prompt_room"))
+_OF_ALL = (
+    "shape:requirements", "shape:weight_files", "shape:references", "shape:given_names", "shape:adapter_names",
+    "deep:adapters", "deep:tasks", "deep:graft", "room:prompt_room", "deep:start",
+)  # fmt: skip
+_OF_OBJECTIVES = (
+    "objectives:least_rows", "objectives:unused_sharing", "objectives:unused_teacher", "annotations:objectives",
+    "annotations:evaluators",
+)  # fmt: skip
 Planned = dict[Arms, tuple[Subject, Model]]
 """Draws whose recipes are well, with what is trained in a search."""
+
+
+def _of_an_arm(search: SearchSection) -> list[str]:
+    """The checks of what its choices set: a recipe that is found must be refused by none."""
+    chosen = {part for choice in search.choices.values() for key in choice.keys for part in key.split(".")}
+    of_objectives = _OF_OBJECTIVES if "objective" in chosen else ()
+    of_prompts = ("annotations:media",) if "prompt" in chosen else ()
+    return [_CHECK + name for name in (*_OF_ALL, *of_objectives, *of_prompts)]
 
 
 def arms(subject: Subject) -> Iterator[Problem]:
@@ -30,22 +48,25 @@ def arms(subject: Subject) -> Iterator[Problem]:
     search = subject.recipe.search
     if search is None or subject.trunk is None or subject.summary is None:
         return
-    recipes = ArmRecipes(subject.recipe, subject.registry)
-    known = {(each.path, each.message) for each in _of_arm(_over(subject, recipes.base))}
+    recipes = ArmRecipes(subject.recipe, subject.registry, subject.document.path.parent)
+    checks = _of_an_arm(search)
+    known = {(each.path, each.message) for each in problems_found(checks, _over(subject, recipes.base))}
     planned: Planned = {}
-    seen: dict[Problem, None] = {}
+    told = DrawProblems(subject)
     for drawn in arms_to_try(search):
         own = _over(subject, recipes.written(drawn))
-        problems = [each for each in _of_arm(own) if (each.path, each.message) not in known]
-        seen |= {at_value(subject, drawn, each): None for each in problems}
+        problems = [each for each in problems_found(checks, own) if (each.path, each.message) not in known]
+        for each in problems:
+            told.add(drawn, each)
         if problems:
             continue
         try:
             planned[drawn] = own, build_model(for_training(subject.recipe, own.recipe, 1), own.registry, subject.trunk)
         except OptionError as error:
-            seen[at_value(subject, drawn, own.problem(error))] = None
-    yield from seen
+            told.add(drawn, own.problem(error))
+    yield from told.found
     yield from _apart(subject, planned)
+    yield from _unlike_start(subject, planned)
     yield from _shared_alike(subject, planned)
     subject.notes += _fewer_images(subject, [model for _, model in planned.values()])
 
@@ -56,11 +77,6 @@ def _over(subject: Subject, document: RecipeFile) -> Subject:
     return replace(subject, recipe=recipe, document=document, notes=[], says={}, outputs={}, summary=None)
 
 
-def _of_arm(own: Subject) -> list[Problem]:
-    """The problems of what a choice may change."""
-    return problems_found(_OF_AN_ARM, own)
-
-
 def _apart(subject: Subject, planned: Planned) -> Iterator[Problem]:
     """Draws that cannot be trained beside the first one."""
     models = {drawn: model for drawn, (_, model) in planned.items()}
@@ -68,6 +84,20 @@ def _apart(subject: Subject, planned: Planned) -> Iterator[Problem]:
         if told := apart(model, next(iter(models.values()))):
             yield at_value(subject, drawn, subject.document.problem((), told))
             return
+
+
+def _unlike_start(subject: Subject, planned: Planned) -> Iterator[Problem]:
+    """A start that fits the recipe's graft, and nothing of the backbone that is trained in its place."""
+    said = subject.recipe.graft.start
+    if said is None or search_section(subject.recipe).trains != "backbone":
+        return
+    for _, model in list(planned.values())[:1]:
+        trained = {key.text: entry.part.shape for key, entry in model.graft.bank.entries.items() if entry.part.trained}
+        try:
+            would_start(start_graft(said, subject.document.path.parent), trained)
+        except MultigraftError as error:
+            hint = "search from the trunk as it is, with `--set graft.start=null`"
+            yield subject.document.problem(("search", "trains"), str(error), hint)
 
 
 def _shared_alike(subject: Subject, planned: Planned) -> Iterator[Problem]:

@@ -1,24 +1,19 @@
 """The checks of a recipe's search that import nothing heavy: its keys, its split, and the recipes of its values."""
 
-import json
 from collections.abc import Iterator, Sequence
-from textwrap import shorten
-from typing import Any
 
+from multigraft.core.check.search_problems import DrawProblems, short
 from multigraft.core.check.subject import Subject
 from multigraft.core.interfaces.search_strategy import Arms
-from multigraft.core.recipe.problems import COMMAND_LINE, Problem, RecipeError
+from multigraft.core.recipe.problems import Problem, RecipeError
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, readers, scored_tasks
-from multigraft.core.recipe.search_section import SearchSection
 from multigraft.core.recipe.splits import TRAIN, VALIDATION, final_split, scorable
 from multigraft.core.suggest import did_you_mean
 
 _OF_TRUNK = ("prompt",)
 _OF_GRAFT = ("adapters", "sharing", "train")
 _OF_TASK = ("prompt", "objective")
-_LONGEST = 60
-"""Characters of a value in a message."""
 
 
 def keys(subject: Subject) -> Iterator[Problem]:
@@ -91,59 +86,29 @@ def values(subject: Subject) -> Iterator[Problem]:
     search = subject.recipe.search
     if search is None or any(keys(subject)):
         return
-    seen: dict[Problem, None] = {}
+    problems = DrawProblems(subject)
     made: list[tuple[Arms, Recipe]] = []
     recipes = ArmRecipes(subject.recipe, subject.registry)
     for arms in arms_to_try(search):
         try:
             own = recipes.of(arms)
         except RecipeError as error:
-            seen |= {at_value(subject, arms, each): None for each in error.problems}
+            for each in error.problems:
+                problems.add(arms, each)
             continue
         twin = next((other for other, recipe in made if recipe == own), None)
         if twin is not None:
-            seen[_alike(subject, arms, twin)] = None
+            problems.found[_alike(subject, arms, twin)] = None
         made.append((arms, own))
-    yield from seen
+    yield from problems.found
 
 
 def _alike(subject: Subject, arms: Arms, twin: Arms) -> Problem:
     assert subject.recipe.search is not None
     number = next(at for at, (one, other) in enumerate(zip(arms, twin, strict=True)) if one != other)
     name, choice = list(subject.recipe.search.choices.items())[number]
-    message = f"{_short(choice.values[arms[number]])} makes the same recipe as {_short(choice.values[twin[number]])}"
+    message = f"{short(choice.values[arms[number]])} makes the same recipe as {short(choice.values[twin[number]])}"
     return subject.document.problem(("search", "choices", name, "values", arms[number]), message, "leave one out")
-
-
-def at_value(subject: Subject, arms: Arms, problem: Problem) -> Problem:
-    """A problem of a draw's recipe, at the value that it comes from: one that sets what lies at, above or below its
-    place, or else the last that is not its choice's first. A key that is in no list of the recipe is one of the key."""
-    search = subject.recipe.search
-    assert search is not None
-    number = _number_of(search, arms, problem.path)
-    name, choice = list(search.choices.items())[number]
-    place = ("search", "choices", name)
-    if not problem.path and problem.file == COMMAND_LINE:
-        return subject.document.problem((*place, "keys"), problem.message, problem.hint)
-    message, hint = f"{problem.path}: {problem.message}".removeprefix(": "), problem.hint
-    if wider := [key.removesuffix(".kind") for key in choice.keys if key.endswith(".kind")]:
-        message = "options stay that are those of another kind"
-        hint = f"choose among whole sections, `keys: {', '.join(wider)}`"
-    told = f"with `{choice.keys[0]}: {_short(choice.values[arms[number]])}`, {message}"
-    return subject.document.problem((*place, "values", arms[number]), told, hint)
-
-
-def _number_of(search: SearchSection, arms: Arms, path: str) -> int:
-    """Of the choice that a problem at a path comes from."""
-    choices = list(search.choices.values())
-    for number, choice in enumerate(choices):
-        if any(f"{path}.".startswith(f"{key}.") or f"{key}.".startswith(f"{path}.") for key in choice.keys if path):
-            return number
-    return max(number for number in range(len(arms)) if arms[number] or number == 0)
-
-
-def _short(value: Any) -> str:
-    return shorten(json.dumps(value), _LONGEST, placeholder=" ...")
 
 
 def _listed(names: Sequence[str]) -> str:

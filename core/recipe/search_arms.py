@@ -32,12 +32,16 @@ def search_section(recipe: Recipe) -> SearchSection:
 
 
 class ArmRecipes:
-    """The recipe with the values of a draw, and without a search, for any draw."""
+    """The recipe with the values of a draw, and without a search, for any draw.
 
-    def __init__(self, recipe: Recipe, registry: Registry) -> None:
+    Args:
+        folder: that the recipe lies in, beside which its checks look for files.
+    """
+
+    def __init__(self, recipe: Recipe, registry: Registry, folder: Path = Path()) -> None:
         self._choices, self._registry = search_section(recipe).choices.values(), registry
         bare = recipe.model_copy(update={"search": None})
-        self.base = RecipeFile(Path("search.choices"), text=dump_recipe(bare))
+        self.base = RecipeFile(folder / "search.choices", text=dump_recipe(bare))
 
     def written(self, arms: Arms) -> RecipeFile:
         """As a recipe of its own would be written.

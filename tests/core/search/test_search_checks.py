@@ -4,6 +4,7 @@ import pytest
 
 from multigraft import RecipeError
 from multigraft.core.check.recipe_check import check_deep, check_search, check_shape
+from multigraft.core.library import train_checked
 
 PROMPT = "{kind: learned, tokens: 2, stack: encoder, place: front, layer: 0}"
 
@@ -67,7 +68,11 @@ def test_what_cannot_be_searched_is_said(overrides, message, checked):
         (choice("trunk.prompt", f"[[], {PROMPT.replace('layer: 0', 'layer: 7')}]"),
          "the encoder has the layers 0 to 1"),
         (choice("graft.adapters.0.kind", "[bottleneck, lora]"),
-         'with `graft.adapters.0.kind: "lora"`, options stay that are those of another kind'),
+         'with `graft.adapters.0.kind: "lora"`, options stay that are those of another kind: graft.adapters.0'),
+        (choice("graft.adapters.0.kind", "[bottleneck, lorra]"), "graft.adapters.0.kind: no adapter named 'lorra'"),
+        (choice("graft.adapters.0.name", "[own, norms]"), "'norms' is a name of the graft's own"),
+        (choice("graft.sharing", "[single, {kind: groups, groups: {all: [first, second, third]}}]"),
+         "graft.sharing.groups.all.2: no task named 'third'"),
     ],
 )  # fmt: skip
 def test_a_value_that_makes_no_graft_is_pointed_at(override, problem, checked):
@@ -76,6 +81,45 @@ def test_a_value_that_makes_no_graft_is_pointed_at(override, problem, checked):
     found = caught.value.problems
     assert any(problem in each.message for each in found)
     assert {each.path for each in found} == {"search.choices.stack.values.1"}
+
+
+def test_an_objective_that_cannot_learn_the_targets_is_pointed_at(checked):
+    labels = "[generation, {kind: classification, labels: [no, maybe]}]"
+    with pytest.raises(RecipeError) as caught:
+        checked(choice("tasks.first.objective", labels), "search.reward=metric")
+    assert any("target 'yes' is none of the labels" in each.message for each in caught.value.problems)
+    assert {each.path for each in caught.value.problems} == {"search.choices.stack.values.1"}
+
+
+def test_values_that_make_no_recipe_together_are_told_together(checked):
+    """Without norms there must be adapters, and without adapters norms; each alone is told nothing of."""
+    norms = "search.choices.norms={keys: graft.train.norms, values: [true, false]}"
+    with pytest.raises(RecipeError) as caught:
+        checked(choice("graft.adapters", "[[bottleneck], []]"), norms)
+    (problem,) = caught.value.problems
+    assert "with `graft.adapters: []` and `graft.train.norms: false`, graft: this recipe trains" in problem.message
+
+
+def test_what_one_value_brings_about_is_told_once(checked):
+    """And not again of the draws that have it beside other values."""
+    sharing = "search.choices.sharing={keys: graft.sharing, values: [single, per-task]}"
+    with pytest.raises(RecipeError) as caught:
+        checked(choice("graft.adapters", "[[bottleneck], []]"), sharing)
+    told = [each.message for each in caught.value.problems]
+    assert [each for each in told if "this recipe trains nothing" in each] == [
+        next(each for each in told if each.startswith("with `graft.adapters: []`, graft: this recipe trains nothing"))
+    ]
+
+
+def test_a_start_of_adapters_is_none_for_a_backbone_that_is_trained(checked, recipe, registry, tmp_path):
+    run = tmp_path / "run"
+    quick = ("search=null", "train.steps=1", f"tasks={ALONE}")
+    train_checked(check_shape(recipe, quick, registry), run, False, "")
+    prompts = choice("trunk.prompt", f"[[], {PROMPT}]")
+    started = [f"graft.start=run:{run}", f"tasks={ALONE}"]
+    assert checked(prompts, *started)
+    with pytest.raises(RecipeError, match=r"search\.trains: .*nothing of this graft fits"):
+        checked(prompts, *started, "search.trains=backbone")
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,9 @@ def _of_task(
     for number, (options, objective) in enumerate(zip(recipe.tasks[task].objective, built, strict=True)):
         kind = options.kind.rpartition("/")[2]
         names[kind] += 1
-        with torch.device("meta"):
-            heads = objective.modules(shapes)
         with below("tasks", task, "objective", number):
+            with torch.device("meta"):
+                heads = objective.modules(shapes)
             for name, head in heads.items():
                 rule = sharing_rule(registry, options.sharing, recipe)
                 if name in modules and owners[name] != options.sharing:

@@ -68,6 +68,12 @@ def test_sharing_of_an_objective_without_modules(check):
     assert check(*tasks("{kind: masked-words, sharing: per-task}")) == []
 
 
+def test_an_objective_whose_modules_cannot_be_made_is_pointed_at(check):
+    message = "it compares visual media with texts, and the trunk has no encoder for them"
+    blind = ("trunk.encoder=null", "trunk.prompt=null")
+    assert check(*tasks("masked-words", "contrastive"), *blind) == [("tasks.pairs.objective.1", message, "")]
+
+
 def test_a_module_of_two_objectives_goes_by_one_rule(check):
     contrast = "{kind: contrastive, width: 8, sharing: single}"
     message = "its module 'media-projection' is that of another objective, which says another `sharing`"

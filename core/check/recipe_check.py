@@ -19,7 +19,7 @@ _SHAPE_CHECKS = (
 )  # fmt: skip
 _SEARCH = "multigraft.core.check.search_"
 _SEARCH_CHECKS = ("keys:keys", "keys:split", "keys:values")
-_DEEP_SEARCH_CHECKS = ("arms:arms", "arms:split_apart")
+_DEEP_SEARCH_CHECKS = ("arms:arms", "arms:reward", "arms:split_apart")
 _COST = f"{_SEARCH}arms:cost"
 _DEEP_CHECKS = (
     "deep:trunk", "deep:shards", "deep:adapters", "deep:tasks", "deep:components", "room:limits", "deep:controls",

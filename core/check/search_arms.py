@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from multigraft.core.check.recipe_check import problems_found
 from multigraft.core.check.search_problems import DrawProblems, at_value
+from multigraft.core.check.search_twins import same_grafts
 from multigraft.core.check.subject import Subject
 from multigraft.core.data.source import TaskSource
 from multigraft.core.errors import MultigraftError, OptionError, below
@@ -15,6 +16,7 @@ from multigraft.core.model.model import Model
 from multigraft.core.model.side_by_side import apart, fewest_images
 from multigraft.core.recipe.loading import validate
 from multigraft.core.recipe.problems import Problem
+from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.recipe_file import RecipeFile
 from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, for_training, scored_tasks, search_section
 from multigraft.core.recipe.search_budget import budget_of
@@ -67,7 +69,7 @@ def arms(subject: Subject) -> Iterator[Problem]:
     yield from told.found
     yield from _apart(subject, planned)
     yield from _unlike_start(subject, planned)
-    yield from _shared_alike(subject, planned)
+    yield from same_grafts(subject, ((drawn, own.recipe, model) for drawn, (own, model) in planned.items()))
     subject.notes += _fewer_images(subject, [model for _, model in planned.values()])
 
 
@@ -100,25 +102,6 @@ def _unlike_start(subject: Subject, planned: Planned) -> Iterator[Problem]:
             yield subject.document.problem(("search", "trains"), str(error), hint)
 
 
-def _shared_alike(subject: Subject, planned: Planned) -> Iterator[Problem]:
-    """Rules that share nothing otherwise with one task alone, where only what a hypernetwork makes differs."""
-    search = search_section(subject.recipe)
-    if len(subject.recipe.tasks) > 1:
-        return
-    counts = {drawn: own.summary.parameters.trainable for drawn, (own, _) in planned.items() if own.summary}
-    for number, (name, choice) in enumerate(search.choices.items()):
-        lines = [(arm, _only(number, arm, len(search.choices))) for arm in range(len(choice.values))]
-        trained = [counts[drawn] for _, drawn in lines if drawn in counts]
-        if all("sharing" in key.split(".") for key in choice.keys) and len(set(trained)) < len(trained):
-            message = "the recipe has one task, for which some of these rules are the same"
-            yield subject.document.problem(("search", "choices", name, "values"), message, "leave the choice out")
-
-
-def _only(number: int, arm: int, choices: int) -> Arms:
-    """A value of one choice, with the first of all others."""
-    return tuple(arm if at == number else 0 for at in range(choices))
-
-
 def _fewer_images(subject: Subject, models: Sequence[Model]) -> Iterator[str]:
     """Notes on samples that are skipped, as some prompts have no room for them and all arms see the same."""
     for task, fewest in fewest_images(models).items() if models else ():
@@ -128,12 +111,28 @@ def _fewer_images(subject: Subject, models: Sequence[Model]) -> Iterator[str]:
                 yield f"the search skips {skipped}, which some of its prompts have no room for"
 
 
+def reward(subject: Subject) -> Iterator[Problem]:
+    """With `reward: metric` each task that is scored is answered."""
+    search = subject.recipe.search
+    if search is None or search.reward != "metric":
+        return
+    for task in _scored(subject.recipe, search):
+        if subject.says.get(task) == "nothing":
+            message = "it gives no score, which `search.reward: metric` asks for"
+            yield subject.document.problem(("tasks", task, "evaluator"), message, "say `search.reward: loss`")
+
+
+def _scored(recipe: Recipe, search: SearchSection) -> list[str]:
+    """The tasks whose scores count for some choice."""
+    return list({name: None for choice in search.choices.values() for name in scored_tasks(recipe, choice)})
+
+
 def split_apart(subject: Subject) -> Iterator[Problem]:
     """A search must not see what its recipe is measured by later, nor be scored on what it trains on."""
     search, data = subject.recipe.search, subject.data
     if search is None or data is None:
         return
-    for task in {name: None for choice in search.choices.values() for name in scored_tasks(subject.recipe, choice)}:
+    for task in _scored(subject.recipe, search):
         held = set(data.source(task, search.split).contents)
         for place, other in _other_splits(data, search.split):
             if shared := held & set(other.contents):

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from multigraft.core.check.search_problems import DrawProblems, short
+from multigraft.core.check.search_problems import DrawProblems
+from multigraft.core.check.search_twins import alike
 from multigraft.core.check.subject import Subject
 from multigraft.core.interfaces.search_strategy import Arms
 from multigraft.core.recipe.problems import Problem, RecipeError
@@ -98,17 +99,9 @@ def values(subject: Subject) -> Iterator[Problem]:
             continue
         twin = next((other for other, recipe in made if recipe == own), None)
         if twin is not None:
-            problems.found[_alike(subject, arms, twin)] = None
+            problems.found[alike(subject, arms, twin, "recipe")] = None
         made.append((arms, own))
     yield from problems.found
-
-
-def _alike(subject: Subject, arms: Arms, twin: Arms) -> Problem:
-    assert subject.recipe.search is not None
-    number = next(at for at, (one, other) in enumerate(zip(arms, twin, strict=True)) if one != other)
-    name, choice = list(subject.recipe.search.choices.items())[number]
-    message = f"{short(choice.values[arms[number]])} makes the same recipe as {short(choice.values[twin[number]])}"
-    return subject.document.problem(("search", "choices", name, "values", arms[number]), message, "leave one out")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -43,6 +43,8 @@ def test_a_good_search_is_well(checked):
         (["search.choices.stack.keys=tasks.first.objective.weight"], "with `reward: loss` values of"),
         (["search.choices.more={keys: graft.adapters.0.sites, values: [{stack: [encoder]}, {}]}"],
          "`graft.adapters.0.sites` lies in what the choice 'stack' sets too, `graft.adapters.0.sites.stack`"),
+        (["search.reward=metric", "tasks.first.evaluator=loss"],
+         "tasks.first.evaluator: it gives no score, which `search.reward: metric` asks for"),
         (["search.split=validation"], "search.split: the split 'validation' is for another use"),
         (["tasks.first.data={train: [train-*.tar]}"], "tasks.first.data: no split 'search', which the search is"),
         (["tasks.first.data.search=[train-*.tar]"],
@@ -131,7 +133,12 @@ def test_a_start_of_adapters_is_none_for_a_backbone_that_is_trained(checked, rec
          "graft.sharing: no adapter goes by this rule"),
         ([choice("trunk.prompt.layer", "[0, 1]", ", tasks: [first]"), f"trunk.prompt={PROMPT}",
           f"tasks.first.prompt={PROMPT}"], "tasks.0: task 'first' does not read `trunk.prompt.layer`"),
-        ([choice("graft.sharing", "[single, per-task]"), f"tasks={ALONE}"], "the recipe has one task, for which"),
+        ([choice("graft.sharing", "[single, per-task]"), f"tasks={ALONE}"],
+         'values.1: "per-task" makes the same graft as "single"'),
+        ([choice("graft.sharing", "[hypernetwork, single, {kind: groups, groups: {all: [first, second]}}]")],
+         '["first", "second"]}} makes the same graft as "single"'),
+        ([choice("graft.adapters.0", "[{kind: bottleneck}, {kind: bottleneck, sharing: per-task}]"), f"tasks={ALONE}"],
+         'values.1: {"kind": "bottleneck", "sharing": "per-task"} makes the same graft as {"kind": "bottleneck"}'),
         ([choice("trunk.prompt.layer", "[0, 1]"), f"tasks.first.prompt={PROMPT}", f"tasks.second.prompt={PROMPT}"],
          "every task has a prompt of its own, and none reads `trunk.prompt.layer`"),
     ],
@@ -140,6 +147,13 @@ def test_a_choice_that_changes_nothing_is_refused(overrides, problem, checked):
     with pytest.raises(RecipeError) as caught:
         checked(*overrides)
     assert problem in str(caught.value)
+
+
+def test_rules_that_come_to_the_same_beside_some_values_alone_may_be_chosen(checked):
+    """The first adapter goes by the rule for all unless it has its own: the same where both are `single`."""
+    own = "search.choices.own={keys: graft.adapters.0.sharing, values: [null, single]}"
+    two = "graft.adapters=[{kind: bottleneck, sites: {stack: [encoder]}}, {kind: lora, rank: 2}]"
+    assert checked(choice("graft.sharing", "[single, per-task]"), own, two)
 
 
 def test_rules_that_differ_for_one_task_may_be_chosen(checked):

@@ -23,13 +23,15 @@ def data_files(folder: Path, split: str) -> list[Path]:
     """The Parquet or Arrow files of a split, in order.
 
     Raises:
-        OptionError: there are several splits and none is named, or not the one that is.
+        OptionError: there are several splits and none is named, or not the one that is, or one is where there is one.
         MultigraftError: the folder holds no data set.
     """
     if (folder / "dataset_dict.json").is_file():
         splits = _json(folder / "dataset_dict.json", "splits")
         folder, split = folder / _chosen(split, splits), ""
     if (folder / "state.json").is_file():
+        if split:
+            raise OptionError(("split",), f"{folder} is one split alone", "leave it out")
         return _saved(folder)
     found = sorted(folder.rglob("*.parquet"))
     if not found:

@@ -28,6 +28,13 @@ class TableOptions(SourceOptions):
     split: str = ""
     """Of a Hugging Face data set with several splits: which one."""
 
+    @field_validator("delimiter")
+    @classmethod
+    def _stands_between_cells(cls, value: str) -> str:
+        if value in ('"', "\r", "\n"):
+            raise ValueError(f"{value!r} has another meaning in a table than to stand between cells")
+        return value
+
     @field_validator("map", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:

@@ -120,6 +120,8 @@ def test_a_split_is_named_where_there_are_several(source, saved):
         source(saved)
     with pytest.raises(OptionError, match="no split 'trian'; did you mean 'train'"):
         source(saved, split="trian")
+    with pytest.raises(OptionError, match="test is one split alone; leave it out"):
+        source(saved / "test", split="test")
 
 
 def test_a_saved_data_set_names_only_its_own_files(source, saved):

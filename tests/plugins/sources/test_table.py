@@ -418,3 +418,9 @@ def test_names_of_pictures_in_metadata_are_not_left_out(source, write):
 def test_a_table_elsewhere_is_refused(source):
     with pytest.raises(OptionError, match=r"`https://\.\.\.` is an address; fetch the file first"):
         source("https://example.org/t.csv")
+
+
+@pytest.mark.parametrize("mark", ['"', "\n", "\r"])
+def test_a_mark_with_another_meaning_stands_between_no_cells(source, write, mark):
+    with pytest.raises(OptionError, match="has another meaning in a table than to stand between cells"):
+        source(write("t.csv", "text\na\n"), delimiter=mark)

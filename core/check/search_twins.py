@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multigraft.core.check.search_problems import short
 from multigraft.core.check.subject import Subject
 from multigraft.core.interfaces.search_strategy import Arms
-from multigraft.core.model.model import Model
 from multigraft.core.recipe.problems import Problem
 from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.search_arms import search_section
+
+if TYPE_CHECKING:
+    from multigraft.core.model.model import Model
 
 
 def alike(subject: Subject, arms: Arms, twin: Arms, made: str) -> Problem:
@@ -22,7 +24,7 @@ def alike(subject: Subject, arms: Arms, twin: Arms, made: str) -> Problem:
     return subject.document.problem(("search", "choices", name, "values", arms[number]), message, "leave one out")
 
 
-def same_grafts(subject: Subject, planned: Iterable[tuple[Arms, Recipe, Model]]) -> Iterator[Problem]:
+def same_grafts(subject: Subject, planned: Iterable[tuple[Arms, Recipe, "Model"]]) -> Iterator[Problem]:
     """Sharing rules by which the same tasks have the same tensors whatever else is chosen, such as any two with a
     single task."""
     made = {arms: _made(recipe, model) for arms, recipe, model in planned}
@@ -39,7 +41,7 @@ def _with(arms: Arms, number: int, arm: int) -> Arms:
     return (*arms[:number], arm, *arms[number + 1 :])
 
 
-def _made(recipe: Recipe, model: Model) -> Hashable:
+def _made(recipe: Recipe, model: "Model") -> Hashable:
     """Equal for recipes that differ in their sharing rules alone and share alike; one with a hypernetwork is unique."""
     if model.graft.hypernetworks:
         return object()
@@ -52,7 +54,7 @@ def _without_sharing(value: Any) -> Any:
     return [_without_sharing(each) for each in value] if isinstance(value, list) else value
 
 
-def _tensors(model: Model) -> Hashable:
+def _tensors(model: "Model") -> Hashable:
     """What each tensor of a graft is, and which tasks have it, whoever it is said to belong to."""
     users: dict[Any, set[str]] = defaultdict(set)
     for task in model.graft.tasks:

@@ -57,7 +57,7 @@ COUNTED = count()
         (source(found=lambda: [{"id": "1"}]), "it gives dict, neither an Annotation nor Dropped"),
         (source(found=lambda: [NOTE, NOTE]), "it gives the id '1' twice"),
         (source(found=lambda: [Dropped("t#1", "")]),
-         "Dropped(row='t#1', reason='', detail='') does not say which row, or why"),
+         "Dropped(row='t#1', reason='', detail='', rows=1) does not say which row, or why"),
         (source(found=lambda: [Annotation(id=str(next(COUNTED)), task="vqa")]),
          "it gives other annotations when it is asked again"),
     ],

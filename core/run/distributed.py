@@ -1,5 +1,6 @@
 """The processes of a run: one without a launcher, many under `torchrun` or `accelerate launch`."""
 
+import atexit
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -49,7 +50,19 @@ def join_processes(device: str = "auto") -> "Accelerator":
             f"a launcher started {wanted} processes (WORLD_SIZE), and only {accelerator.num_processes} met; "
             "start by `accelerate launch`, or by `torchrun ... -m -- multigraft train ...`"
         )
+    if wanted > 1:
+        atexit.unregister(_part)
+        atexit.register(_part)
     return accelerator
+
+
+def _part() -> None:
+    """Leave the others: gloo's threads abort a process that ends while they run, and hide its exit code. NCCL's need no
+    end, and may wait for processes that are gone."""
+    from torch import distributed
+
+    if distributed.is_initialized() and "nccl" not in distributed.get_backend():
+        distributed.destroy_process_group()
 
 
 @contextmanager

@@ -16,9 +16,8 @@ from multigraft.core.model.model import Model
 from multigraft.core.model.side_by_side import apart, fewest_images
 from multigraft.core.recipe.loading import validate
 from multigraft.core.recipe.problems import Problem
-from multigraft.core.recipe.recipe import Recipe
 from multigraft.core.recipe.recipe_file import RecipeFile
-from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, for_training, scored_tasks, search_section
+from multigraft.core.recipe.search_arms import ArmRecipes, all_scored, arms_to_try, for_training, search_section
 from multigraft.core.recipe.search_budget import budget_of
 from multigraft.core.recipe.search_section import SearchSection
 from multigraft.core.run.run_data import RunData
@@ -116,15 +115,10 @@ def reward(subject: Subject) -> Iterator[Problem]:
     search = subject.recipe.search
     if search is None or search.reward != "metric":
         return
-    for task in _scored(subject.recipe, search):
+    for task in all_scored(subject.recipe):
         if subject.says.get(task) == "nothing":
             message = "it gives no score, which `search.reward: metric` asks for"
             yield subject.document.problem(("tasks", task, "evaluator"), message, "say `search.reward: loss`")
-
-
-def _scored(recipe: Recipe, search: SearchSection) -> list[str]:
-    """The tasks whose scores count for some choice."""
-    return list({name: None for choice in search.choices.values() for name in scored_tasks(recipe, choice)})
 
 
 def split_apart(subject: Subject) -> Iterator[Problem]:
@@ -132,7 +126,7 @@ def split_apart(subject: Subject) -> Iterator[Problem]:
     search, data = subject.recipe.search, subject.data
     if search is None or data is None:
         return
-    for task in _scored(subject.recipe, search):
+    for task in all_scored(subject.recipe):
         held = set(data.source(task, search.split).contents)
         for place, other in _other_splits(data, search.split):
             if shared := held & set(other.contents):

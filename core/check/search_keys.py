@@ -8,7 +8,7 @@ from multigraft.core.check.subject import Subject
 from multigraft.core.interfaces.search_strategy import Arms
 from multigraft.core.recipe.problems import Problem, RecipeError
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.search_arms import ArmRecipes, arms_to_try, readers, scored_tasks
+from multigraft.core.recipe.search_arms import ArmRecipes, all_scored, arms_to_try, readers
 from multigraft.core.recipe.splits import TRAIN, VALIDATION, final_split, scorable
 from multigraft.core.suggest import did_you_mean
 
@@ -75,9 +75,8 @@ def split(subject: Subject) -> Iterator[Problem]:
         return
     if search.split not in scorable(recipe):
         return
-    scored = {task: None for choice in search.choices.values() for task in scored_tasks(recipe, choice)}
-    for task in scored:
-        if task in recipe.tasks and search.split not in recipe.tasks[task].data:
+    for task in all_scored(recipe):
+        if search.split not in recipe.tasks[task].data:
             message = f"no split {search.split!r}, which the search is scored on"
             yield subject.document.problem(("tasks", task, "data"), message, at_key=True)
 

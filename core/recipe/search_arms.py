@@ -94,6 +94,12 @@ def scored_tasks(recipe: Recipe, choice: Choice) -> list[str]:
     return [name for name in recipe.tasks if name in reading]
 
 
+def all_scored(recipe: Recipe) -> list[str]:
+    """The tasks whose scores count for some choice, in the recipe's order."""
+    scored = {name for choice in search_section(recipe).choices.values() for name in scored_tasks(recipe, choice)}
+    return [name for name in recipe.tasks if name in scored]
+
+
 def readers(recipe: Recipe, key: str) -> list[str]:
     """The tasks for which the value of a key is more than what others learn by it."""
     path = key.split(".")

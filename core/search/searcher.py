@@ -7,7 +7,7 @@ from multigraft.core.data.stream import Drawn
 from multigraft.core.errors import below
 from multigraft.core.interfaces.search_strategy import ScoredDraw, SearchStrategy
 from multigraft.core.recipe.recipe import Recipe
-from multigraft.core.recipe.search_arms import arms_to_try, scored_tasks, search_section
+from multigraft.core.recipe.search_arms import all_scored, arms_to_try, scored_tasks, search_section
 from multigraft.core.recipe.search_budget import Budget
 from multigraft.core.recipe.splits import TRAIN
 from multigraft.core.run.open_run import OpenRun
@@ -34,7 +34,7 @@ class Searcher:
         self.budget, self.arms = budget, arms
         choices = self.section.choices.values()
         self._scored_by = [scored_tasks(recipe, choice) for choice in choices]
-        scored = [task for task in recipe.tasks if any(task in own for own in self._scored_by)]
+        scored = all_scored(recipe)
         for values in arms_to_try(self.section):
             arms.of(values)
         arms.read_alike()
